@@ -1,0 +1,35 @@
+"""openmolmo: build, run and judge a vision-language model without distilling a closed one.
+
+The public names below are loaded on first use, so that ``import openmolmo`` (and the
+command line's ``--help``) never pays for torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openmolmo.inference.load import load
+    from openmolmo.inference.predictor import Predictor
+    from openmolmo.model.molmo import Molmo
+    from openmolmo.prompting.processor import Processor
+    from openmolmo.records.example import Example
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Example": "openmolmo.records.example",
+    "Molmo": "openmolmo.model.molmo",
+    "Predictor": "openmolmo.inference.predictor",
+    "Processor": "openmolmo.prompting.processor",
+    "load": "openmolmo.inference.load",
+}
+
+__all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'openmolmo' has no attribute {name!r}")

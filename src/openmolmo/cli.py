@@ -1,0 +1,70 @@
+"""``openmolmo <verb>``: finds each room's commands by name and imports them only when used."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+
+import click
+
+from openmolmo import __version__
+
+__all__ = ["main"]
+
+_SUMMARIES = {
+    "ask": "Ask a question about a picture.",
+    "caption": "Describe a picture in detail.",
+    "count": "Count things in a picture, by pointing.",
+    "data": "Check, show and audit data sets.",
+    "eval": "Judge a model on held-out data, with controls.",
+    "point": "Point at things in a picture.",
+    "synth": "Make data: clocks and scenes.",
+    "train": "Train by a recipe.",
+}
+"""One line a verb, kept here so that ``--help`` imports no room."""
+
+
+class LazyGroup(click.Group):
+    """Subcommands are entry points of the group ``openmolmo.commands``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(point.name for point in entry_points(group="openmolmo.commands"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for point in entry_points(group="openmolmo.commands", name=cmd_name):
+            command = point.load()
+            assert isinstance(command, click.Command)
+            return command
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, _SUMMARIES.get(name, "(plug-in)")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="openmolmo")
+def cli() -> None:
+    """Build, run and judge vision-language models of the Molmo and PixMo kind."""
+
+
+def main() -> None:
+    """Run the command line: errors that users can mend are printed without a traceback."""
+    from openmolmo.core.errors import OpenMolmoError
+
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; finished parts are kept, half-written ones are not", err=True)
+        sys.exit(130)
+    except OpenMolmoError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

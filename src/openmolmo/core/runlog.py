@@ -1,0 +1,52 @@
+"""The run log: one JSON object a line, appended and flushed, readable after any crash."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+__all__ = ["RunLog", "read_jsonl"]
+
+
+class RunLog:
+    """Append-only JSON lines with a ``time`` (seconds since 1970) in each."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._stream = path.open("a", encoding="utf-8")
+
+    def write(self, **fields: Any) -> None:
+        """Append one line."""
+        self._stream.write(json.dumps({"time": round(time.time(), 3), **fields}) + "\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file; writing afterwards is an error."""
+        self._stream.close()
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a JSON-lines file; a last line cut by a crash is left out."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    rows = []
+    for number, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number < len(lines) - 1:
+                raise
+    return rows

@@ -1,0 +1,1 @@
+"""Makes PixMo-style data; needs no GPU and no torch."""

@@ -1,0 +1,1 @@
+"""Programs that draw pictures and know everything about them."""

@@ -1,0 +1,1 @@
+"""Tasks, metrics, controls and reports."""

@@ -1,0 +1,1 @@
+"""Image file -> crop plan -> crops -> which patches become tokens."""

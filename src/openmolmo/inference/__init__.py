@@ -1,0 +1,1 @@
+"""Prompt + image -> answer, points and all."""

@@ -1,0 +1,1 @@
+"""Vision encoder, connector and language model composed into Molmo; checkpoints."""

@@ -1,0 +1,1 @@
+"""Example -> prompt and reply text -> token ids, branches, loss weights."""

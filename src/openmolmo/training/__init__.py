@@ -1,0 +1,1 @@
+"""The loop, loss, optimiser, schedule and run checkpoints."""
