@@ -1,0 +1,54 @@
+"""Arrows between rooms point one way, and the command line starts without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_rooms_import_lower_layers_only() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_room_stands_in_a_contract() -> None:
+    contracts = (ROOT / "pyproject.toml").read_text()
+    rooms = {p.name for p in (ROOT / "src/openmolmo").iterdir() if (p / "__init__.py").exists()}
+    missing = sorted(room for room in rooms if f"openmolmo.{room}" not in contracts.split("[tool.importlinter]")[1])
+    assert not missing, f"rooms without a place in the layers: {missing}"
+
+
+def test_help_imports_no_torch_and_no_room() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from openmolmo.cli import cli\n"
+        "result = CliRunner().invoke(cli, ['--help'])\n"
+        "assert result.exit_code == 0, result.output\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'PIL', 'cv2', 'rich', 'pyarrow'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "print(result.output)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for verb in ("ask", "caption", "count", "data", "eval", "point", "synth", "train"):
+        assert f"  {verb}" in done.stdout
+
+
+def test_verbs_that_make_data_import_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from openmolmo.cli import cli\n"
+        "for verb in ('synth', 'data'):\n"
+        "    result = CliRunner().invoke(cli, [verb, '--help'])\n"
+        "    assert result.exit_code == 0, result.output\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
