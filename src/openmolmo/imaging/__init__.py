@@ -1,1 +1,25 @@
-"""Image file -> crop plan -> crops -> which patches become tokens."""
+"""Image file -> crop plan -> crops -> which patches become tokens.
+
+::
+
+    from openmolmo.imaging import CropConfig, cut_crops, make_plan, open_image
+
+    config = CropConfig()                               # CLIP ViT-L/14-336, 12 crops
+    image = open_image("street.jpg")                    # (768, 1024, 3) uint8, or ImageError
+    plan = make_plan(image.shape[1], image.shape[0], config)
+    plan.grid, plan.n_crops, plan.n_tokens              # (3, 4), 13, 1152: from the size alone
+    crops = cut_crops(image, plan, config)
+    crops.pixels.shape                                  # (13, 3, 336, 336) float32, global crop first
+    plan.pooled_patches[0]                              # the 4 patches behind the first <im_patch>
+
+The plan (``plan``) needs no pixels, so packing counts tokens without decoding. ``open`` refuses
+hostile files; ``resize`` holds the arithmetic; ``crops`` cuts, normalises and says how much of
+each patch is real. Source: arXiv 2409.17146, section 2 and the released models.
+"""
+
+from openmolmo.imaging.config import CropConfig
+from openmolmo.imaging.crops import Crops, cut_crops
+from openmolmo.imaging.open import MAX_PIXELS, open_image
+from openmolmo.imaging.plan import CropPlan, Resize, make_plan
+
+__all__ = ["MAX_PIXELS", "CropConfig", "CropPlan", "Crops", "Resize", "cut_crops", "make_plan", "open_image"]
