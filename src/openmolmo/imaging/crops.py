@@ -113,4 +113,5 @@ def _cover(start: int, length: int, count: int, config: CropConfig) -> npt.NDArr
     """Along one axis: real pixels in each patch of each of ``count`` crops, (count, patches_per_side)."""
     edges = np.arange(count)[:, None] * config.stride + np.arange(config.patches_per_side) * config.patch_size
     covered = np.minimum(edges + config.patch_size, start + length) - np.maximum(edges, start)
-    return np.maximum(covered, 0)
+    real: npt.NDArray[np.int64] = np.maximum(covered, 0)
+    return real

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def open_image(source: ImageSource, *, max_pixels: int = MAX_PIXELS, name: str |
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels, name or "the array")
     if isinstance(source, PIL.Image.Image):
-        return _from_pillow(source.copy(), max_pixels, name or "the Pillow image")
+        return _from_pillow(source, max_pixels, name or "the Pillow image")
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_stream(io.BytesIO(source), len(source), max_pixels, name or f"the {len(source)} bytes given")
     if isinstance(source, str | Path):
@@ -100,17 +102,23 @@ def _from_path(path: Path, max_pixels: int, name: str) -> npt.NDArray[np.uint8]:
 def _from_stream(stream: Any, size: int, max_pixels: int, name: str) -> npt.NDArray[np.uint8]:
     if size == 0:
         raise ImageError(f"{name} is empty (0 bytes)", kind="empty", fix="the download or copy failed; get it again")
+    with _decoding(name), _identify(stream, name) as image:
+        return _from_pillow(image, max_pixels, name)
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """Turn what Pillow raises on bombs and damaged files into ImageError."""
     try:
-        with _identify(stream, name) as image:
-            return _from_pillow(image, max_pixels, name)
+        yield
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         raise ImageError(
             f"{name} is refused by Pillow: {error}", kind="too_large", fix="make the picture smaller before using it"
         ) from error
     except MemoryError as error:
-        raise ImageError(f"{name} does not fit into memory ({size} bytes in the file)", kind="too_large") from error
+        raise ImageError(f"{name} does not fit into memory: {error}", kind="too_large") from error
     except _DECODER_ERRORS as error:
-        raise _damage(error, size, name) from error
+        raise _damage(error, name) from error
 
 
 def _identify(stream: Any, name: str) -> PIL.Image.Image:
@@ -141,25 +149,42 @@ def _not_an_image(head: bytes, name: str) -> ImageError:
     return ImageError(f"{name} {what}; it starts with {head[:12]!r}", kind="not_an_image", fix=fix)
 
 
-def _damage(error: BaseException, size: int, name: str) -> ImageError:
+def _damage(error: Exception, name: str) -> ImageError:
     text = str(error) or type(error).__name__
     cut = isinstance(error, EOFError) or any(word in text.lower() for word in ("truncated", "eof", "not enough"))
     kind, what = ("truncated", "is cut short") if cut else ("corrupt", "is damaged")
-    return ImageError(f"{name} {what} after {size} bytes: {text}", kind=kind, fix="get the file again")
+    return ImageError(f"{name} {what}: {text}", kind=kind, fix="get the file again, or save it anew from its source")
 
 
 def _from_pillow(image: PIL.Image.Image, max_pixels: int, name: str) -> npt.NDArray[np.uint8]:
     """Check the size, decode, convert to RGB, then turn upright: in that order, as released models saw it."""
     _check_size(image.width, image.height, max_pixels, name)
-    image.load()
+    with _decoding(name):
+        image.load()
     _check_size(image.width, image.height, max_pixels, name)
-    # Pillow warns when palette transparency is dropped, which is what we mean to do.
-    image.info.pop("transparency", None)
-    rgb = _wide_to_rgb(image) if image.mode.startswith(("I", "F")) else image.convert("RGB")
+    rgb = _to_rgb(image, name)
     transpose = _TRANSPOSES.get(_orientation(image))
     if transpose is not None:
         rgb = rgb.transpose(transpose)
     return np.array(rgb, dtype=np.uint8)
+
+
+def _to_rgb(image: PIL.Image.Image, name: str) -> PIL.Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _wide_to_rgb(image)
+    if image.mode == "P" and "transparency" in image.info:
+        # Pillow warns when palette transparency is dropped, which is what we mean to do; the
+        # caller's own image keeps it.
+        image = image.copy()
+        del image.info["transparency"]
+    try:
+        return image.convert("RGB")
+    except ValueError as error:
+        raise ImageError(
+            f"{name} has the colour mode {image.mode}, which does not convert to RGB: {error}",
+            kind="unsupported",
+            fix="save it as an RGB picture",
+        ) from error
 
 
 def _orientation(image: PIL.Image.Image) -> int:
@@ -187,10 +212,10 @@ def _wide_to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     peak = float(values.max())
     if image.mode == "F" and peak <= 1:
         top = 1.0
-    elif image.mode == "F" and peak <= 255:
+    elif image.mode in ("I", "F") and peak <= 255:  # 8-bit values in a wide container
         top = 255.0
     else:
-        top = 65535.0 if peak <= 65535 else peak
+        top = max(65535.0, peak)
     grey = np.clip(np.rint(values * np.float32(255 / top)), 0, 255).astype(np.uint8)
     return PIL.Image.fromarray(grey).convert("RGB")
 
