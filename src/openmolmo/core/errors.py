@@ -80,6 +80,7 @@ class DataError(OpenMolmoError):
             if value is not None
         )
         super().__init__(f"{message} ({where})" if where else message, fix=fix)
+        self.reason = message  # without the place, for tables that show the place in columns
         self.file, self.row, self.field, self.rule = file, row, field, rule
 
 
