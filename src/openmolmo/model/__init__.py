@@ -1,1 +1,32 @@
-"""Vision encoder, connector and language model composed into Molmo; checkpoints."""
+"""Vision encoder, connector and language model composed into Molmo; presets and checkpoints.
+
+    from openmolmo.model import Molmo, load_model, nano, save_model
+
+    model = Molmo(nano(vocab_size=4096, image_patch_id=4098))
+    loss = model(**batch).loss                      # a collated batch: its keys are forward's parameters
+    save_model(model, "out", dtype=torch.float16)
+    model = load_model("out")
+    model.generate(**prompts, max_new_tokens=64)
+
+:mod:`~openmolmo.model.molmo` is the place to start reading.
+"""
+
+from openmolmo.model.checkpoint import load_config, load_model, load_weights, save_model
+from openmolmo.model.config import MolmoConfig
+from openmolmo.model.molmo import Molmo, MolmoOutput
+from openmolmo.model.parts import parameter_counts, parameter_groups
+from openmolmo.model.presets import PRESETS, nano
+
+__all__ = [
+    "PRESETS",
+    "Molmo",
+    "MolmoConfig",
+    "MolmoOutput",
+    "load_config",
+    "load_model",
+    "load_weights",
+    "nano",
+    "parameter_counts",
+    "parameter_groups",
+    "save_model",
+]

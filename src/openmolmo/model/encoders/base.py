@@ -1,0 +1,28 @@
+"""What Molmo needs to know of a vision backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+__all__ = ["Backbone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """A library vision model seen as: embed the pixels, run a list of blocks, drop the leading tokens.
+
+    ``build(config, blocks)`` makes the model with that many blocks only and without any parameter
+    that would never get a gradient (final norm, pooling head): those break sharded checkpoints.
+    """
+
+    build: Callable[[Any, int], nn.Module]
+    #: (model, pixels (N, 3, S, S)) -> (N, leading + P, width), ready for the first block.
+    embed: Callable[[Any, Tensor], Tensor]
+    #: The blocks; each is called with (hidden, None) and returns hidden.
+    blocks: Callable[[Any], nn.ModuleList]
+    #: Class and register tokens in front of the patches.
+    leading_tokens: int

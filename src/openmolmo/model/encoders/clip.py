@@ -1,0 +1,27 @@
+"""CLIP-style encoders: OpenAI CLIP, MetaCLIP, and small ones from scratch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import CLIPVisionModel
+
+from openmolmo.model.encoders.base import Backbone
+
+__all__ = ["CLIP"]
+
+
+def _build(config: Any, blocks: int) -> nn.Module:
+    model = CLIPVisionModel(config)
+    model.encoder.layers = model.encoder.layers[:blocks]
+    model.post_layernorm = nn.Identity()
+    return model  # type: ignore[no-any-return]
+
+
+def _embed(model: Any, pixels: Tensor) -> Tensor:
+    embedded: Tensor = model.pre_layrnorm(model.embeddings(pixels))
+    return embedded
+
+
+CLIP = Backbone(build=_build, embed=_embed, blocks=lambda model: model.encoder.layers, leading_tokens=1)

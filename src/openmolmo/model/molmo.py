@@ -1,0 +1,244 @@
+"""Molmo: a vision encoder, a connector and a language model as one model of the library.
+
+Letters: B rows, T tokens of a row, N crops, S side of a crop, P patches of a crop, M image tokens
+of the batch, W patches of a window, D width of the language model, V rows of the output head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, GenerationMixin, PreTrainedModel
+from transformers import initialization as init
+from transformers.utils import ModelOutput
+
+from openmolmo.core.errors import PromptError
+from openmolmo.model.config import MolmoConfig
+from openmolmo.model.connector import Connector, PaddingEmbedding
+from openmolmo.model.dropout import ResidualDropout, add_residual_dropout
+from openmolmo.model.embedding import ExtendedEmbedding
+from openmolmo.model.generation import MolmoGeneration
+from openmolmo.model.loss import loss_sums, supervised_rows
+from openmolmo.model.mask import attention_mask
+from openmolmo.model.vision import VisionEncoder
+
+__all__ = ["Molmo", "MolmoOutput"]
+
+
+@dataclass
+class MolmoOutput(ModelOutput):  # type: ignore[misc]
+    """Result of a forward pass.
+
+    ``logits`` is (supervised tokens, V) in row-major order when labels and weights are given, else
+    (B, T, V). The sums are scalars over the supervised tokens; ``loss`` divides them by this batch's weight.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    ce_sum: Tensor | None = None
+    z_sum: Tensor | None = None
+    weight_sum: Tensor | None = None
+    past_key_values: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+    router_logits: Any = None
+
+
+class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+    """A picture-and-text model (arXiv 2409.17146). The forward pass:
+
+    1. Embed the tokens; special tokens beyond the base vocabulary have rows of their own.
+    2. Run the vision encoder over all crops of the batch at once.
+    3. Gather each image token's window of patches, pool it and project it.
+    4. Add these features to the embeddings of the ``<im_patch>`` tokens, in order.
+    5. Run the language model under the mask of examples and branches.
+    6. Apply the output head: to supervised tokens only when there are labels, which also gives the loss.
+    """
+
+    config_class = MolmoConfig
+    base_model_prefix = ""
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flex_attn = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+    _can_compile_fullgraph = True
+    _skip_keys_device_placement = ("past_key_values",)
+    _tied_weights_keys = {"lm_head.weight": "embedding.base.weight"}  # noqa: RUF012
+
+    def __init__(self, config: MolmoConfig) -> None:
+        super().__init__(config)
+        text = config.text_config
+        self.encoder = VisionEncoder(config)
+        self.connector = Connector(config, self.encoder.width)
+        self.decoder = AutoModel.from_config(text)
+        # The table moves out of the decoder, which gets ready-made embeddings.
+        self.embedding = ExtendedEmbedding(self.decoder.get_input_embeddings(), config.extra_embeddings)
+        self.decoder.set_input_embeddings(nn.Identity())
+        self._drops = config.residual_dropout > 0 and config.dropout_tokens != "none"
+        if self._drops:
+            add_residual_dropout(self.decoder.layers, text.model_type)
+        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """New weights: N(0, 0.02) for embeddings and head; the connector as its configuration says.
+
+        The backbones initialise themselves.
+        """
+        if isinstance(module, ExtendedEmbedding):
+            init.normal_(module.extra, std=0.02)
+        elif isinstance(module, nn.Embedding):
+            init.normal_(module.weight, std=self.config.text_config.initializer_range)
+        elif isinstance(module, PaddingEmbedding):
+            init.zeros_(module.weight)
+        elif isinstance(module, nn.Linear):
+            std = self.config.text_config.initializer_range
+            if module is not self.lm_head:
+                std = self.config.connector_init or module.in_features**-0.5
+            init.normal_(module.weight, std=std)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Base table and extra rows."""
+        return self.embedding
+
+    def set_input_embeddings(self, value: ExtendedEmbedding) -> None:
+        """Replace the whole embedding."""
+        self.embedding = value
+
+    def get_output_embeddings(self) -> nn.Module:
+        """The output head; it has no rows for the extra tokens."""
+        return self.lm_head
+
+    def image_features(self, crops: Tensor, patch_mask: Tensor | None, pooled_patches: Tensor) -> Tensor:
+        """(N, 3, S, S) pixels, (N, P) shares of real pixels, (M, W) patch indices -> (M, D)."""
+        features: Tensor = self.connector(self.encoder(crops), patch_mask, pooled_patches)
+        return features
+
+    def forward(  # noqa: PLR0913  (the keys of a batch)
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor | None = None,
+        example_ids: Tensor | None = None,
+        branch_ids: Tensor | None = None,
+        labels: Tensor | None = None,
+        loss_weights: Tensor | None = None,
+        crops: Tensor | None = None,
+        patch_mask: Tensor | None = None,
+        pooled_patches: Tensor | None = None,
+        **kwargs: Any,
+    ) -> MolmoOutput:
+        """A collated batch, or one step of generation (cache, 2-D attention mask ... in ``kwargs``).
+
+        Args:
+            input_ids: (B, T) int64.
+            position_ids: (B, T) int64; each branch continues from the end of its prefix.
+            example_ids: (B, T) int64, -1 for padding. None: every row is one example without padding.
+            branch_ids: (B, T) int64, 0 for the prefix that all branches see.
+            labels: (B, T) int64, the token *after* each input token.
+            loss_weights: (B, T) float32, 0 where nothing is learnt.
+            crops: (N, 3, S, S) float32, the normalised crops of all images.
+            patch_mask: (N, P) float32, share of real pixels of each patch.
+            pooled_patches: (M, W) int64 into the N*P patches, -1 for a zero vector; one row for each
+                ``<im_patch>`` of ``input_ids`` in row-major order.
+
+        Raises:
+            PromptError: image tokens and image features differ in number, or inputs are missing.
+        """
+        logits_to_keep = kwargs.pop("logits_to_keep", 0)
+        kwargs.pop("return_dict", None)
+        embeds = self._embed(input_ids, crops, patch_mask, pooled_patches)
+        mask = self._mask(embeds, position_ids, example_ids, branch_ids, kwargs)
+        dropout = self._dropout(loss_weights)
+        if dropout is not None:
+            kwargs["residual_dropout"] = dropout
+        if labels is not None:
+            kwargs.setdefault("use_cache", False)
+        out = self.decoder(inputs_embeds=embeds, attention_mask=mask, position_ids=position_ids, **kwargs)
+        result = MolmoOutput(
+            past_key_values=out.get("past_key_values"),
+            hidden_states=out.get("hidden_states"),
+            attentions=out.get("attentions"),
+            router_logits=out.get("router_logits"),
+        )
+        if labels is None or loss_weights is None:
+            keep = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+            result.logits = self.lm_head(out.last_hidden_state[:, keep])
+        else:
+            self._add_loss(result, out.last_hidden_state, labels, loss_weights)
+        return result
+
+    def _embed(
+        self, input_ids: Tensor, crops: Tensor | None, patch_mask: Tensor | None, pooled_patches: Tensor | None
+    ) -> Tensor:
+        """Steps 1 to 4: (B, T, D)."""
+        embeds: Tensor = self.embedding(input_ids)
+        given = 0 if pooled_patches is None else pooled_patches.shape[0]
+        if crops is None and given == 0 and self._only_text(input_ids):
+            return embeds
+        places = (input_ids.reshape(-1) == self.config.image_patch_id).nonzero().squeeze(1)
+        if places.numel() != given:
+            raise PromptError(
+                f"the text has {places.numel()} image tokens (id {self.config.image_patch_id}), "
+                f"but the images give {given} features",
+                fix="make both with the same processor; a cut text must keep its images whole",
+            )
+        if given == 0:
+            return embeds
+        if crops is None or pooled_patches is None:
+            raise PromptError(f"the text has {given} image tokens but there are no crops", fix="pass crops as well")
+        features = self.image_features(crops, patch_mask, pooled_patches)
+        flat = embeds.reshape(-1, embeds.shape[-1])
+        return flat.index_add(0, places, features.to(embeds.dtype)).view_as(embeds)
+
+    def _only_text(self, input_ids: Tensor) -> bool:
+        # One token a row is a step of decoding, where looking would stall an accelerator.
+        return input_ids.shape[1] == 1 or not bool((input_ids == self.config.image_patch_id).any())
+
+    def _mask(
+        self,
+        embeds: Tensor,
+        position_ids: Tensor | None,
+        example_ids: Tensor | None,
+        branch_ids: Tensor | None,
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Step 5's mask. Never nothing without a cache: the library would guess packing from the positions."""
+        mask = kwargs.pop("attention_mask", None)
+        if example_ids is None:
+            if mask is None and kwargs.get("past_key_values") is None:
+                return torch.ones(embeds.shape[:2], dtype=torch.long, device=embeds.device)
+            return mask
+        if position_ids is None:
+            raise PromptError("example_ids came without position_ids", fix="collate both from the same rows")
+        if kwargs.get("past_key_values") is not None:
+            raise PromptError("rows of several examples cannot continue from a cache", fix="leave past_key_values out")
+        if branch_ids is None:
+            branch_ids = torch.zeros_like(example_ids)
+        return attention_mask(self.config.text_config, example_ids, branch_ids, position_ids, embeds.dtype)
+
+    def _dropout(self, loss_weights: Tensor | None) -> ResidualDropout | None:
+        if not (self.training and self._drops):
+            return None
+        if self.config.dropout_tokens == "all":
+            return ResidualDropout(self.config.residual_dropout)
+        if loss_weights is None:
+            return None
+        return ResidualDropout(self.config.residual_dropout, (loss_weights > 0).unsqueeze(-1))
+
+    def _add_loss(self, result: MolmoOutput, hidden: Tensor, labels: Tensor, loss_weights: Tensor) -> None:
+        """Step 6 with labels: only the supervised rows meet the head."""
+        rows = supervised_rows(loss_weights)
+        logits = self.lm_head(hidden.reshape(-1, hidden.shape[-1]).index_select(0, rows))
+        sums = loss_sums(logits, labels.reshape(-1)[rows], loss_weights.reshape(-1)[rows])
+        result.logits = logits
+        result.ce_sum, result.z_sum, result.weight_sum = sums
+        # A batch without supervision has loss 0, not 0/0.
+        result.loss = (sums.ce + self.config.z_loss * sums.z) / sums.weight.clamp(min=1e-12)
