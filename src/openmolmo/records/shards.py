@@ -160,10 +160,10 @@ def shard_info(path: Path, *, rows: int | None = None) -> ShardInfo:
 
 
 def read_metadata(path: Path) -> dict[str, Any] | None:
-    """The ``metadata`` a shard was written with; None if the file is truncated or not one of ours."""
+    """The ``metadata`` a shard was written with; {} if it is not one of ours, None if it cannot be read."""
     try:
         stored = pq.read_metadata(path).metadata or {}
-        values = json.loads(stored.get(b"openmolmo", b"null"))
+        values = json.loads(stored.get(b"openmolmo", b"{}"))
     except (pa.ArrowException, OSError, ValueError):
         return None
     return values if isinstance(values, dict) else None

@@ -1,0 +1,226 @@
+"""Runs a generator into a data set folder: many workers, resumable, the same bytes however it is run.
+
+Shard ``k`` holds the examples ``k * rows_per_shard`` and following, each made from (seed, split,
+index) alone, so any worker can make any shard. A shard appears under its name only when it is
+whole, and its footer says what it was made from. Running again keeps the shards that match and
+makes the rest; the manifest is written last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from openmolmo.core.config import to_dict
+from openmolmo.core.errors import ConfigError, DataError, RunError
+from openmolmo.core.progress import make_progress
+from openmolmo.engine.synth.base import Generator, make_example
+from openmolmo.engine.synth.workers import run_tasks
+from openmolmo.records.example import Split
+from openmolmo.records.manifest import MANIFEST, Manifest, ShardInfo
+from openmolmo.records.shards import ShardWriter, read_metadata, shard_info
+
+__all__ = ["SynthPlan", "SynthResult", "synthesize"]
+
+SAME = ("generator", "version", "seed", "size", "split", "rows_per_shard")
+"""Settings in which an existing folder must agree with the request to be continued."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthPlan:
+    """What is to be made; ``size`` in pixels. Checked when built."""
+
+    generator: str
+    version: str
+    seed: int
+    size: int
+    split: str
+    count: int
+    rows_per_shard: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("count", 1), ("size", 16), ("rows_per_shard", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} is {getattr(self, name)}, must be at least {least}")
+        if self.split not in get_args(Split):
+            raise ConfigError(f"split is {self.split!r}, must be one of {', '.join(get_args(Split))}")
+
+    @property
+    def shards(self) -> int:
+        """How many shards ``count`` examples take."""
+        return -(-self.count // self.rows_per_shard)
+
+    def name(self, shard: int) -> str:
+        """File name of a shard."""
+        return f"{self.split}-{shard:05d}.parquet"
+
+    def rows(self, shard: int) -> int:
+        """How many examples a shard holds: all full but the last."""
+        return min(self.rows_per_shard, self.count - shard * self.rows_per_shard)
+
+    def metadata(self, shard: int) -> dict[str, Any]:
+        """What a shard's footer says it was made from."""
+        same = {key: getattr(self, key) for key in SAME}
+        return {**same, "first": shard * self.rows_per_shard, "rows": self.rows(shard)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthResult:
+    """The finished data set: its manifest, and how many shards were made now or kept from before."""
+
+    folder: Path
+    manifest: Manifest
+    made: int
+    kept: int
+
+
+def synthesize(
+    generator: Generator,
+    out: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    size: int = 256,
+    split: str = "train",
+    workers: int = 1,
+    rows_per_shard: int = 512,
+) -> SynthResult:
+    """Make ``count`` examples in ``out``; the same arguments give the same bytes for any ``workers``.
+
+    An interrupted run is finished by calling again. A folder that holds something else, or data
+    of another generator, version, seed, size, split or shard length, or more examples than
+    asked for, is a :class:`DataError`; it is left as it is.
+    """
+    plan = SynthPlan(
+        generator=generator.name,
+        version=generator.version,
+        seed=seed,
+        size=size,
+        split=split,
+        count=count,
+        rows_per_shard=rows_per_shard,
+    )
+    if workers < 1:
+        raise ConfigError(f"workers is {workers}, must be at least 1")
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file, must be a folder", fix="choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    with _only_writer(out):
+        kept = _whole_shards(out, plan)
+        todo = [number for number in range(plan.shards) if number not in kept]
+        if todo:
+            (out / MANIFEST).unlink(missing_ok=True)  # it does not vouch for what is being made
+        for leftover in out.glob(".*.tmp"):  # of a run that was killed
+            leftover.unlink()
+        made = _make(generator, plan, out, todo, workers)
+        shards = {**kept, **made}
+        manifest = Manifest(shards=tuple(shards[number] for number in range(plan.shards)), made_by=to_dict(plan))
+        if todo or not (out / MANIFEST).exists():
+            manifest.save(out)
+    return SynthResult(folder=out, manifest=manifest, made=len(made), kept=len(kept))
+
+
+def make_shard(
+    generator: Generator, plan: SynthPlan, out: Path, shard: int, *, on_example: Callable[[], None]
+) -> ShardInfo:
+    """Make one shard; ``on_example`` is called after each example and may raise to stop."""
+    first = shard * plan.rows_per_shard
+    with ShardWriter(out / plan.name(shard), metadata=plan.metadata(shard)) as writer:
+        for index in range(first, first + plan.rows(shard)):
+            writer.add(make_example(generator, plan.seed, index, size=plan.size, split=plan.split))
+            on_example()
+    return writer.info
+
+
+def _make(generator: Generator, plan: SynthPlan, out: Path, todo: list[int], workers: int) -> dict[int, ShardInfo]:
+    total = sum(plan.rows(shard) for shard in todo)
+    with make_progress() as progress:
+        bar = progress.add_task(f"making {plan.generator}", total=total)
+        if workers == 1 or len(todo) < 2:
+            return {
+                shard: make_shard(generator, plan, out, shard, on_example=lambda: progress.advance(bar))
+                for shard in todo
+            }
+        return run_tasks(
+            generator, plan, out, todo, workers=workers, on_progress=lambda done: progress.update(bar, completed=done)
+        )
+
+
+def _whole_shards(out: Path, plan: SynthPlan) -> dict[int, ShardInfo]:
+    """The shards that need not be made again; raises when the folder holds anything else."""
+    names = {plan.name(number): number for number in range(plan.shards)}
+    known = _recorded(out)
+    kept = {}
+    for path in sorted(out.iterdir()):
+        if path.name == MANIFEST or (path.name.startswith(".") and path.name.endswith(".tmp")):
+            continue
+        metadata = read_metadata(path) if path.suffix == ".parquet" else None
+        if metadata is None and path.name in names:
+            continue  # damaged: made again
+        if metadata is None or "generator" not in metadata:
+            raise DataError(
+                f"{out} is not empty and holds {path.name}, which is not part of this data",
+                fix="choose another --out, or empty that folder",
+            )
+        _check_same(out, metadata, plan)
+        number = names.get(path.name)
+        if number is None:
+            raise DataError(
+                f"{out} already holds {path.name}, but {plan.count} examples need only {plan.shards} shards",
+                fix=f"ask for more than {plan.count} examples, or choose another --out",
+            )
+        info = shard_info(path)
+        if info.rows == plan.rows(number) and metadata == {**metadata, **plan.metadata(number)}:
+            if known.get(path.name, info) == info:
+                kept[number] = info
+        elif info.rows > plan.rows(number):
+            raise DataError(
+                f"{path.name} in {out} has {info.rows} examples, {plan.count} in all leave {plan.rows(number)} for it",
+                fix="ask for at least as many examples as there are, or choose another --out",
+            )
+    return kept
+
+
+def _recorded(out: Path) -> dict[str, ShardInfo]:
+    """What the manifest of an earlier, finished run says; nothing if there is none."""
+    try:
+        return {shard.name: shard for shard in Manifest.load(out).shards}
+    except DataError:
+        return {}
+
+
+def _check_same(out: Path, metadata: dict[str, Any], plan: SynthPlan) -> None:
+    for key in SAME:
+        if metadata.get(key) != getattr(plan, key):
+            raise DataError(
+                f"{out} holds data made with {key}={metadata.get(key)!r}, asked for is {getattr(plan, key)!r}",
+                field=key,
+                rule="an existing folder can only be continued with the same settings",
+                fix=f"use {key}={metadata.get(key)!r}, or choose another --out",
+            )
+
+
+@contextlib.contextmanager
+def _only_writer(out: Path) -> Iterator[None]:
+    """Hold the folder, so that two runs never write in it at once; a killed run lets go by itself."""
+    if sys.platform == "win32":  # folders cannot be locked there
+        yield
+        return
+    import fcntl
+
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"another process is writing in {out}", fix="wait for it to end, or choose another --out"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
