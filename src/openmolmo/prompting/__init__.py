@@ -1,1 +1,34 @@
-"""Example -> prompt and reply text -> token ids, branches, loss weights."""
+"""Example -> prompt and reply text -> token ids, branches, loss weights; the point grammar both ways.
+
+``points`` and ``counts`` write and read points and totals; ``templates`` holds our wordings;
+``formatter`` makes branches of messages from annotations; ``tokenizer`` and ``sequence`` make ids,
+positions, labels and weights of them; ``processor`` is the one door to all of it, for training,
+inference and evaluation alike.
+"""
+
+from openmolmo.prompting.counts import is_nothing_there, read_count
+from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.prompting.formatter import Branch, Formatter, Turn
+from openmolmo.prompting.points import PointGroup, read_points, without_points, write_points
+from openmolmo.prompting.processor import Processor
+from openmolmo.prompting.sequence import Tokens
+from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, TextTokenizer, add_special_tokens, train_bpe
+
+__all__ = [
+    "SPECIAL_TOKENS",
+    "Branch",
+    "FormatConfig",
+    "Formatter",
+    "PointGroup",
+    "Processor",
+    "TextTokenizer",
+    "Tokens",
+    "Turn",
+    "add_special_tokens",
+    "is_nothing_there",
+    "read_count",
+    "read_points",
+    "train_bpe",
+    "without_points",
+    "write_points",
+]

@@ -1,0 +1,55 @@
+"""Reading a count, or the absence of one, out of a reply. Never raises."""
+
+from __future__ import annotations
+
+import re
+
+from openmolmo.prompting.points import read_points
+
+__all__ = ["is_nothing_there", "read_count"]
+
+_LOW = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
+_UNITS = (*_LOW.split("|"), "sixteen", "seventeen", "eighteen", "nineteen")
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_WORDS = {word: value for value, word in enumerate(_UNITS)} | {word: 20 + 10 * i for i, word in enumerate(_TENS)}
+_WORD = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_UNITS[1:10])}))?|{'|'.join(sorted(_UNITS, key=len)[::-1])})"
+_DIGITS = r"\d{1,9}(?:,\d{3}){0,3}"
+_VALUE = rf"({_DIGITS}|{_WORD})"
+
+_TOTAL = re.compile(rf"\btotal (?:count )?(?:of|is|:)\s*{_VALUE}(?![\d.]\d|\w)", re.IGNORECASE)
+_NUMBER = re.compile(rf"(?<![\w.]){_VALUE}(?!\.\d|\w)", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"\bthere (?:are|is|were|was)(?:n['’]t any| not any| none| no)\b"
+    r"|\b(?:is|are)(?:n['’]t| not) (?:any |present |visible |shown )?in (?:the|this) (?:image|picture|photo)"
+    r"|^\s*(?:none|nothing|no)\b[^,\w]*$",
+    re.IGNORECASE,
+)
+
+
+def is_nothing_there(text: str) -> bool:
+    """Whether a reply says that the thing is not there (and points at nothing)."""
+    return _NOTHING.search(text) is not None and not read_points(text)
+
+
+def read_count(text: str) -> int | None:
+    """The count a reply states: its total; else none = 0; else its points counted; else its first number.
+
+    ``shows a total of 3``, ``There are none.``, ``7``, ``There are twenty-one.``; None when there is no count.
+    """
+    if total := _TOTAL.search(text):
+        return _value(total[1])
+    groups = read_points(text)
+    if groups:
+        return sum(len(group.points) for group in groups)
+    if _NOTHING.search(text):
+        return 0
+    # An element too broken to give points must not lend its coordinates as a count.
+    plain = re.sub(r"<[^>]*>?", " ", text)
+    stated = _NUMBER.search(plain)
+    return None if stated is None else _value(stated[1])
+
+
+def _value(text: str) -> int:
+    if text[0].isdigit():
+        return int(text.replace(",", ""))
+    return sum(_WORDS[word] for word in re.split(r"[- ]", text.lower()))

@@ -1,0 +1,199 @@
+"""One Processor for training, inference and evaluation: pictures and words in, numbers out.
+
+processor = Processor.from_pretrained("model/")
+tokens = processor.train(example, rng, max_length=2304)        # all annotations of one picture
+tokens = processor.prompt(processor.point_text("cup"), ["kitchen.jpg"])
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import PIL.Image
+
+from openmolmo.core.config import from_dict, to_dict
+from openmolmo.core.errors import CheckpointError, ConfigError, DataError, PromptError
+from openmolmo.core.files import write_json
+from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan, open_image
+from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.prompting.formatter import Formatter, Turn
+from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_sequence
+from openmolmo.prompting.tokenizer import TextTokenizer
+from openmolmo.records.example import Annotation, Example, ImageRef
+
+__all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Processor"]
+
+PROCESSOR_FILE = "processor_config.json"
+ImageSource = bytes | str | Path | PIL.Image.Image | np.ndarray[Any, Any] | ImageRef
+Messages = str | Sequence[str] | Sequence[Mapping[str, str]]
+
+
+class Processor:
+    """Turns examples and questions into :class:`Tokens`, by one set of settings.
+
+    ``resize_mode``: ``exact`` resizes as released weights were trained; ``fast`` is quicker and at
+    most 1/255 of the range away.
+    """
+
+    def __init__(
+        self,
+        tokenizer: TextTokenizer,
+        crop: CropConfig,
+        format: FormatConfig,
+        *,
+        resize_mode: Literal["exact", "fast"] = "exact",
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.crop = crop
+        self.format = format
+        self.formatter = Formatter(format)
+        self.resize_mode = resize_mode
+
+    def with_format(self, **changes: Any) -> Processor:
+        """The same processor with some format settings changed, e.g. for another training stage."""
+        return Processor(self.tokenizer, self.crop, self.format.replace(**changes), resize_mode=self.resize_mode)
+
+    # -------------------------------------------------------------------------------- training
+
+    def train(self, example: Example, rng: np.random.Generator, *, max_length: int | None = None) -> Tokens:
+        """Every usable annotation of an example as one sequence with labels and loss weights.
+
+        Raises PromptError when nothing can be trained on or the image does not fit ``max_length``,
+        ImageError when the picture cannot be read.
+        """
+        branches = self.formatter.branches(example, rng)
+        images = [] if example.image is None else [self._image(example.image, example.id)]
+        return training_sequence(
+            branches,
+            [grids for grids, _ in images],
+            [crops for _, crops in images],
+            self.tokenizer,
+            weighting=self.format.loss_weighting,
+            max_length=max_length,
+        )
+
+    def usable(self, example: Example) -> bool:
+        """Whether the example has an annotation to train on under these settings."""
+        return self.formatter.usable(example)
+
+    # -------------------------------------------------------------------------------- inference
+
+    def prompt(
+        self,
+        text_or_messages: Messages,
+        images: Sequence[ImageSource] = (),
+        *,
+        style: str | None = None,
+        length_hint: int | None = None,
+    ) -> Tokens:
+        """A question or conversation to be continued by the model.
+
+        ``text_or_messages``: the question; or the texts of user and assistant in turn; or
+        ``{"role": …, "content": …}`` messages; the user's comes first and last. ``images`` go to
+        ``<|image|>`` placeholders in the text or, without those, to the start. ``style`` puts a tag
+        before the first question ("vqa2:"), ``length_hint`` a length into it ("long_caption 65:",
+        which is the tag when no style is named).
+        """
+        texts = _texts(text_or_messages)
+        if style is not None or length_hint is not None:
+            tag = self.formatter.tag(style or "long_caption", length_hint)
+            texts[0] = f"{tag} {texts[0]}" if texts[0] else tag
+        if len(texts) % 2 == 0:
+            raise PromptError(f"the {len(texts)} messages end with the assistant's", fix="end with a question")
+        return self._prompt(self.formatter.turns(texts), images)
+
+    def annotation_prompt(self, annotation: Annotation, images: Sequence[ImageSource] = ()) -> Tokens:
+        """What an annotation asks, in plain wording and with its style tag, without the reply: for evaluation."""
+        return self._prompt(self.formatter.prompt(annotation), images)
+
+    def _prompt(self, turns: Sequence[Turn], images: Sequence[ImageSource]) -> Tokens:
+        read = [self._image(source, f"image {place}") for place, source in enumerate(images, start=1)]
+        return prompt_sequence(turns, [grids for grids, _ in read], [crops for _, crops in read], self.tokenizer)
+
+    def caption_text(self, length: int | None = None, *, style: str = "long_caption") -> str:
+        """What to ask for a caption of about ``length`` (x 15 characters; None: the default), as trained."""
+        return self.formatter.caption_text(length, style=style)
+
+    def point_text(self, label: str) -> str:
+        """What to ask to have every ``label`` pointed at, as trained."""
+        return self.formatter.point_text(label)
+
+    def count_text(self, label: str) -> str:
+        """What to ask to have every ``label`` counted, as trained."""
+        return self.formatter.count_text(label)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """A reply's text: special tokens left out, the leading space removed."""
+        return self.tokenizer.decode(ids).strip()
+
+    def _image(self, source: ImageSource, name: str) -> tuple[Grids, Crops]:
+        image = open_image(_bytes_or_path(source, name) if isinstance(source, ImageRef) else source, name=name)
+        plan = make_plan(image.shape[1], image.shape[0], self.crop)
+        return plan.token_grids, cut_crops(image, plan, self.crop, mode=self.resize_mode)
+
+    # -------------------------------------------------------------------------------- files
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the tokenizer's files and ``processor_config.json`` into ``folder``."""
+        self.tokenizer.save_pretrained(folder)
+        settings = {"crop": to_dict(self.crop), "format": to_dict(self.format), "resize_mode": self.resize_mode}
+        write_json(Path(folder) / PROCESSOR_FILE, settings)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Processor:
+        """Read what :meth:`save_pretrained` wrote; unknown or wrong settings are a CheckpointError."""
+        path = Path(folder) / PROCESSOR_FILE
+        restore = "restore the file from its source"
+        try:
+            settings = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{folder} has no {PROCESSOR_FILE}", fix="point to a saved model's folder") from error
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise CheckpointError(f"{path} cannot be read: {error}", fix=restore) from error
+        keys = set(settings) if isinstance(settings, dict) else set()
+        if keys != {"crop", "format", "resize_mode"} or settings["resize_mode"] not in ("exact", "fast"):
+            raise CheckpointError(f"{path} must hold crop, format and resize_mode (exact or fast)", fix=restore)
+        try:
+            crop = from_dict(CropConfig, settings["crop"], where="crop.")
+            format = from_dict(FormatConfig, settings["format"], where="format.")
+        except (ConfigError, AttributeError) as error:
+            raise CheckpointError(f"{path}: {error}", fix="was it edited, or written by another version?") from error
+        return cls(TextTokenizer.from_pretrained(folder), crop, format, resize_mode=settings["resize_mode"])
+
+
+def _bytes_or_path(reference: ImageRef, name: str) -> bytes | str:
+    if reference.data is not None:
+        return reference.data
+    if reference.path is not None:
+        return reference.path
+    raise DataError(
+        f"the picture of {name!r} is known by its address only ({reference.url})",
+        field="image",
+        rule="bytes or a local path are needed here",
+        fix="download it first",
+    )
+
+
+def _texts(messages: Messages) -> list[str]:
+    """Texts in turn, user first; roles are checked where they are named."""
+    if isinstance(messages, str):
+        return [messages]
+    texts: list[str] = []
+    for place, message in enumerate(messages):
+        expected = "assistant" if place % 2 else "user"
+        named = isinstance(message, Mapping) and message.get("role") == expected
+        content = message.get("content") if named and isinstance(message, Mapping) else message
+        if isinstance(content, str):
+            texts.append(content)
+        else:
+            raise PromptError(
+                f"message {place + 1} is {message!r}, expected role {expected!r} and text content",
+                fix="messages are user and assistant in turn, the user's first",
+            )
+    if not texts:
+        raise PromptError("there is no message to answer", fix="give a question")
+    return texts
