@@ -1,0 +1,70 @@
+"""Pictures for the report: masks and points of the truth, and what the model said, right or wrong."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from openmolmo.evaluation.metrics.pointing import score_points
+from openmolmo.evaluation.results import Row
+from openmolmo.evaluation.tasks.base import image_source
+from openmolmo.imaging import open_image
+from openmolmo.inference.draw import enlarge, mark_radius, paste_mark
+from openmolmo.records.example import Counting, Mask, Point, Pointing
+from openmolmo.records.masks import decode
+
+__all__ = ["RIGHT", "TRUTH", "WRONG", "case_picture", "data_url"]
+
+RIGHT, WRONG, TRUTH = "#0a7d4f", "#d2222d", "#ffd400"
+"""Colours: a right prediction, a wrong one, the truth."""
+
+_SIDE = 384  # pixels of the longer side of a small picture in the report
+
+
+def case_picture(row: Row) -> Image.Image:
+    """The picture of one row with its true masks shaded, true points ringed and predictions numbered."""
+    picture = enlarge(open_image(image_source(row.question.image)), smallest=_SIDE)
+    picture.thumbnail((2 * _SIDE, 2 * _SIDE))
+    truth = row.question.truth
+    points = truth.points if isinstance(truth, (Pointing, Counting)) else ()
+    masks = truth.masks if isinstance(truth, (Pointing, Counting)) else ()
+    picture = _shade(picture, masks)
+    radius = mark_radius(picture.size, len(row.answer.points) or len(points))
+    for point in points:
+        _ring(picture, point, radius)
+    verdicts = _verdicts(row, points, masks)
+    for number, (found, right) in enumerate(zip(row.answer.points, verdicts, strict=True), start=1):
+        paste_mark(picture, found.x, found.y, RIGHT if right else WRONG, str(number), radius)
+    return picture
+
+
+def data_url(picture: Image.Image) -> str:
+    """The picture as a JPEG inside a URL, for a page that needs no other file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _verdicts(row: Row, points: tuple[Point, ...], masks: tuple[Mask, ...]) -> tuple[bool, ...]:
+    found = [point.point for point in row.answer.points]
+    if points and not masks:  # for the picture only: a twentieth of the width counts as near
+        return score_points(found, points, radius=5.0).right
+    return score_points(found, points, masks).right
+
+
+def _shade(picture: Image.Image, masks: tuple[Mask, ...]) -> Image.Image:
+    """Lighten what the masks cover, in the colour of the truth."""
+    for mask in masks:
+        shape = Image.fromarray(decode(mask).astype(np.uint8) * 90).resize(picture.size, Image.Resampling.BILINEAR)
+        picture = Image.composite(Image.new("RGB", picture.size, TRUTH), picture, shape)
+    return picture
+
+
+def _ring(picture: Image.Image, point: Point, radius: int) -> None:
+    x, y = point.x / 100 * picture.width, point.y / 100 * picture.height
+    pen, reach = ImageDraw.Draw(picture), radius + 5
+    pen.ellipse((x - reach, y - reach, x + reach, y + reach), outline="black", width=4)
+    pen.ellipse((x - reach, y - reach, x + reach, y + reach), outline=TRUTH, width=2)

@@ -1,0 +1,95 @@
+"""One evaluation from names to results: load the model, make or read the data, judge, note everything."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from openmolmo import __version__
+from openmolmo.core.files import sha256_file
+from openmolmo.evaluation.held_out import HeldOut, from_folder, from_generators
+from openmolmo.evaluation.results import Results
+from openmolmo.evaluation.runner import run
+from openmolmo.evaluation.tasks import TASKS, Task
+from openmolmo.inference.load import find_model, load
+
+__all__ = ["Setup", "judge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What to judge, and on what; the defaults are those of the model card."""
+
+    model: str = "nano"
+    data: Path | None = None
+    synth: Sequence[str] = ("scenes", "clocks")
+    count: int = 500
+    seed: int = 0
+    size: int = 256
+    split: str | None = None
+    tasks: Sequence[Task] | None = None
+    limit: int | None = 500
+    batch_size: int = 32
+    device: str | None = None
+
+
+def judge(setup: Setup, held_out: HeldOut | None = None) -> Results:
+    """Run an evaluation. ``held_out``: examples made before, to judge several models on the same ones."""
+    folder = find_model(setup.model)
+    tasks = [TASKS.get(name) for name in TASKS] if setup.tasks is None else setup.tasks
+    if held_out is None:
+        held_out = examples_of(setup)
+    predictor = load(setup.model, device=setup.device, batch_size=setup.batch_size)
+    results = run(
+        tasks,
+        held_out.examples,
+        predictor,
+        limit=setup.limit,
+        sample=held_out.sample,
+        batch_size=setup.batch_size,
+        seed=setup.seed,
+    )
+    return Results(results.tasks, _meta(setup, folder, held_out, str(predictor.model.device)))
+
+
+def examples_of(setup: Setup) -> HeldOut:
+    """The examples that ``setup`` describes."""
+    if setup.data is not None:
+        return from_folder(setup.data, split=setup.split)
+    return from_generators(
+        setup.synth, count=setup.count, seed=setup.seed, size=setup.size, split=setup.split or "test"
+    )
+
+
+def _meta(setup: Setup, folder: Path, held_out: HeldOut, device: str) -> dict[str, Any]:
+    return {
+        "model": setup.model,
+        "weights_sha256": {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))},
+        "data": held_out.description,
+        "limit": setup.limit,
+        "device": device,
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "code": {"openmolmo": __version__, "commit": _commit(), "torch": torch.__version__},
+    }
+
+
+def _commit() -> str:
+    """The commit of a git work tree that holds this code, or an empty text."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

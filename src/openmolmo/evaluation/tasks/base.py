@@ -1,0 +1,100 @@
+"""What a task is: it picks questions out of examples, scores replies, and knows its headline metric."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from openmolmo.core.errors import DataError
+from openmolmo.inference.answer import Answer
+from openmolmo.inference.requests import ImageSource, Request
+from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.prompting.replies import exchange
+from openmolmo.records.example import Annotation, Example, ImageRef
+
+__all__ = ["Question", "Task", "ask_and_reply", "image_source", "most_frequent", "to_request"]
+
+_PLAIN = FormatConfig(max_points=10_000)  # no annotation is too long to be judged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One thing to ask about one picture.
+
+    ``truth`` is what the task scores against (an annotation, a time, facts); ``reply`` is what a
+    perfect model would write; ``group`` sorts questions into the rows of a breakdown.
+    """
+
+    id: str
+    example_id: str
+    image: ImageRef
+    text: str
+    truth: Any
+    reply: str
+    style: str | None = None
+    length_hint: int | None = None
+    max_new_tokens: int = 64
+    group: str = ""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels; (1, 1) where the record does not say."""
+        return self.image.width or 1, self.image.height or 1
+
+
+class Task(Protocol):
+    """One file and one entry point in the group ``openmolmo.tasks`` adds a task."""
+
+    name: str
+    title: str
+    headline: str
+    metrics: tuple[str, ...]
+
+    def questions(self, example: Example) -> Iterator[Question]:
+        """The questions of this task in one example; none where it has nothing for it."""
+
+    def score(self, question: Question, answer: Answer) -> dict[str, float]:
+        """A number in 0-1 for each of ``metrics``; averaged over questions by the runner."""
+
+    def constants(self, sample: Sequence[Question]) -> list[str]:
+        """Replies that a model could give without looking; the best of them is the first control."""
+
+
+def image_source(image: ImageRef) -> ImageSource:
+    """Bytes or path of a record's picture; a picture known by its URL only is a :class:`DataError`."""
+    if image.data is not None:
+        return image.data
+    if image.path is not None:
+        return image.path
+    raise DataError(
+        f"the picture {image.url or '(without data, path or URL)'} is not on this machine",
+        field="image",
+        fix="evaluate a data set that holds its pictures, or download them first",
+    )
+
+
+def to_request(question: Question) -> Request:
+    """The request that asks ``question``."""
+    return Request(
+        text=question.text,
+        images=(image_source(question.image),),
+        style=question.style,
+        length_hint=question.length_hint,
+        max_new_tokens=question.max_new_tokens,
+    )
+
+
+def ask_and_reply(annotation: Annotation) -> tuple[str, str]:
+    """The plain wording of what an annotation asks, and the reply that a perfect model would write."""
+    texts = exchange(annotation, _PLAIN, None)
+    assert texts is not None, "nothing has so many points"
+    return texts[0], texts[-1]
+
+
+def most_frequent(values: Sequence[str]) -> str:
+    """The commonest value; ties go to the one that sorts first, so that runs agree."""
+    assert values
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))

@@ -1,0 +1,51 @@
+"""Counting: how many are there? The model points, then states the total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from openmolmo.evaluation.metrics.counting import score_count
+from openmolmo.evaluation.tasks.base import Question, ask_and_reply, most_frequent
+from openmolmo.inference.answer import Answer
+from openmolmo.prompting.points import NOTHING_THERE
+from openmolmo.records.example import Counting, Example
+
+__all__ = ["CountingTask"]
+
+
+@dataclass(frozen=True, slots=True)
+class CountingTask:
+    """Counting annotations; the breakdown is by the true count."""
+
+    name: str = "counting"
+    title: str = "Counting"
+    headline: str = "accuracy"
+    metrics: tuple[str, ...] = ("accuracy", "within_1")
+
+    def questions(self, example: Example) -> Iterator[Question]:
+        """One for each counting annotation."""
+        for index, annotation in enumerate(example.annotations):
+            if not isinstance(annotation, Counting) or example.image is None:
+                continue
+            text, reply = ask_and_reply(annotation)
+            yield Question(
+                id=f"{example.id}/{index}",
+                example_id=example.id,
+                image=example.image,
+                text=text,
+                style=annotation.style,
+                truth=annotation,
+                reply=reply,
+                max_new_tokens=512,
+                group=f"{annotation.count:2d}",
+            )
+
+    def score(self, question: Question, answer: Answer) -> dict[str, float]:
+        """The stated total (else the number of points) against the true count."""
+        return score_count(answer.count, question.truth.count)
+
+    def constants(self, sample: Sequence[Question]) -> list[str]:
+        """The commonest count, stated without points."""
+        count = most_frequent([str(question.truth.count) for question in sample])
+        return [NOTHING_THERE if count == "0" else f"Counting shows a total of {count}."]

@@ -1,0 +1,85 @@
+"""Pointing: where is every one of them, or are there none?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from openmolmo.evaluation.metrics.pointing import PointingScore, score_points
+from openmolmo.evaluation.tasks.base import Question, ask_and_reply, most_frequent
+from openmolmo.inference.answer import Answer
+from openmolmo.prompting.points import write_points
+from openmolmo.records.example import Example, NotPresent, Point, Pointing
+
+__all__ = ["PointingTask"]
+
+
+@dataclass(frozen=True, slots=True)
+class PointingTask:
+    """Pointing and not-present annotations.
+
+    ``radius`` (percent of the picture's width) replaces masks where an annotation has none; None
+    makes such an annotation an error.
+    """
+
+    name: str = "pointing"
+    title: str = "Pointing"
+    headline: str = "f1"
+    metrics: tuple[str, ...] = ("f1", "precision", "recall")
+    radius: float | None = None
+
+    def questions(self, example: Example) -> Iterator[Question]:
+        """One for each pointing or not-present annotation."""
+        for index, annotation in enumerate(example.annotations):
+            if not isinstance(annotation, (Pointing, NotPresent)) or example.image is None:
+                continue
+            text, reply = ask_and_reply(annotation)
+            yield Question(
+                id=f"{example.id}/{index}",
+                example_id=example.id,
+                image=example.image,
+                text=text,
+                style=annotation.style,
+                truth=annotation,
+                reply=reply,
+                max_new_tokens=512,
+                group=_group(len(annotation.points) if isinstance(annotation, Pointing) else 0),
+            )
+
+    def score(self, question: Question, answer: Answer) -> dict[str, float]:
+        """Precision, recall and F1 of this question."""
+        score = self.judge(question, answer)
+        return {"f1": score.f1, "precision": score.precision, "recall": score.recall}
+
+    def judge(self, question: Question, answer: Answer) -> PointingScore:
+        """The score with a verdict for every predicted point.
+
+        Where nothing is there, words without points say so; an empty reply, or one that begins to
+        point and gives no whole point, does not.
+        """
+        truth, found = question.truth, [point.point for point in answer.points]
+        width, height = question.size
+        if not isinstance(truth, Pointing):
+            if not found and (not answer.text or "<point" in answer.text):
+                return PointingScore(0.0, 0.0, 0.0)
+            return score_points(found, ())
+        return score_points(found, truth.points, truth.masks, radius=self.radius, aspect=height / width)
+
+    def constants(self, sample: Sequence[Question]) -> list[str]:
+        """The most frequent reply, the middle of the picture, and the median place of all points."""
+        replies = [most_frequent([question.reply for question in sample])]
+        replies.append(write_points((Point(50.0, 50.0),), "it"))
+        places = [(p.x, p.y) for q in sample if isinstance(q.truth, Pointing) for p in q.truth.points]
+        if places:
+            x, y = np.median(np.array(places), axis=0)
+            replies.append(write_points((Point(float(x), float(y)),), "it"))
+        return replies
+
+
+def _group(count: int) -> str:
+    for top, name in ((0, "not there"), (1, "1 point"), (4, "2-4 points"), (9, "5-9 points")):
+        if count <= top:
+            return name
+    return "10 points or more"

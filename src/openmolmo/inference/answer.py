@@ -1,0 +1,69 @@
+"""What a model answers: its text, and the points and the count that can be read in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openmolmo.prompting.counts import read_count
+from openmolmo.prompting.points import read_points
+from openmolmo.records.example import Point
+
+__all__ = ["Answer", "FoundPoint", "read_answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPoint:
+    """A point the model gave: percent of width and height (0-100), and the pixel it falls in."""
+
+    label: str
+    x: float
+    y: float
+    x_pixel: int
+    y_pixel: int
+
+    @property
+    def point(self) -> Point:
+        """The same place as records have it."""
+        return Point(self.x, self.y)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The text a model wrote and what can be read in it.
+
+    ``count`` is the total the text states, else the number of points, else None. ``finished`` is
+    False when the text was cut at the token limit; its complete points are still there.
+    """
+
+    text: str
+    points: tuple[FoundPoint, ...] = ()
+    count: int | None = None
+    finished: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values: text, points (percent and pixels), count, finished."""
+        points = [
+            {"label": p.label, "x": p.x, "y": p.y, "x_pixel": p.x_pixel, "y_pixel": p.y_pixel} for p in self.points
+        ]
+        return {"text": self.text, "points": points, "count": self.count, "finished": self.finished}
+
+
+def read_answer(text: str, sizes: Sequence[tuple[int, int]] = (), *, finished: bool = True) -> Answer:
+    """Read points and count out of a reply. ``sizes``: (width, height) in pixels of each picture.
+
+    Points refer to the first picture; without any picture their pixels are 0.
+    """
+    width, height = sizes[0] if sizes else (1, 1)
+    points = tuple(
+        FoundPoint(group.label, p.x, p.y, _pixel(p.x, width), _pixel(p.y, height))
+        for group in read_points(text)
+        for p in group.points
+    )
+    stated = read_count(text)
+    return Answer(text.strip(), points, stated if stated is not None else len(points) or None, finished)
+
+
+def _pixel(percent: float, side: int) -> int:
+    return min(max(int(percent / 100 * side), 0), side - 1)

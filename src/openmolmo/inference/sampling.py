@@ -1,0 +1,45 @@
+"""Choosing the next token: the likeliest one, or a draw among the likely ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from openmolmo.core.config import Config
+from openmolmo.core.errors import ConfigError
+
+__all__ = ["Sampling", "next_tokens"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Config):
+    """``temperature`` 0 is greedy; above it, draws are made among the likeliest tokens that together
+    have probability ``top_p``. The same ``seed`` gives the same draws, whatever the batch.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise ConfigError(f"temperature={self.temperature} must be 0 (greedy) or more")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p={self.top_p} must be above 0 and at most 1")
+
+
+def next_tokens(logits: Tensor, sampling: Sampling, rngs: Sequence[np.random.Generator]) -> Tensor:
+    """(B, V) logits -> (B,) token ids; each row draws from its own generator."""
+    if sampling.temperature == 0:
+        return logits.argmax(-1)
+    probabilities, order = (logits.float() / sampling.temperature).softmax(-1).sort(-1, descending=True)
+    below = probabilities.cumsum(-1)
+    # The first token that reaches top_p is the last one kept.
+    kept = (below < sampling.top_p).sum(-1, keepdim=True).clamp(max=logits.shape[-1] - 1)
+    draws = torch.tensor([[rng.random()] for rng in rngs], dtype=below.dtype, device=below.device)
+    place = torch.searchsorted(below, draws * below.gather(-1, kept), right=True)
+    return order.gather(-1, torch.minimum(place, kept)).squeeze(-1)
