@@ -49,9 +49,9 @@ def save_model(
         weight_map = {key: name for name, part in shards.items() for key in part}
         write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
     # Last, so that a folder with a config has its weights.
-    config = model.config.to_dict() | {"architectures": ["Molmo"]}
+    config = _without_noise(model.config.to_dict()) | {"architectures": ["Molmo"]}
     config["dtype"] = str(dtype or model.dtype).removeprefix("torch.")
-    write_text(folder / CONFIG, json.dumps(config, indent=2, sort_keys=True, default=str) + "\n")
+    write_text(folder / CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def load_config(folder: Path | str) -> MolmoConfig:
@@ -118,6 +118,18 @@ def load_weights(model: Molmo, folder: Path | str) -> None:
             with _open(path) as stored:
                 for name in stored.keys():  # noqa: SIM118  (not a dictionary)
                     target[name].copy_(stored.get_tensor(name))
+
+
+#: Entries which the library puts into every configuration and which mean nothing here.
+_NOISE = {"_name_or_path", "chunk_size_feed_forward", "id2label", "label2id", "problem_type", "return_dict"}
+
+
+def _without_noise(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_noise(value) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if key not in _NOISE
+    }
 
 
 def _state(model: Molmo, dtype: torch.dtype | None) -> dict[str, Tensor]:

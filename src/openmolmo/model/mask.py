@@ -64,7 +64,7 @@ def dense_mask(rule: MaskRule, rows: int, tokens: int, device: torch.device) -> 
 
 
 def attention_mask(
-    text_config: Any, example_ids: Tensor, branch_ids: Tensor, position_ids: Tensor, dtype: torch.dtype
+    decoder_config: Any, example_ids: Tensor, branch_ids: Tensor, position_ids: Tensor, dtype: torch.dtype
 ) -> Any:
     """The mask in the form which the language model's attention implementation takes.
 
@@ -75,7 +75,7 @@ def attention_mask(
     Raises:
         ConfigError: for an attention implementation that cannot express branches.
     """
-    kind = text_config._attn_implementation or "sdpa"
+    kind = decoder_config._attn_implementation or "sdpa"
     rows, tokens = example_ids.shape
 
     def build(window: int | None) -> Any:
@@ -90,6 +90,6 @@ def attention_mask(
             f"attention implementation {kind!r} cannot keep branches apart",
             fix="choose sdpa, eager or flex_attention with model.set_attn_implementation(...)",
         )
-    if "sliding_attention" in (getattr(text_config, "layer_types", None) or ()):
-        return {"full_attention": build(None), "sliding_attention": build(text_config.sliding_window)}
+    if "sliding_attention" in (getattr(decoder_config, "layer_types", None) or ()):
+        return {"full_attention": build(None), "sliding_attention": build(decoder_config.sliding_window)}
     return build(None)

@@ -159,8 +159,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         dropout = self._dropout(loss_weights)
         if dropout is not None:
             kwargs["residual_dropout"] = dropout
-        if labels is not None:
-            kwargs.setdefault("use_cache", False)
+        if example_ids is not None:
+            kwargs.setdefault("use_cache", False)  # packed rows cannot be continued
         out = self.decoder(inputs_embeds=embeds, attention_mask=mask, position_ids=position_ids, **kwargs)
         result = MolmoOutput(
             past_key_values=out.get("past_key_values"),
@@ -222,7 +222,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             raise PromptError("rows of several examples cannot continue from a cache", fix="leave past_key_values out")
         if branch_ids is None:
             branch_ids = torch.zeros_like(example_ids)
-        return attention_mask(self.config.text_config, example_ids, branch_ids, position_ids, embeds.dtype)
+        return attention_mask(self.decoder.config, example_ids, branch_ids, position_ids, embeds.dtype)
 
     def _dropout(self, loss_weights: Tensor | None) -> ResidualDropout | None:
         if not (self.training and self._drops):

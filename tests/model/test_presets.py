@@ -1,0 +1,46 @@
+"""Named models and their parts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from openmolmo.model import PRESETS, Molmo, nano, parameter_counts, parameter_groups, save_model
+
+
+@pytest.fixture(scope="module")
+def net() -> Molmo:
+    torch.manual_seed(0)
+    return Molmo(PRESETS.get("nano")(vocab_size=4096, image_patch_id=4098))
+
+
+def test_nano_has_the_announced_size(net: Molmo, tmp_path_factory: pytest.TempPathFactory) -> None:
+    counts = parameter_counts(net)
+    assert counts == {"encoder": 2795136, "connector": 701952, "llm": 5543168}
+    folder = tmp_path_factory.mktemp("nano")
+    save_model(net, folder, dtype=torch.float16)
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 18.5e6
+
+
+def test_parts_hold_every_parameter_once(net: Molmo) -> None:
+    groups = parameter_groups(net)
+    names = [name for part in groups.values() for name in part]
+    assert sorted(names) == sorted(name for name, _ in net.named_parameters())
+    assert "embedding.extra" in groups["connector"]
+    assert "embedding.base.weight" in groups["llm"]
+    assert "lm_head.weight" in groups["llm"]
+
+
+def test_a_fresh_nano_starts_even_handed(net: Molmo) -> None:
+    """A new model is near a uniform guess, and its image tokens neither vanish nor drown the text."""
+    ids = torch.randint(0, 4096, (2, 40), generator=torch.Generator().manual_seed(0))
+    out = net.eval()(input_ids=ids, labels=ids, loss_weights=torch.ones(2, 40))
+    assert out.loss.item() == pytest.approx(torch.tensor(4096.0).log().item(), abs=0.3)
+    with torch.no_grad():
+        features = net.image_features(torch.randn(2, 3, 112, 112), None, torch.arange(128).view(32, 4))
+    assert 0.02 < features.std() < 1.0
+
+
+def test_the_patch_id_defaults_to_the_third_special_token() -> None:
+    assert nano(500).image_patch_id == 502
+    assert nano(500, 503).image_patch_id == 503

@@ -1,0 +1,49 @@
+"""Block outputs of the library's encoder, without the parts that are never used."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_molmo import batch, config, model, sample
+from transformers import CLIPVisionModel
+
+from openmolmo.core.errors import ConfigError, NotRegisteredError
+from openmolmo.model import Molmo
+
+
+def test_features_are_the_chosen_block_outputs_in_order() -> None:
+    net = model()
+    whole = CLIPVisionModel(net.config.vision_config).eval()
+    whole.load_state_dict(net.encoder.backbone.state_dict(), strict=False)
+    crops = torch.randn(3, 3, 28, 28)
+    with torch.no_grad():
+        states = whole(crops, output_hidden_states=True).hidden_states  # embeddings, then the 4 blocks
+        features = net.encoder(crops)
+    assert features.shape == (3, 4, 32)
+    assert torch.allclose(features[..., :16], states[3][:, 1:], atol=1e-6)  # block -2
+    assert torch.allclose(features[..., 16:], states[1][:, 1:], atol=1e-6)  # block -4
+
+
+def test_blocks_after_the_last_feature_do_not_exist() -> None:
+    assert len(model().encoder.backbone.encoder.layers) == 3
+    assert len(model(feature_layers=[0]).encoder.backbone.encoder.layers) == 1
+    assert not any("post_layernorm" in name for name, _ in model().named_parameters())
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "olmo2", "olmoe"])
+def test_every_parameter_gets_a_gradient(kind: str) -> None:
+    net = model(kind).train()
+    net(**batch([[sample(1), sample(2)], [sample(3)]])).loss.backward()
+    # The key bias shifts all scores of a query alike: its gradient exists and is zero.
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_wrong_layers_and_unknown_encoders_are_named() -> None:
+    with pytest.raises(ConfigError, match=r"-5.*4 blocks"):
+        config(feature_layers=[-2, -5])
+    with pytest.raises(ConfigError, match="empty"):
+        config(feature_layers=[])
+    odd = config()
+    odd.vision_config.model_type = "clop_vision_model"
+    with pytest.raises(NotRegisteredError, match="clip_vision_model"):
+        Molmo(odd)
