@@ -1,0 +1,130 @@
+"""The scene generator: from a random stream to one example with picture, words and points."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from openmolmo.core.errors import ConfigError
+from openmolmo.engine.synth.scenes.answers import make_answers
+from openmolmo.engine.synth.scenes.backgrounds import avoided_colours, choose_background, paint_background
+from openmolmo.engine.synth.scenes.captions import write_caption
+from openmolmo.engine.synth.scenes.dice import Dice
+from openmolmo.engine.synth.scenes.draw import inner_point, paint_objects
+from openmolmo.engine.synth.scenes.explanations import make_explanation
+from openmolmo.engine.synth.scenes.graph import Scene, Thing
+from openmolmo.engine.synth.scenes.layout import Placed, choose_objects, place_objects
+from openmolmo.engine.synth.scenes.questions import make_counting, make_not_present, make_pointing
+from openmolmo.engine.synth.scenes.statements import reference_statements
+from openmolmo.engine.synth.scenes.transcripts import write_transcript
+from openmolmo.engine.synth.scenes.vocabulary import COLOURS
+from openmolmo.records.example import Annotation, Caption, Example, ImageRef, Made, Provenance, Split, Transcript
+from openmolmo.records.masks import encode
+
+__all__ = ["SceneGenerator"]
+
+_LEAST_SIZE = 64
+_QUALITY = 90
+_KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
+
+
+class SceneGenerator:
+    """Pictures of objects with captions, transcripts, points, counts and questions.
+
+    ``make`` is a pure function of the random stream and its arguments. About half of the scenes are
+    simple (two to five plain objects, medium or large, on a calm background); the rest have up to
+    fifteen objects, patterns, overlaps, textured backgrounds, or are crowds of one kind.
+    """
+
+    name = "scenes"
+    version = "1"
+
+    def make(self, rng: np.random.Generator, index: int, *, size: int, split: str) -> Example:
+        """One example; ``size`` is the longer side in pixels. Example.facts holds the scene graph."""
+        if size < _LEAST_SIZE:
+            raise ConfigError(f"size={size} is too small for a scene", fix=f"use at least {_LEAST_SIZE} pixels")
+        dice = Dice(rng)
+        scene, picture = make_scene(dice, size)
+        facts = scene.facts()
+        facts["statements"] = sorted(map(list, reference_statements(facts)))
+        tag = f"{dice.below(1 << 32):08x}"
+        return Example(
+            id=f"{self.name}-{split}-{tag}-{index:08d}",
+            image=_jpeg(picture),
+            annotations=_annotate(dice, scene),
+            provenance=Provenance(
+                dataset="openmolmo-synth-scenes",
+                licence="Apache-2.0",
+                made=dict.fromkeys(_KINDS, (Made.PROGRAM,)),
+                image="program",
+                tool="openmolmo synth scenes",
+                version=self.version,
+            ),
+            split=cast(Split, split),
+            facts=facts,
+        )
+
+
+def make_scene(dice: Dice, size: int) -> tuple[Scene, npt.NDArray[np.uint8]]:
+    """A scene graph and its picture (height, width, 3; RGB)."""
+    shape = dice.weighted((70, 17, 13))
+    width, height = ((size, size), (size, size * 3 // 4), (size * 3 // 4, size))[shape]
+    simple = dice.chance(0.5)
+    background = choose_background(dice, calm=simple or dice.chance(0.2))
+    avoid = avoided_colours(background)
+    wanted = choose_objects(dice, [colour for colour in COLOURS if colour not in avoid], simple=simple)
+    style = ("flat", "outlined", "shadowed")[dice.weighted((5, 3, 2))]
+    placed, owner = place_objects(dice, wanted, width, height)
+    picture = paint_background(dice, background, width, height)
+    paint_objects(dice, picture, placed, style)
+    return Scene(_things(placed, owner), background, style, width, height), picture
+
+
+def _things(placed: list[Placed], owner: npt.NDArray[np.uint8]) -> tuple[Thing, ...]:
+    """The scene graph's things in reading order: rows of thirds from the top, each from the left."""
+    height, width = owner.shape
+    order = sorted(range(len(placed)), key=lambda i: (int(placed[i].y * 3 // height), placed[i].x))
+    rank = {old: new for new, old in enumerate(order)}
+    things = []
+    for index in order:
+        item = placed[index]
+        visible = owner == index + 1
+        things.append(
+            Thing(
+                shape=item.wanted.shape,
+                colour=item.wanted.colour,
+                pattern=item.wanted.pattern,
+                size=item.wanted.size,
+                x=item.x / width * 100,
+                y=item.y / height * 100,
+                point=inner_point(visible[item.box], item.left, item.top, width, height),
+                radius=item.radius,
+                mask=encode(visible),
+                covers=tuple(sorted(rank[i] for i in item.covers)),
+            )
+        )
+    return tuple(things)
+
+
+def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
+    return (
+        Caption(text=write_caption(dice, scene)),
+        Transcript(text=write_transcript(dice, scene)),
+        *make_pointing(dice, scene, 3),
+        *make_counting(dice, scene, 2),
+        *make_not_present(dice, scene, 1 + dice.below(2)),
+        *make_answers(dice, scene, 2),
+        make_explanation(dice, scene),
+    )
+
+
+def _jpeg(picture: npt.NDArray[np.uint8]) -> ImageRef:
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    assert ok, "OpenCV could not encode a JPEG"
+    encoded = data.tobytes()
+    height, width = picture.shape[:2]
+    return ImageRef(data=encoded, width=width, height=height, sha256=hashlib.sha256(encoded).hexdigest())
