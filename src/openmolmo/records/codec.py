@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, cast, get_args
 
@@ -155,7 +156,7 @@ def _dump(value: Any, field: str) -> str:
 def _load(text: str, field: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"is not JSON: {error}", field=field, rule="JSON") from error
 
 
@@ -205,7 +206,10 @@ def _integer(value: Any, where: str) -> int:
 def _number(value: Any, where: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise _wrong(where, value, "a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _point(value: Any, where: str) -> Point:

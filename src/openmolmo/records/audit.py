@@ -1,0 +1,98 @@
+"""Where every annotation of a data set came from, and whether any of it must not be used.
+
+The rule behind the project: no supervision comes from a vision-language model. An annotation
+fails the audit when such a model, or something unknown, stands anywhere in how it was made.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openmolmo.core.errors import DataError
+from openmolmo.core.progress import track
+from openmolmo.records.dataset import ParquetDataset
+from openmolmo.records.example import Example, Made
+from openmolmo.records.folder import open_dataset
+
+__all__ = ["REFUSED", "AuditReport", "AuditRow", "audit_dataset"]
+
+REFUSED = frozenset({Made.VLM, Made.UNKNOWN})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRow:
+    """``count`` annotations of one kind in one data set, all made in the same way."""
+
+    dataset: str
+    licence: str
+    kind: str
+    made: tuple[Made, ...]
+    tool: str
+    count: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether this may be trained on."""
+        return bool(self.made) and REFUSED.isdisjoint(self.made)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditReport:
+    """The provenance table of a data set."""
+
+    path: str
+    examples: int
+    rows: tuple[AuditRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """No annotation comes from a vision-language model or from something unknown."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def refused(self) -> int:
+        """How many annotations fail."""
+        return sum(row.count for row in self.rows if not row.ok)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        rows = [
+            {
+                "dataset": row.dataset,
+                "licence": row.licence,
+                "kind": row.kind,
+                "made": [str(made) for made in row.made],
+                "tool": row.tool,
+                "count": row.count,
+                "ok": row.ok,
+            }
+            for row in self.rows
+        ]
+        return {"ok": self.ok, "path": self.path, "examples": self.examples, "refused": self.refused, "rows": rows}
+
+
+def audit_dataset(path: str | Path) -> AuditReport:
+    """Count the annotations of a data set by data set, kind and how they were made.
+
+    Pictures are not read. An empty data set, or one that cannot be read, is a :class:`DataError`.
+    """
+    dataset = open_dataset(path)
+    if len(dataset) == 0:
+        raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to audit: check the path")
+    examples: Iterator[Example] = dataset.without_images() if isinstance(dataset, ParquetDataset) else iter(dataset)
+    counts: Counter[tuple[str, str, str, tuple[Made, ...], str]] = Counter()
+    for example in track(examples, "auditing", total=len(dataset)):
+        origin = example.provenance
+        tool = " ".join(filter(None, (origin.tool, origin.version)))
+        for item in example.annotations:
+            made = tuple(origin.made.get(item.kind) or (Made.UNKNOWN,))
+            counts[origin.dataset, origin.licence, item.kind, made, tool] += 1
+    rows = tuple(
+        AuditRow(dataset=dataset_name, licence=licence, kind=kind, made=made, tool=tool, count=count)
+        for (dataset_name, licence, kind, made, tool), count in sorted(counts.items())
+    )
+    return AuditReport(path=str(path), examples=len(dataset), rows=rows)

@@ -1,0 +1,169 @@
+"""Validation of a whole data set: every fault with its file, row, field and rule."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from openmolmo.core.errors import DataError
+from openmolmo.core.files import sha256_bytes
+from openmolmo.core.progress import track
+from openmolmo.records.dataset import ParquetDataset
+from openmolmo.records.example import Example, ImageRef, Made
+from openmolmo.records.folder import open_dataset
+from openmolmo.records.jsonl import JsonlDataset
+from openmolmo.records.pictures import picture_bytes, picture_size
+from openmolmo.records.rules import breaches
+
+__all__ = ["CheckReport", "Fault", "check_dataset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One fault. ``row``: the line (from 1) of a JSONL file, the row (from 0) of a Parquet shard."""
+
+    file: str
+    row: int | None
+    field: str | None
+    rule: str
+    message: str
+
+
+@dataclass(kw_only=True)
+class CheckReport:
+    """What was found; ``faults`` holds the first ones, ``fault_count`` counts all."""
+
+    path: str
+    limit: int
+    examples: int = 0
+    annotations: Counter[str] = field(default_factory=Counter)
+    faults: list[Fault] = field(default_factory=list)
+    fault_count: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """No fault."""
+        return self.fault_count == 0
+
+    def add(self, fault: Fault) -> None:
+        """Count a fault, and keep it while there is room."""
+        self.fault_count += 1
+        if len(self.faults) < self.limit:
+            self.faults.append(fault)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {"ok": self.ok, **dataclasses.asdict(self), "annotations": dict(self.annotations)}
+
+
+def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -> CheckReport:
+    """Check everything under ``path`` and keep the first ``limit`` faults.
+
+    ``pictures=False`` leaves the pictures unopened. A path that is no data set at all raises
+    :class:`DataError`; everything else is a fault in the report.
+    """
+    dataset = open_dataset(path, check_shards=False)
+    report = CheckReport(path=str(path), limit=limit)
+    seen: dict[str, str] = {}
+    unknown: Counter[str] = Counter()
+    urls = 0
+    for place, example in _examples(dataset, report):
+        report.examples += 1
+        for item in example.annotations:
+            report.annotations[item.kind] += 1
+            unknown[item.kind] += Made.UNKNOWN in example.provenance.made.get(item.kind, ())
+        for breach in breaches(example):
+            report.add(Fault(**place, field=breach.field, rule=breach.rule, message=breach.message))
+        if example.id in seen:
+            message = f"{example.id!r} is also the id of {seen[example.id]}"
+            report.add(Fault(**place, field="id", rule="unique", message=message))
+        seen.setdefault(example.id, f"{place['file']} row {place['row']}")
+        if example.image is not None and example.image.data is None and example.image.path is None:
+            urls += 1
+        elif pictures and example.image is not None:
+            for fault in _picture_faults(example.image, place):
+                report.add(fault)
+    if len(dataset) == 0:
+        report.add(Fault(file=_name(dataset), row=None, field=None, rule="empty", message="the data set has no rows"))
+    report.notes = _notes(unknown, urls)
+    return report
+
+
+def _examples(dataset: ParquetDataset | JsonlDataset, report: CheckReport) -> Iterator[tuple[dict[str, Any], Example]]:
+    """Every example that can be read, with its place; what cannot be read becomes a fault."""
+    bad = _bad_shards(dataset, report) if isinstance(dataset, ParquetDataset) else set()
+    for index in track(range(len(dataset)), "checking"):
+        file, row = dataset.locate(index)
+        if file.name in bad:
+            continue
+        place = {"file": file.name, "row": row}
+        try:
+            yield place, dataset[index]
+        except DataError as error:
+            if error.row is None:  # the shard, not the row: one fault is enough
+                bad.add(file.name)
+            report.add(_from_error(error, place if error.row is not None else {"file": file.name, "row": None}))
+
+
+def _bad_shards(dataset: ParquetDataset, report: CheckReport) -> set[str]:
+    """Shards whose rows cannot be read; shards with a wrong hash only are still looked into."""
+    bad = set()
+    for shard in track(dataset.manifest.shards, "hashing"):
+        try:
+            dataset.verify_shard(shard)
+        except DataError as error:
+            report.add(_from_error(error, {"file": shard.name, "row": None}))
+            if error.rule != "hash":
+                bad.add(shard.name)
+    return bad
+
+
+def _from_error(error: DataError, place: dict[str, Any]) -> Fault:
+    return Fault(**place, field=error.field, rule=error.rule or "form", message=error.reason)
+
+
+def _picture_faults(image: ImageRef, place: dict[str, Any]) -> Iterator[Fault]:
+    try:
+        digest, width, height = _facts_of(image.data) if image.data is not None else _facts_of_file(image.path or "")
+    except DataError as error:
+        yield _from_error(error, place)
+        return
+    if image.sha256 not in (None, digest):
+        message = f"the picture's sha256 is {digest}, the record says {image.sha256}"
+        yield Fault(**place, field="sha256", rule="hash", message=message)
+    for side, found, said in (("width", width, image.width), ("height", height, image.height)):
+        if said not in (None, found):
+            message = f"the picture is {width} x {height}, the record says {side} {said}"
+            yield Fault(**place, field=side, rule="size", message=message)
+
+
+def _facts_of(data: bytes) -> tuple[str, int, int]:
+    return sha256_bytes(data), *picture_size(data)
+
+
+@lru_cache(maxsize=4096)
+def _facts_of_file(path: str) -> tuple[str, int, int]:
+    """Remembered, since many rows of a JSONL file may speak of one picture."""
+    data = picture_bytes(ImageRef(path=path))
+    assert data is not None
+    return _facts_of(data)
+
+
+def _notes(unknown: Counter[str], urls: int) -> list[str]:
+    notes = [
+        f"how {count} {kind} annotations were made is unknown; `openmolmo data audit` will refuse them: "
+        f'say it in dataset.json, e.g. {{"made": {{"{kind}": "person-written"}}}}'
+        for kind, count in sorted(unknown.items())
+        if count
+    ]
+    return [*notes, f"{urls} pictures are only URLs and were not looked at"] if urls else notes
+
+
+def _name(dataset: ParquetDataset | JsonlDataset) -> str:
+    return "manifest.json" if isinstance(dataset, ParquetDataset) else dataset.path.name

@@ -1,0 +1,224 @@
+"""What must hold inside one example, whatever file it came from.
+
+Form (types, known keys) is checked when a row is read, see ``records/codec.py``; here it is the
+values: points within 0-100 percent, masks that fill their size, counts that equal their points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+from openmolmo.records.example import (
+    ANNOTATION_KINDS,
+    Annotation,
+    Caption,
+    Counting,
+    Dialogue,
+    Example,
+    ImageRef,
+    Mask,
+    NotPresent,
+    Point,
+    PointExplanation,
+    Pointing,
+    Provenance,
+    QuestionAnswer,
+    Split,
+    Transcript,
+)
+
+__all__ = ["RULES", "Breach", "breaches"]
+
+RULES = {
+    "annotations": "an example has at least one annotation",
+    "answers": "a question has answers, or at least two options and the index of the right one",
+    "count": "a count is not negative and equals the number of points when points are given",
+    "dialogue": "a dialogue has an even number of turns, user first",
+    "image": "an image has bytes, a path or a URL, and a size above zero",
+    "mask": "run lengths are not negative and sum to height * width; as many masks as points; the image's shape",
+    "not_present": "a label that is not present has no points elsewhere in the example",
+    "percent": "points are percent of width and height: finite, 0 to 100",
+    "placeholders": "a point explanation has as many <|POINT|> as labels and as groups of points, none empty",
+    "provenance": "data set, licence, and for each annotation kind how it was made are given",
+    "split": f"a split is one of {', '.join(get_args(Split))}",
+    "text": "texts are not empty",
+}
+"""The rules by name; ``openmolmo data check`` names the one that is broken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breach:
+    """One broken rule: the field, the rule's name, and the values that disagree."""
+
+    field: str
+    rule: str
+    message: str
+
+
+def breaches(example: Example) -> Iterator[Breach]:
+    """Every broken rule of one example, in the order of its fields."""
+    yield from _text(example.id, "id")
+    if example.image is not None:
+        yield from _image(example.image)
+    if not example.annotations:
+        yield Breach(field="annotations", rule="annotations", message="there is none")
+    for number, annotation in enumerate(example.annotations):
+        yield from _annotation(annotation, f"annotations[{number}]", example.image)
+    yield from _contradictions(example)
+    yield from _provenance(example.provenance, {item.kind for item in example.annotations})
+    if example.split not in get_args(Split):
+        yield Breach(field="split", rule="split", message=f"{example.split!r} is no split")
+
+
+def _annotation(item: Annotation, where: str, image: ImageRef | None) -> Iterator[Breach]:
+    yield from _text(item.style, f"{where}.style")
+    match item:
+        case Caption() | Transcript():
+            yield from _text(item.text, f"{where}.text")
+        case QuestionAnswer():
+            yield from _question(item, where)
+        case Pointing() | Counting():
+            yield from _label(item.label, item.question, where)
+            yield from _points(item.points, f"{where}.points")
+            if isinstance(item, Counting):
+                yield from _count(item, where)
+            yield from _masks(item.masks, len(item.points), where, image)
+        case NotPresent():
+            yield from _label(item.label, item.question, where)
+        case PointExplanation():
+            yield from _explanation(item, where)
+        case Dialogue():
+            if not item.turns or len(item.turns) % 2:
+                yield Breach(field=f"{where}.turns", rule="dialogue", message=f"there are {len(item.turns)} turns")
+            yield from _texts(item.turns, f"{where}.turns")
+
+
+def _text(text: str, where: str) -> Iterator[Breach]:
+    if not text.strip():
+        yield Breach(field=where, rule="text", message="the text is empty")
+
+
+def _texts(texts: tuple[str, ...], where: str) -> Iterator[Breach]:
+    for number, text in enumerate(texts):
+        yield from _text(text, f"{where}[{number}]")
+
+
+def _label(label: str, question: str | None, where: str) -> Iterator[Breach]:
+    yield from _text(label, f"{where}.label")
+    if question is not None:
+        yield from _text(question, f"{where}.question")
+
+
+def _question(item: QuestionAnswer, where: str) -> Iterator[Breach]:
+    yield from _text(item.question, f"{where}.question")
+    yield from _texts(item.answers, f"{where}.answers")
+    yield from _texts(item.options, f"{where}.options")
+    if not item.answers and not item.options:
+        yield Breach(field=f"{where}.answers", rule="answers", message="there are neither answers nor options")
+    if item.options and len(item.options) < 2:
+        yield Breach(field=f"{where}.options", rule="answers", message="there is only one option")
+    index = item.answer_index
+    if item.options and (index is None or not 0 <= index < len(item.options)):
+        message = f"answer_index is {index}, there are {len(item.options)} options (counted from 0)"
+        yield Breach(field=f"{where}.answer_index", rule="answers", message=message)
+    if index is not None and not item.options:
+        yield Breach(
+            field=f"{where}.answer_index", rule="answers", message=f"answer_index is {index}, there are no options"
+        )
+
+
+def _points(points: tuple[Point, ...], where: str) -> Iterator[Breach]:
+    for number, point in enumerate(points):
+        for axis, value in (("x", point.x), ("y", point.y)):
+            if not (math.isfinite(value) and 0 <= value <= 100):
+                hint = (
+                    f"; if these are pixels, divide by the {'width' if axis == 'x' else 'height'} and multiply by 100"
+                )
+                yield Breach(
+                    field=f"{where}[{number}].{axis}",
+                    rule="percent",
+                    message=f"{axis} is {value}{hint if value > 100 and math.isfinite(value) else ''}",
+                )
+
+
+def _count(item: Counting, where: str) -> Iterator[Breach]:
+    if item.count < 0:
+        yield Breach(field=f"{where}.count", rule="count", message=f"the count is {item.count}")
+    elif item.points and len(item.points) != item.count:
+        message = f"the count is {item.count}, there are {len(item.points)} points"
+        yield Breach(field=f"{where}.count", rule="count", message=message)
+
+
+def _masks(masks: tuple[Mask, ...], points: int, where: str, image: ImageRef | None) -> Iterator[Breach]:
+    if masks and len(masks) != points:
+        yield Breach(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {points} points")
+    for number, mask in enumerate(masks):
+        message = _mask_fault(mask, image)
+        if message:
+            yield Breach(field=f"{where}.masks[{number}]", rule="mask", message=message)
+
+
+def _mask_fault(mask: Mask, image: ImageRef | None) -> str | None:
+    size = f"{mask.height} x {mask.width}"
+    if mask.height < 1 or mask.width < 1:
+        return f"the size is {size}"
+    if any(count < 0 for count in mask.counts):
+        return f"a run length is {min(mask.counts)}"
+    if sum(mask.counts) != mask.height * mask.width:
+        return f"the run lengths sum to {sum(mask.counts)}, height * width is {mask.height * mask.width}"
+    if image is not None and image.width and image.height:
+        # A mask may be coarser than its picture but must have its shape, up to one row or column.
+        skew = abs(mask.width * image.height - mask.height * image.width)
+        if skew > max(image.width, image.height):
+            return f"the mask is {size}, the image {image.height} x {image.width} (height x width)"
+    return None
+
+
+def _explanation(item: PointExplanation, where: str) -> Iterator[Breach]:
+    yield from _text(item.question, f"{where}.question")
+    yield from _text(item.answer, f"{where}.answer")
+    yield from _texts(item.labels, f"{where}.labels")
+    places = item.answer.count("<|POINT|>")
+    if not places == len(item.labels) == len(item.points):
+        message = f"{places} <|POINT|> in the answer, {len(item.labels)} labels, {len(item.points)} groups of points"
+        yield Breach(field=f"{where}.answer", rule="placeholders", message=message)
+    for number, group in enumerate(item.points):
+        if not group:
+            yield Breach(field=f"{where}.points[{number}]", rule="placeholders", message="the group has no points")
+        yield from _points(group, f"{where}.points[{number}]")
+
+
+def _contradictions(example: Example) -> Iterator[Breach]:
+    there = {
+        item.label.casefold(): number
+        for number, item in enumerate(example.annotations)
+        if isinstance(item, (Pointing, Counting)) and item.points
+    }
+    for number, item in enumerate(example.annotations):
+        if isinstance(item, NotPresent) and item.label.casefold() in there:
+            message = f"{item.label!r} has points in annotations[{there[item.label.casefold()]}]"
+            yield Breach(field=f"annotations[{number}].label", rule="not_present", message=message)
+
+
+def _image(image: ImageRef) -> Iterator[Breach]:
+    if image.data is None and image.path is None and image.url is None:
+        yield Breach(field="image", rule="image", message="it has neither bytes nor path nor URL")
+    for side, value in (("width", image.width), ("height", image.height)):
+        if value is not None and value < 1:
+            yield Breach(field=side, rule="image", message=f"{side} is {value}")
+
+
+def _provenance(provenance: Provenance, kinds: set[str]) -> Iterator[Breach]:
+    for name, text in (("dataset", provenance.dataset), ("licence", provenance.licence)):
+        if not text.strip():
+            yield Breach(field=f"provenance.{name}", rule="provenance", message=f"the {name} is missing")
+    for kind in sorted(kinds):
+        if not provenance.made.get(kind):
+            message = f"how the {kind} annotations were made is missing"
+            yield Breach(field=f"provenance.made.{kind}", rule="provenance", message=message)
+    for kind in provenance.made:
+        if kind not in ANNOTATION_KINDS:
+            yield Breach(field=f"provenance.made.{kind}", rule="provenance", message=f"{kind!r} is no annotation kind")

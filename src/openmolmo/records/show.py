@@ -1,0 +1,214 @@
+"""One HTML page of a data set: pictures with points and mask outlines drawn on them, texts, provenance."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from PIL import Image
+
+from openmolmo.core.errors import DataError
+from openmolmo.core.files import write_text
+from openmolmo.core.progress import track
+from openmolmo.records.example import (
+    Annotation,
+    Caption,
+    Counting,
+    Dialogue,
+    Example,
+    Mask,
+    NotPresent,
+    Point,
+    PointExplanation,
+    Pointing,
+    QuestionAnswer,
+    Transcript,
+)
+from openmolmo.records.folder import open_dataset
+from openmolmo.records.masks import decode
+from openmolmo.records.pictures import picture_bytes, thumbnail
+
+__all__ = ["write_page"]
+
+THUMBNAIL = 384
+"""Longer side of a picture on the page, in pixels."""
+
+# Ten colours that stay apart on most pictures and for colour-blind readers.
+COLOURS = (
+    "#e6194b", "#0072b2", "#f5c400", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#7b3fe4", "#00c2c2", "#7f8c1d",
+)  # fmt: skip
+
+
+@dataclass(kw_only=True)
+class _Line:
+    """One annotation on the page: its texts, and its points in pixels of the thumbnail."""
+
+    kind: str
+    style: str
+    made: str
+    colour: str
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    dots: list[tuple[float, float, str]] = field(default_factory=list)
+    outline: str | None = None
+
+
+@dataclass(kw_only=True)
+class _Card:
+    """One example on the page."""
+
+    example: Example
+    picture: str | None
+    width: int
+    height: int
+    complaint: str | None
+    lines: list[_Line]
+    facts: str
+    provenance: list[tuple[str, str]]
+
+
+def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) -> int:
+    """Write the page of ``limit`` examples from index ``start`` on; returns how many there are on it.
+
+    The page is one file and needs no network. An empty data set is a :class:`DataError`.
+    """
+    dataset = open_dataset(path)
+    total = len(dataset)
+    if total == 0:
+        raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to show: check the path")
+    if start >= total:
+        raise DataError(f"{path} has {total} examples, the page would start at {start}", fix="use a smaller --start")
+    indexes = range(start, min(start + limit, total))
+    cards = [_card(dataset[index]) for index in track(indexes, "drawing", total=len(indexes))]
+    environment = Environment(loader=PackageLoader("openmolmo.records", "."), autoescape=True)
+    page = environment.get_template("show.html.j2").render(
+        path=str(path), total=total, start=start, cards=cards, colours=COLOURS
+    )
+    write_text(out, page)
+    return len(cards)
+
+
+def _card(example: Example) -> _Card:
+    picture, width, height, complaint = None, THUMBNAIL, THUMBNAIL, None
+    if example.image is not None:
+        try:
+            data = picture_bytes(example.image)
+            if data is None:
+                picture, width, height = _url_picture(example)
+            else:
+                picture, width, height = thumbnail(data, THUMBNAIL)
+        except DataError as error:
+            complaint = error.reason
+    lines = [
+        _line(annotation, example, COLOURS[number % len(COLOURS)], width, height)
+        for number, annotation in enumerate(example.annotations)
+    ]
+    return _Card(
+        example=example,
+        picture=picture,
+        width=width,
+        height=height,
+        complaint=complaint,
+        lines=lines,
+        facts=json.dumps(example.facts, indent=1, ensure_ascii=False) if example.facts else "",
+        provenance=list(_provenance(example)),
+    )
+
+
+def _url_picture(example: Example) -> tuple[str | None, int, int]:
+    """A picture that is only a URL is linked, in its own shape if that is known."""
+    assert example.image is not None
+    width, height = example.image.width or THUMBNAIL, example.image.height or THUMBNAIL
+    scale = THUMBNAIL / max(width, height, 1)
+    return example.image.url, max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _line(item: Annotation, example: Example, colour: str, width: int, height: int) -> _Line:
+    made = " → ".join(example.provenance.made.get(item.kind, ())) or "unknown"
+    line = _Line(kind=item.kind, style=item.style, made=made, colour=colour, texts=list(_texts(item)))
+    match item:
+        case Pointing() | Counting():
+            line.dots = [_dot(point, str(n), width, height) for n, point in enumerate(item.points, start=1)]
+            line.outline = _outline(item.masks, colour)
+        case PointExplanation():
+            line.dots = [
+                _dot(point, label, width, height)
+                for label, group in zip(item.labels, item.points, strict=False)
+                for point in group
+            ]
+    return line
+
+
+def _dot(point: Point, title: str, width: int, height: int) -> tuple[float, float, str]:
+    return round(point.x / 100 * width, 2), round(point.y / 100 * height, 2), title
+
+
+def _texts(item: Annotation) -> Iterator[tuple[str, str]]:
+    """What an annotation says, as (role, text)."""
+    match item:
+        case Caption() | Transcript():
+            yield "", item.text
+        case QuestionAnswer():
+            yield "Q", item.question
+            for number, option in enumerate(item.options):
+                yield ("✓" if number == item.answer_index else "·"), option
+            yield from (("A", answer) for answer in item.answers)
+        case Pointing():
+            yield from _asked(item.label, item.question)
+            yield "", f"{len(item.points)} points"
+        case Counting():
+            yield from _asked(item.label, item.question)
+            yield "A", str(item.count)
+        case NotPresent():
+            yield from _asked(item.label, item.question)
+            yield "A", "not in the picture"
+        case PointExplanation():
+            answer = item.answer
+            for label in item.labels:
+                answer = answer.replace("<|POINT|>", f"[{label}]", 1)
+            yield "Q", item.question
+            yield "A", answer
+        case Dialogue():
+            for number, turn in enumerate(item.turns):
+                yield ("A" if number % 2 else "Q"), turn
+
+
+def _asked(label: str, question: str | None) -> Iterator[tuple[str, str]]:
+    yield "label", label
+    if question is not None:
+        yield "Q", question
+
+
+def _outline(masks: tuple[Mask, ...], colour: str) -> str | None:
+    """A transparent PNG (data URL) with the borders of all masks of one annotation."""
+    good = [mask for mask in masks if mask.counts and sum(mask.counts) == mask.height * mask.width]
+    if not good or len({(mask.height, mask.width) for mask in good}) > 1:
+        return None
+    height, width = good[0].height, good[0].width
+    pixels = np.zeros((height, width, 4), np.uint8)
+    for mask in good:
+        inside = np.pad(decode(mask), 1)
+        core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
+        pixels[inside[1:-1, 1:-1] & ~core] = (*bytes.fromhex(colour[1:]), 255)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _provenance(example: Example) -> Iterator[tuple[str, str]]:
+    origin = example.provenance
+    values: dict[str, Any] = {
+        "data set": origin.dataset,
+        "licence": origin.licence,
+        "picture": origin.image,
+        "tool": f"{origin.tool} {origin.version}".strip(),
+        "split": example.split,
+        **{f"receipt: {key}": value for key, value in origin.receipts.items()},
+    }
+    yield from ((key, value) for key, value in values.items() if value)
