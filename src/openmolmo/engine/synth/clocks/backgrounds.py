@@ -18,11 +18,18 @@ cv2 = require("cv2", extra="synth")
 __all__ = ["BACKGROUNDS", "add_grain", "draw_background"]
 
 _SMALL = 64
+_RATES = tuple(
+    zip(
+        (2, 2, 2, 2, 2, 1, 1, 1),
+        ("plain", "gradient", "clouds", "bokeh", "room", "wood", "tiles", "fabric"),
+        strict=True,
+    )
+)
 
 
 def draw_background(dice: Dice, size: int) -> tuple[Pixels, str]:
     """A picture (size, size, 3), BGR, and the kind's name."""
-    kind = dice.weighted(((2, "plain"), (2, "gradient"), (2, "clouds"), (2, "bokeh"), (2, "room"), (1, "wood"), (1, "tiles"), (1, "fabric")))  # fmt: skip
+    kind = dice.weighted(_RATES)
     return BACKGROUNDS[kind](dice, size), kind
 
 

@@ -18,7 +18,10 @@ from openmolmo.engine.synth.clocks.textures import dial_texture
 __all__ = ["draw_dial", "draw_text", "labels"]
 
 _ROMAN = ("XII", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI")
-_NAMES = ("AURELIA", "NORDHAVN", "Lumen", "CASTELL", "Meridian", "OSTRA", "Belmont", "KERN", "Solenne", "VANTAGE", "HALDEN", "Tempora")  # fmt: skip
+_NAMES = (
+    *("AURELIA", "NORDHAVN", "Lumen", "CASTELL", "Meridian", "OSTRA"),
+    *("Belmont", "KERN", "Solenne", "VANTAGE", "HALDEN", "Tempora"),
+)
 _WORDS = ("AUTOMATIC", "QUARTZ", "CLASSIC", "17 JEWELS", "SINCE 1921", "HANDMADE")
 _SUBDIALS = {
     "three": ((0.45, 0.0), (0.0, 0.45), (-0.45, 0.0)),
@@ -45,7 +48,7 @@ def draw_dial(canvas: Canvas, dice: Dice, look: Look, shape: Shape) -> None:
     canvas.fill(shape.outline(), look.paper)
     if look.texture != "plain":
         x, y = shape.half_width, shape.half_height
-        canvas.shade(dial_texture(look.texture, dice.whole(0, 3)), (-x, -y, x, y), dice.between(0.25, 0.7))
+        canvas.shade(dial_texture(look.texture, dice.whole(0, 3), shape.power), (-x, -y, x, y), dice.between(0.25, 0.7))
     for centre in _SUBDIALS.get(look.subdials, ()):
         _subdial(canvas, dice, look, centre, shape.smaller)
     _track(canvas, dice, look, shape)

@@ -59,7 +59,8 @@ def lcd_watch(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     canvas.fill(Shape(1.16, high + 0.36, 7.0).outline(), mix(colour, BLACK, 0.6))
     accent = choose(dice, "bright", "steel")
     canvas.line(Shape(1.14, high + 0.34, 7.0).outline(), 0.025, accent, closed=True)
-    draw_text(canvas, dice.pick(("DIGITAL", "ALARM CHRONO", "WATER RESIST", "ILLUMINATOR")), "sans", 0.08, (0, -high - 0.18), accent)  # fmt: skip
+    word = dice.pick(("DIGITAL", "ALARM CHRONO", "WATER RESIST", "BACKLIGHT"))
+    draw_text(canvas, word, "sans", 0.08, (0, -high - 0.18), accent)
 
 
 @family("watch", (1.3, 2.0, 1.3, 2.0), shapes=_panel(0.42, 0.5), display="lcd", taste=_SOME_SECONDS)
@@ -123,7 +124,13 @@ def nixie_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     canvas.fill(shape.grown(0.05).outline(), mix(colour, BLACK, 0.6))
 
 
-@family("watch", (1.3, 2.0, 1.3, 2.0), shapes=(Shape(1.0, 1.2, 5.0), Shape(1.0, 1.0, 2.0), Shape(1.0, 1.1, 4.0)), display="screen", taste=_SOME_SECONDS)  # fmt: skip
+@family(
+    "watch",
+    (1.3, 2.0, 1.3, 2.0),
+    shapes=(Shape(1.0, 1.2, 5.0), Shape(1.0, 1.0, 2.0), Shape(1.0, 1.1, 4.0)),
+    display="screen",
+    taste=_SOME_SECONDS,
+)
 def digital_smartwatch(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     """A smart watch with the time in figures."""
     colour = choose(dice, "gunmetal", "steel", "rose", "gold")

@@ -22,7 +22,18 @@ cv2 = require("cv2", extra="synth")
 __all__ = ["DISPLAYS", "Reading", "SEGMENTS", "choose_reading", "draw_display"]
 
 # Lit segments of each digit: top, upper right, lower right, bottom, lower left, upper left, middle.
-SEGMENTS = {"0": "abcdef", "1": "bc", "2": "abged", "3": "abgcd", "4": "fgbc", "5": "afgcd", "6": "afgedc", "7": "abc", "8": "abcdefg", "9": "abcdfg"}  # fmt: skip
+SEGMENTS = {
+    "0": "abcdef",
+    "1": "bc",
+    "2": "abged",
+    "3": "abgcd",
+    "4": "fgbc",
+    "5": "afgcd",
+    "6": "afgedc",
+    "7": "abc",
+    "8": "abcdefg",
+    "9": "abcdfg",
+}
 _MATRIX = {
     "0": (14, 17, 19, 21, 25, 17, 14),
     "1": (4, 12, 4, 4, 4, 4, 14),
@@ -46,13 +57,14 @@ class Reading:
     hours24: bool
 
 
-def choose_reading(dice: Dice, moment: Moment) -> Reading:
-    """24-hour or 12-hour form, with or without a leading zero and AM/PM."""
+def choose_reading(dice: Dice, moment: Moment, kind: str) -> Reading:
+    """24-hour or 12-hour form, with or without a leading zero and AM/PM where the display has room."""
     hours24 = dice.chance(0.35)
     text = moment.text(hours24=hours24)
     if not hours24 and dice.chance(0.7):
         text = text.removeprefix("0")
-    suffix = "" if hours24 or dice.chance(0.5) else ("AM" if moment.hour < 12 else "PM")
+    bare = hours24 or kind in {"split_flap", "nixie"} or dice.chance(0.5)
+    suffix = "" if bare else ("AM" if moment.hour < 12 else "PM")
     return Reading(text, suffix, hours24)
 
 
@@ -61,7 +73,9 @@ def draw_display(canvas: Canvas, dice: Dice, kind: str, shape: Shape, reading: R
     DISPLAYS[kind](canvas, dice, shape, reading)
 
 
-def _cells(text: str, shape: Shape, *, fill: float, aspect: float, colon: float = 0.45, gap: float = 0.22) -> tuple[list[tuple[str, float]], float]:  # fmt: skip
+def _cells(
+    text: str, shape: Shape, *, fill: float, aspect: float, colon: float = 0.45, gap: float = 0.22
+) -> tuple[list[tuple[str, float]], float]:
     """Centres x of every character and the digit height that fits the panel.
 
     ``aspect`` is digit width by height; ``colon`` and ``gap`` are in digit widths.
@@ -87,10 +101,16 @@ def _segment_forms(thick: float) -> dict[str, Points]:
 
     across, down = bar(2 * half - t), bar(0.5 - t / 2)[:, ::-1]
     x, y, quarter = half - t / 2, 0.5 - t / 2, 0.25 - t / 4
-    return {
-        "a": across + (0, -y), "d": across + (0, y), "g": across,
-        "f": down + (-x, -quarter), "b": down + (x, -quarter), "e": down + (-x, quarter), "c": down + (x, quarter),
-    }  # fmt: skip
+    places = {
+        "a": (across, 0.0, -y),
+        "d": (across, 0.0, y),
+        "g": (across, 0.0, 0.0),
+        "f": (down, -x, -quarter),
+        "b": (down, x, -quarter),
+        "e": (down, -x, quarter),
+        "c": (down, x, quarter),
+    }
+    return {name: form + np.array([dx, dy]) for name, (form, dx, dy) in places.items()}
 
 
 def _segments(reading: Reading, shape: Shape, dice: Dice, fill: float) -> tuple[list[Points], list[Points]]:
@@ -98,7 +118,8 @@ def _segments(reading: Reading, shape: Shape, dice: Dice, fill: float) -> tuple[
     forms = _segment_forms(dice.pick((0.09, 0.11, 0.13)))
     slant = dice.pick((0.0, 0.08, 0.14))
     places, height = _cells(reading.text, shape, fill=fill, aspect=0.5, gap=0.32)
-    lit, unlit = [], []
+    lit: list[Points] = []
+    unlit: list[Points] = []
     for char, x in places:
         if char == ":":
             lit += [circle(12) * 0.055 * height + (x - slant * y * height, y * height) for y in (-0.17, 0.17)]

@@ -31,7 +31,7 @@ class Family:
     extent: tuple[float, float, float, float]
     shapes: tuple[Shape, ...] = (ROUND,)
     display: str = "analog"
-    taste: Taste = Taste()
+    taste: Taste
     weight: float = 1.0
 
 

@@ -109,7 +109,7 @@ def _draw(dice: Dice, family: Family, moment: Moment, size: int) -> _Drawn:
         draw_hands(canvas, dice, moment, look, shape)
         facts |= {"numerals": look.numerals, "hands": look.hands}
     else:
-        reading = choose_reading(dice, moment)
+        reading = choose_reading(dice, moment, family.display)
         draw_display(canvas, dice, family.display, shape, reading)
         facts |= {"screen": family.display, "hours24": reading.hours24, "suffix": reading.suffix or None}
         if reading.hours24:
@@ -119,7 +119,7 @@ def _draw(dice: Dice, family: Family, moment: Moment, size: int) -> _Drawn:
     occluded = dice.chance(0.06)
     if occluded:
         occlude(picture, dice, pose)
-    picture = finish(picture, dice, pose)
+    picture = finish(picture, dice, pose, analog=analog)
     facts |= {"background": kind, "radius": round(pose.radius / size, 4), "occluded": occluded}
     return _Drawn(picture, reading, facts)
 

@@ -16,6 +16,21 @@ NUMERALS = ("arabic", "roman", "quarters", "roman_quarters", "twelve_six", "ring
 MARKERS = ("bar", "dot", "wedge", "diamond", "double", "none")
 TICKS = ("bars", "dots", "railway", "hours", "inner", "none")
 
+_PAPERS = (
+    *("white", "white", "white", "cream", "silver", "black", "black"),
+    *("blue", "green", "red", "salmon", "pastel", "bright"),
+)
+_NUMERALS = (
+    *("arabic", "arabic", "arabic", "roman", "roman", "quarters"),
+    *("roman_quarters", "twelve_six", "ring24", "minutes", "none", "none"),
+)
+_MARKERS = ("bar", "bar", "bar", "dot", "wedge", "diamond", "double")
+_TICKS = ("bars", "bars", "bars", "dots", "railway", "hours", "inner", "none")
+_HANDS = (
+    *("baton", "baton", "tapered", "dauphine", "sword", "leaf", "alpha", "pencil"),
+    *("lozenge", "arrow", "spade", "breguet", "syringe", "skeleton", "mercedes"),
+)
+_TEXTURES = ((5, "plain"), (2, "sunray"), (2, "vignette"), (1, "linear"), (1, "guilloche"), (1, "grain"))
 _SERIFS = ("serif", "serif_light", "serif_narrow", "serif")
 _SANS = ("sans", "light", "bold", "narrow", "wide", "round", "stroke", "slanted", "sans")
 
@@ -31,6 +46,7 @@ class Taste:
     hands: tuple[str, ...] = ()
     fonts: tuple[str, ...] = ()
     hand_colours: tuple[str, ...] = ()
+    second_hands: tuple[str, ...] = ()
     seconds: float = 0.5
     subdials: float = 0.0
     date: float = 0.15
@@ -66,10 +82,10 @@ class Look:
 
 def choose_look(dice: Dice, taste: Taste) -> Look:
     """Make every choice a dial needs."""
-    paper = choose(dice, *(taste.papers or ("white", "white", "white", "cream", "silver", "black", "black", "blue", "green", "red", "salmon", "pastel", "bright")))  # fmt: skip
-    numerals = dice.pick(taste.numerals or ("arabic", "arabic", "arabic", "roman", "roman", "quarters", "roman_quarters", "twelve_six", "ring24", "minutes", "none", "none"))  # fmt: skip
-    marker = dice.pick(taste.markers or ("bar", "bar", "bar", "dot", "wedge", "diamond", "double"))
-    ticks = dice.pick(taste.ticks or ("bars", "bars", "bars", "dots", "railway", "hours", "inner", "none"))
+    paper = choose(dice, *(taste.papers or _PAPERS))
+    numerals = dice.pick(taste.numerals or _NUMERALS)
+    marker = dice.pick(taste.markers or _MARKERS)
+    ticks = dice.pick(taste.ticks or _TICKS)
     ink = _ink(dice, paper)
     hand_colour = _hand_colour(dice, paper, ink, taste)
     bold = taste.fonts or (_SERIFS if numerals.startswith("roman") or dice.chance(0.25) else _SANS)
@@ -84,19 +100,19 @@ def choose_look(dice: Dice, taste: Taste) -> Look:
         font=dice.pick(bold),
         numeral_height=dice.between(0.15, 0.24),
         upright=dice.chance(0.25 if numerals.startswith("roman") else 0.92),
-        hands=dice.pick(taste.hands or ("baton", "baton", "tapered", "dauphine", "sword", "leaf", "alpha", "pencil", "lozenge", "arrow", "spade", "breguet", "syringe", "skeleton", "mercedes")),  # fmt: skip
+        hands=dice.pick(taste.hands or _HANDS),
         hand_colour=hand_colour,
         lume=_lume(dice, hand_colour),
         hour_length=hour_length,
         minute_length=dice.between(max(0.76, hour_length + 0.22), 0.9),
         width=dice.between(0.034, 0.06),
-        second_style=dice.pick(("plain", "plain", "counterweight", "lollipop", "arrow")),
+        second_style=dice.pick(taste.second_hands or ("plain", "plain", "counterweight", "lollipop", "arrow")),
         second_colour=_contrasting(dice, paper, choose(dice, "accent", "accent", "ink", "white")),
-        texture=dice.weighted(((5, "plain"), (2, "sunray"), (2, "vignette"), (1, "linear"), (1, "guilloche"), (1, "grain"))),
+        texture=dice.weighted(_TEXTURES),
         subdials=_subdials(dice, taste),
         date=dice.pick(("three", "three", "six", "half_four")) if dice.chance(taste.date) else "none",
         logo=dice.chance(taste.logo),
-    )  # fmt: skip
+    )
 
 
 def _subdials(dice: Dice, taste: Taste) -> str:
@@ -120,14 +136,14 @@ def _hand_colour(dice: Dice, paper: Colour, ink: Colour, taste: Taste) -> Colour
 def _lume(dice: Dice, hand: Colour) -> Colour | None:
     if not dice.chance(0.3):
         return None
-    return mix(rgb(0xEAF3DC), rgb(0xC9D9A0), dice.unit()) if luma(hand) < 190 else grey_or_dark(dice)
+    return mix(rgb(0xEAF3DC), rgb(0xC9D9A0), dice.unit()) if luma(hand) < 190 else _inlay_colour(dice)
 
 
-def grey_or_dark(dice: Dice) -> Colour:
+def _inlay_colour(dice: Dice) -> Colour:
     """The inlay of a bright hand."""
     return mix(rgb(0x303438), rgb(0x8A8F94), dice.unit())
 
 
 def _contrasting(dice: Dice, paper: Colour, wanted: Colour) -> Colour:
     """``wanted`` if it can be told from the paper, otherwise a neutral that can."""
-    return wanted if abs(luma(wanted) - luma(paper)) > 70 else readable_on(dice, paper)
+    return wanted if abs(luma(wanted) - luma(paper)) > 80 else readable_on(dice, paper)

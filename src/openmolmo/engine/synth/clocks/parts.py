@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def case(canvas: Canvas, dice: Dice, shape: Shape, width: float, colour: Colour,
     canvas.fill(shape.grown(width * 0.92).outline(), colour)
     if dice.chance(shiny):
         x, y = outer.half_width, outer.half_height
-        canvas.shade(metal_texture(dice.whole(0, 4)), (-x, -y, x, y), dice.between(0.4, 1.0))
+        canvas.shade(metal_texture(dice.whole(0, 4), shape.power), (-x, -y, x, y), dice.between(0.4, 1.0))
     lip = mix(colour, WHITE, 0.4) if dice.chance(0.5) else mix(colour, BLACK, 0.35)
     canvas.fill(shape.grown(width * 0.3).outline(), lip)
     canvas.fill(shape.grown(0.02).outline(), mix(colour, BLACK, 0.6))
@@ -49,7 +50,9 @@ def crown(canvas: Canvas, dice: Dice, reach: float, colour: Colour, *, pushers: 
 
 def lugs(canvas: Canvas, half_width: float, reach: float, colour: Colour) -> None:
     """The four horns that hold the strap."""
-    horn = np.array([[half_width - 0.04, -reach * 0.55], [half_width + 0.15, -reach * 0.5], [half_width + 0.1, -reach - 0.28], [half_width - 0.04, -reach - 0.24]])  # fmt: skip
+    inside, outside = half_width - 0.04, half_width + 0.15
+    horn = np.array([[inside, -reach * 0.55], [outside, -reach * 0.5], [outside - 0.05, -reach - 0.28]])
+    horn = np.concatenate([horn, [[inside, -reach - 0.24]]])
     corners = [horn * (sx, sy) for sx in (-1, 1) for sy in (-1, 1)]
     canvas.fill_all(corners, mix(colour, BLACK, 0.18))
 
@@ -65,11 +68,14 @@ def strap(canvas: Canvas, dice: Dice, half_width: float, length: float, colour: 
     thread = mix(colour, WHITE, 0.55)
     if kind == "stitch":
         rows = np.arange(0.9, length, 0.11)
-        marks = [box(x * half_width - 0.012, s * y, x * half_width + 0.012, s * y + 0.06) for y in rows for x in (-0.8, 0.8) for s in (-1, 1)]  # fmt: skip
+        seams = [(x * half_width, s * y) for y in rows for x in (-0.8, 0.8) for s in (-1, 1)]
+        marks = [box(x - 0.012, y, x + 0.012, y + 0.06) for x, y in seams]
         canvas.fill_all(marks, thread)
     elif kind == "grooves":
         rows = np.arange(1.0, length, 0.16)
-        canvas.fill_all([box(-0.9 * narrow, s * y - 0.02, 0.9 * narrow, s * y + 0.02) for y in rows for s in (-1, 1)], mix(colour, BLACK, 0.3))  # fmt: skip
+        places = [s * y for y in rows for s in (-1, 1)]
+        grooves = [box(-0.9 * narrow, y - 0.02, 0.9 * narrow, y + 0.02) for y in places]
+        canvas.fill_all(grooves, mix(colour, BLACK, 0.3))
     elif kind == "stripe":
         canvas.box(-0.3 * half_width, -length, 0.3 * half_width, length, choose(dice, "bright", "white", "blue", "red"))
 
@@ -83,7 +89,7 @@ def bracelet(canvas: Canvas, dice: Dice, half_width: float, length: float, colou
     )
     rows = [s * y for y in np.arange(0.7, length, pitch) for s in (-1, 1)]
     gap = 0.018
-    for index, (x0, x1) in enumerate(zip(columns[:-1], columns[1:], strict=True)):
+    for index, (x0, x1) in enumerate(pairwise(columns)):
         shift = pitch / 2 * (index % 2)
         links = [box(x0 * half_width + gap, y + shift, x1 * half_width - gap, y + shift + pitch - gap) for y in rows]
         canvas.fill_all(np.stack(links), mix(colour, WHITE, 0.28) if index % 2 else colour)
@@ -96,7 +102,8 @@ def screws(canvas: Canvas, places: Points, size: float, colour: Colour, dice: Di
     slots = []
     for x, y in places:
         canvas.disc(x, y, size, mix(colour, WHITE, 0.25))
-        slots.append(rotated(box(-size * 0.85, -size * 0.16, size * 0.85, size * 0.16), dice.between(0, 3.1)) + (x, y))
+        slot = box(-size * 0.85, -size * 0.16, size * 0.85, size * 0.16)
+        slots.append(rotated(slot, dice.between(0, 3.1)) + np.array([x, y]))
     canvas.fill_all(slots, mix(colour, BLACK, 0.6))
 
 

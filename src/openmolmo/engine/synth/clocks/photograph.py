@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from openmolmo.core.optional import require
 from openmolmo.engine.synth.clocks.backgrounds import add_grain
-from openmolmo.engine.synth.clocks.canvas import Canvas, Pixels, circle
+from openmolmo.engine.synth.clocks.canvas import Canvas, Pixels, circle, rotated
 from openmolmo.engine.synth.clocks.dice import Dice
 from openmolmo.engine.synth.clocks.family import Family
 from openmolmo.engine.synth.clocks.palette import any_colour
@@ -100,16 +100,12 @@ def _drop_shadow(picture: Pixels, clear: Pixels, dice: Dice, radius: float) -> N
     small = cv2.resize(clear, (size // 4, size // 4), interpolation=cv2.INTER_AREA)
     blur = 2 * int(radius * dice.between(0.01, 0.05)) + 3
     moved = np.array([[1, 0, radius / 4 * dice.between(-0.1, 0.1)], [0, 1, radius / 4 * dice.between(0.02, 0.14)]])
-    small = cv2.warpAffine(cv2.blur(small, (blur, blur)), matrix_32(moved), small.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    small = cv2.blur(small, (blur, blur))
+    small = cv2.warpAffine(small, moved, small.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
     depth = dice.between(0.25, 0.6)
     small = cv2.addWeighted(small, depth, small, 0.0, 255 * (1 - depth))
     shade = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
     cv2.multiply(picture, cv2.cvtColor(shade, cv2.COLOR_GRAY2BGR), dst=picture, scale=1 / 255)
-
-
-def matrix_32(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """OpenCV's warp takes single precision."""
-    return matrix.astype(np.float32)
 
 
 def occlude(picture: Pixels, dice: Dice, pose: Pose) -> None:
@@ -126,19 +122,18 @@ def occlude(picture: Pixels, dice: Dice, pose: Pose) -> None:
         size = dice.between(0.25, 0.5) * pose.radius
         flat = (1.0, 1.0) if kind == "disc" else (0.35, 1.2)
         corners = circle(32) * size * flat + (0.0, -dice.between(0.85, 1.1) * pose.radius)
-    c, s = math.cos(angle), math.sin(angle)
-    points = corners @ np.array([[c, s], [-s, c]]) + (pose.x, pose.y)
+    points = rotated(corners, angle) + np.array([pose.x, pose.y])
     cv2.fillPoly(picture, [(points * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
 
 
-def finish(picture: Pixels, dice: Dice, pose: Pose) -> Pixels:
+def finish(picture: Pixels, dice: Dice, pose: Pose, *, analog: bool) -> Pixels:
     """Light, contrast, glare, blur and noise, each at a moderate rate and strength."""
     size = picture.shape[0]
     if dice.chance(0.25):
         corners = np.array([dice.between(0.6, 1.0) * 255 for _ in range(4)], np.uint8).reshape(2, 2)
         light = cv2.resize(corners, (size, size), interpolation=cv2.INTER_LINEAR)
         picture = cv2.multiply(picture, cv2.cvtColor(light, cv2.COLOR_GRAY2BGR), scale=1 / 255)
-    if dice.chance(0.12):
+    if dice.chance(0.12) and analog:
         _glare(picture, dice, pose)
     if dice.chance(0.35):
         gain = dice.between(0.75, 1.15)
@@ -151,16 +146,15 @@ def finish(picture: Pixels, dice: Dice, pose: Pose) -> Pixels:
 
 
 def _glare(picture: Pixels, dice: Dice, pose: Pose) -> None:
-    """A pale band of reflected light on the glass."""
+    """A pale band of reflected light across the glass."""
     layer = picture.copy()
-    turn, width = dice.between(0.3, 1.2), dice.between(0.12, 0.35) * pose.radius
-    offset = dice.between(-0.6, 0.6) * pose.radius
-    band = np.array([[offset - width, -0.95], [offset + width, -0.95], [offset + width, 0.95], [offset - width, 0.95]])
-    band[:, 1] *= math.sqrt(max(0.04, 1 - (abs(offset) + width) ** 2 / max(1.0, pose.radius**2))) * pose.radius
-    c, s = math.cos(turn), math.sin(turn)
-    points = band @ np.array([[c, s], [-s, c]]) + (pose.x, pose.y)
+    middle, width = dice.between(-0.5, 0.5), dice.between(0.08, 0.3)
+    across = np.clip(np.linspace(middle - width, middle + width, 8), -0.97, 0.97)
+    along = np.sqrt(0.95 - across**2 * 0.95)
+    band = np.concatenate([np.stack([across, -along], 1), np.stack([across, along], 1)[::-1]])
+    points = rotated(band * pose.radius, pose.turn + dice.between(0.3, 1.2)) + np.array([pose.x, pose.y])
     cv2.fillPoly(layer, [(points * 16).astype(np.int32)], (255, 255, 255), cv2.LINE_AA, 4)
-    share = dice.between(0.1, 0.28)
+    share = dice.between(0.08, 0.25)
     cv2.addWeighted(picture, 1 - share, layer, share, 0, dst=picture)
 
 

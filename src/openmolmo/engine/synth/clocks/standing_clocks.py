@@ -58,6 +58,7 @@ def square_wall_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
         markers=("bar",),
         ticks=("bars",),
         hands=("block", "tapered"),
+        second_hands=("paddle", "paddle", "plain"),
         hand_colours=("ink",),
         seconds=0.6,
         date=0.0,
@@ -168,7 +169,8 @@ def cuckoo_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     roof = np.array([[-1.7, -0.75], [0.0, -2.15], [1.7, -0.75], [1.45, -0.6], [0.0, -1.75], [-1.45, -0.6]])
     canvas.fill(roof, mix(colour, BLACK, 0.4))
     canvas.box(-0.22, -1.55, 0.22, -1.1, mix(colour, BLACK, 0.65), 0.1)
-    leaves = [rotated(circle(16) * (0.1, 0.22), a) + (x, y) for x, y, a in ((-1.25, 1.3, 0.7), (1.25, 1.3, -0.7), (-0.7, 1.5, 1.2), (0.7, 1.5, -1.2))]  # fmt: skip
+    places = ((-1.25, 1.3, 0.7), (1.25, 1.3, -0.7), (-0.7, 1.5, 1.2), (0.7, 1.5, -1.2))
+    leaves = [rotated(circle(16) * (0.1, 0.22), turn) + np.array([x, y]) for x, y, turn in places]
     canvas.fill_all(leaves, choose(dice, "green", "wood"))
     canvas.disc(0, 0, 1.06, mix(colour, BLACK, 0.5))
 
@@ -194,7 +196,8 @@ def tower_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     canvas.box(-1.75, -1.75, 1.75, 1.75, mix(colour, BLACK, 0.25))
     height, width = dice.between(0.22, 0.34), dice.between(0.45, 0.75)
     rows = np.arange(-1.75, 1.75, height)
-    bricks = [box(x, y, x + width - 0.03, y + height - 0.03) for i, y in enumerate(rows) for x in np.arange(-1.75 - (i % 2) * width / 2, 1.75, width)]  # fmt: skip
+    corners = [(x - (i % 2) * width / 2, y) for i, y in enumerate(rows) for x in np.arange(-1.75, 2.1, width)]
+    bricks = [box(x, y, x + width - 0.03, y + height - 0.03) for x, y in corners]
     canvas.fill_all(np.stack(bricks), colour)
     case(canvas, dice, shape, dice.between(0.15, 0.3), choose(dice, "stone", "gold", "gunmetal"), shiny=0.2)
 
@@ -236,7 +239,11 @@ def desk_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     case(canvas, dice, shape, dice.between(0.12, 0.25), colour)
 
 
-@family("clock", (1.05, 1.05, 1.05, 1.05), taste=Taste(papers=("wood", "stone", "white", "black", "pastel", "bright"), seconds=0.4, date=0.0))  # fmt: skip
+@family(
+    "clock",
+    (1.05, 1.05, 1.05, 1.05),
+    taste=Taste(papers=("wood", "stone", "white", "black", "pastel", "bright"), seconds=0.4, date=0.0),
+)
 def frameless_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     """A disc on the wall without any frame."""
     canvas.disc(0, 0.02, 1.03, grey(90))

@@ -14,13 +14,14 @@ cv2 = require("cv2", extra="synth")
 
 __all__ = ["GRAINS", "dial_texture", "grain", "metal_texture"]
 
+_Levels = npt.NDArray[np.floating]
 _SIZE = 192
 GRAINS = 6
 
 
-@lru_cache(maxsize=32)
-def dial_texture(kind: str, variant: int) -> Pixels:
-    """A round dial's shading (192, 192, 4): sunray, vignette, linear, guilloche or grain."""
+@lru_cache(maxsize=128)
+def dial_texture(kind: str, variant: int, power: float) -> Pixels:
+    """A dial's shading (192, 192, 4): sunray, vignette, linear, guilloche or grain; neutral outside the dial."""
     y, x = np.mgrid[0:_SIZE, 0:_SIZE].astype(np.float32) / (_SIZE - 1) * 2 - 1
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     if kind == "sunray":
@@ -33,16 +34,22 @@ def dial_texture(kind: str, variant: int) -> Pixels:
         level = 22 * np.sin(34 * radius + 12 * np.sin(6 * angle)) * (radius < 0.62)
     else:
         level = _noise(variant).astype(np.float32) * 0.6
-    return _four(np.where(radius < 0.985, level, 0))
+    return _four(np.where(_inside(x, y, power), level, 0))
 
 
-@lru_cache(maxsize=16)
-def metal_texture(variant: int) -> Pixels:
+@lru_cache(maxsize=64)
+def metal_texture(variant: int, power: float) -> Pixels:
     """The sheen of a turned metal ring (192, 192, 4): bright and dark sectors."""
     y, x = np.mgrid[0:_SIZE, 0:_SIZE].astype(np.float32) / (_SIZE - 1) * 2 - 1
     angle = np.arctan2(y, x) + 0.7 * variant
     level = 55 * np.cos(2 * angle) + 25 * np.cos(3 * angle + variant) - 12 * np.cos(5 * angle)
-    return _four(level)
+    return _four(np.where(_inside(x, y, power), level, 0))
+
+
+def _inside(x: _Levels, y: _Levels, power: float) -> npt.NDArray[np.bool_]:
+    """Where the superellipse is; a pixel is left at its edge, which antialiasing shares."""
+    inside: npt.NDArray[np.bool_] = np.abs(x) ** power + np.abs(y) ** power < 0.985**power
+    return inside
 
 
 def _noise(seed: int) -> npt.NDArray[np.float64]:
@@ -60,6 +67,6 @@ def grain(variant: int) -> Pixels:
     return np.clip(128 + 32 * noise, 0, 255).astype(np.uint8)
 
 
-def _four(level: npt.NDArray[np.floating]) -> Pixels:
+def _four(level: _Levels) -> Pixels:
     grey = np.clip(128 + level, 0, 255).astype(np.uint8)
     return np.dstack([grey, grey, grey, np.full_like(grey, 128)])

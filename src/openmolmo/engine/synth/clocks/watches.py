@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from openmolmo.engine.synth.clocks.canvas import Canvas, circle, rotated
+from openmolmo.engine.synth.clocks.canvas import Canvas, box, circle, rotated
 from openmolmo.engine.synth.clocks.dial import draw_text
 from openmolmo.engine.synth.clocks.dice import Dice
 from openmolmo.engine.synth.clocks.family import family
@@ -89,7 +89,7 @@ def diver_watch(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     case(canvas, dice, ROUND, 0.3, colour)
     canvas.fill_all(np.stack(notches), mix(colour, BLACK, 0.35))
     canvas.ring(0, 0, 1.14, 0.2, ring)
-    marks = [rotated(np.array([[-0.018, -1.22], [0.018, -1.22], [0.018, -1.08], [-0.018, -1.08]]), i * math.tau / 12) for i in range(1, 12)]  # fmt: skip
+    marks = [rotated(box(-0.018, -1.22, 0.018, -1.08), i * math.tau / 12) for i in range(1, 12)]
     canvas.fill_all(np.stack(marks), mix(WHITE, ring, 0.1))
     canvas.fill(np.array([[-0.08, -1.22], [0.08, -1.22], [0.0, -1.07]]), mix(WHITE, ring, 0.05))
     canvas.ring(0, 0, 1.02, 0.035, mix(colour, BLACK, 0.4))
