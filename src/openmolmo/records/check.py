@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -73,13 +74,14 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
     seen: dict[str, str] = {}
     unknown: Counter[str] = Counter()
     urls = 0
-    for place, example in _examples(dataset, report):
+    for index, place, example in _examples(dataset, report):
         report.examples += 1
         for item in example.annotations:
             report.annotations[item.kind] += 1
             unknown[item.kind] += Made.UNKNOWN in example.provenance.made.get(item.kind, ())
         for breach in breaches(example):
-            report.add(Fault(**place, field=breach.field, rule=breach.rule, message=breach.message))
+            name = dataset.field_name(index, breach.field) if isinstance(dataset, JsonlDataset) else breach.field
+            report.add(Fault(**place, field=name, rule=breach.rule, message=breach.message))
         if example.id in seen:
             message = f"{example.id!r} is also the id of {seen[example.id]}"
             report.add(Fault(**place, field="id", rule="unique", message=message))
@@ -95,8 +97,10 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
     return report
 
 
-def _examples(dataset: ParquetDataset | JsonlDataset, report: CheckReport) -> Iterator[tuple[dict[str, Any], Example]]:
-    """Every example that can be read, with its place; what cannot be read becomes a fault."""
+def _examples(
+    dataset: ParquetDataset | JsonlDataset, report: CheckReport
+) -> Iterator[tuple[int, dict[str, Any], Example]]:
+    """Every example that can be read, with its index and place; what cannot be read becomes a fault."""
     bad = _bad_shards(dataset, report) if isinstance(dataset, ParquetDataset) else set()
     for index in track(range(len(dataset)), "checking"):
         file, row = dataset.locate(index)
@@ -104,7 +108,7 @@ def _examples(dataset: ParquetDataset | JsonlDataset, report: CheckReport) -> It
             continue
         place = {"file": file.name, "row": row}
         try:
-            yield place, dataset[index]
+            yield index, place, dataset[index]
         except DataError as error:
             if error.row is None:  # the shard, not the row: one fault is enough
                 bad.add(file.name)
@@ -156,13 +160,16 @@ def _facts_of_file(path: str) -> tuple[str, int, int]:
 
 
 def _notes(unknown: Counter[str], urls: int) -> list[str]:
-    notes = [
-        f"how {count} {kind} annotations were made is unknown; `openmolmo data audit` will refuse them: "
-        f'say it in dataset.json, e.g. {{"made": {{"{kind}": "person-written"}}}}'
-        for kind, count in sorted(unknown.items())
-        if count
-    ]
-    return [*notes, f"{urls} pictures are only URLs and were not looked at"] if urls else notes
+    notes = []
+    if kinds := [f"{count} {kind}" for kind, count in sorted(unknown.items()) if count]:
+        example = json.dumps({"made": {next(kind for kind in sorted(unknown) if unknown[kind]): "person-written"}})
+        notes.append(
+            f"how these were made is unknown, and `openmolmo data audit` will refuse them: {', '.join(kinds)}; "
+            f"say it in dataset.json, e.g. {example}"
+        )
+    if urls:
+        notes.append(f"{urls} pictures are only URLs and were not looked at")
+    return notes
 
 
 def _name(dataset: ParquetDataset | JsonlDataset) -> str:

@@ -11,9 +11,10 @@ business of ``records/rules.py``.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast, get_args
 
 from openmolmo.core.errors import DataError
@@ -36,6 +37,7 @@ __all__ = [
     "provenance_from_dict",
     "provenance_to_dict",
     "row_to_example",
+    "unknown_field",
 ]
 
 Reader = Callable[[Any, str], Any]
@@ -60,7 +62,7 @@ def annotation_from_dict(values: Any, *, field: str = "annotation") -> Annotatio
     kind = values.get("kind")
     if kind not in ANNOTATION_KINDS:
         raise DataError(
-            f"{kind!r} is no annotation kind", field=f"{field}.kind", rule=f"one of {', '.join(ANNOTATION_KINDS)}"
+            f"{kind!r} is no annotation kind; known: {', '.join(ANNOTATION_KINDS)}", field=f"{field}.kind", rule="kind"
         )
     fields = {key: value for key, value in values.items() if key != "kind"}
     return cast(Annotation, _read_dataclass(ANNOTATION_KINDS[kind], fields, field))
@@ -107,7 +109,7 @@ def row_to_example(row: Mapping[str, Any]) -> Example:
         if not isinstance(row.get(key), str):
             raise _wrong(key, row.get(key), "a text")
     if row["split"] not in get_args(Split):
-        raise DataError(f"split is {row['split']!r}", field="split", rule=f"one of {', '.join(get_args(Split))}")
+        raise DataError(f"split is {row['split']!r}, not {', '.join(get_args(Split))}", field="split", rule="split")
     annotations = _load(row["annotations"], "annotations")
     if not isinstance(annotations, list):
         raise _wrong("annotations", annotations, "a list")
@@ -175,7 +177,7 @@ def _read_dataclass(cls: type[Any], values: Any, where: str) -> Any:
     names = [item.name for item in items]
     for key in values:
         if key not in names:
-            raise DataError(f"{key!r} is not a field here", field=f"{where}.{key}", rule=f"one of {', '.join(names)}")
+            raise unknown_field(key, names, f"{where}.{key}")
     arguments = {}
     for item in items:
         if item.name in values:
@@ -183,6 +185,14 @@ def _read_dataclass(cls: type[Any], values: Any, where: str) -> Any:
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             raise DataError(f"{item.name!r} is missing", field=f"{where}.{item.name}", rule="required")
     return cls(**arguments)
+
+
+def unknown_field(key: str, names: Iterable[str], where: str) -> DataError:
+    """The error for a key that means nothing, with the nearest one that does."""
+    known = list(names)
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    return DataError(f"{key!r} is not a field here; {hint}", field=where, rule="known field")
 
 
 def _wrong(field: str, value: Any, wanted: str) -> DataError:
@@ -222,7 +232,7 @@ def _mask(value: Any, where: str) -> Mask:
 
 def _made(value: Any, where: str) -> Made:
     if value not in list(Made):
-        raise DataError(f"{value!r} is no way of making", field=where, rule=f"one of {', '.join(Made)}")
+        raise DataError(f"{value!r} is no way of making; known: {', '.join(Made)}", field=where, rule="made")
     return Made(value)
 
 

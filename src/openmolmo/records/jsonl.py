@@ -33,7 +33,7 @@ from typing import Any, get_args
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_bytes
-from openmolmo.records.codec import annotation_from_dict, provenance_from_dict
+from openmolmo.records.codec import annotation_from_dict, provenance_from_dict, unknown_field
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Split
 
 __all__ = ["JsonlDataset"]
@@ -101,15 +101,25 @@ class JsonlDataset:
         """The file and the line (from 1) of an index."""
         return self.path, self._lines[index][0]
 
+    def field_name(self, index: int, field: str) -> str:
+        """How row ``index`` itself calls a field of its example: a short row has no ``annotations[0]``."""
+        _, start, end = self._lines[index]
+        prefix, dot, rest = field.partition(".")
+        if not dot or not prefix.startswith("annotations[") or b'"annotations"' in self._content[start:end]:
+            return field
+        number = int(prefix[len("annotations[") : -1])
+        return self[index].annotations[number].kind if rest == "text" else rest
+
     def _example(self, row: Any, line: int) -> Example:
         if not isinstance(row, Mapping):
             raise DataError("the line is no JSON object", rule="type")
         full = "annotations" in row
         known = (*_COMMON_KEYS, "annotations") if full else (*_COMMON_KEYS, *_SHORT_KEYS)
         for key in row:
+            if key not in known and full and key in _SHORT_KEYS:
+                raise DataError(f"{key!r} cannot stand beside annotations", field=key, rule="short or full form")
             if key not in known:
-                fix = "beside annotations, put these into one of them" if full and key in _SHORT_KEYS else None
-                raise DataError(f"{key!r} is not a field here", field=key, rule=f"one of {', '.join(known)}", fix=fix)
+                raise unknown_field(key, known, key)
         annotations = _full_form(row["annotations"]) if full else tuple(_short_form(row))
         return Example(
             id=_typed(row, "id", str) or f"{self.path.stem}-{line:06d}",
@@ -177,7 +187,7 @@ def _read_sidecar(path: Path) -> _Defaults:
             raise DataError("is no JSON object", rule="type")
         for key in values:
             if key not in _SIDECAR_KEYS:
-                raise DataError(f"{key!r} is not a field here", field=key, rule=f"one of {', '.join(_SIDECAR_KEYS)}")
+                raise unknown_field(key, _SIDECAR_KEYS, key)
         made = _made(values.pop("made", {}), "made")
         split = _split(values.pop("split", "train"))
         images = _typed(values, "images", str) or ""
@@ -258,7 +268,7 @@ def _split(value: Any) -> Split:
     for name in get_args(Split):
         if value == name:
             return name  # type: ignore[no-any-return]
-    raise DataError(f"split is {value!r}", field="split", rule=f"one of {', '.join(get_args(Split))}")
+    raise DataError(f"split is {value!r}, not {', '.join(get_args(Split))}", field="split", rule="split")
 
 
 def _typed(row: Mapping[str, Any], key: str, kind: type[Any]) -> Any:

@@ -76,7 +76,8 @@ class _Card:
 def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) -> int:
     """Write the page of ``limit`` examples from index ``start`` on; returns how many there are on it.
 
-    The page is one file and needs no network. An empty data set is a :class:`DataError`.
+    The page is one file; the browser fetches only pictures that are nothing but a URL.
+    An empty data set is a :class:`DataError`.
     """
     dataset = open_dataset(path)
     total = len(dataset)
