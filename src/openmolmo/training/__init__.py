@@ -1,1 +1,7 @@
-"""The loop, loss, optimiser, schedule and run checkpoints."""
+"""The loop, loss, optimiser, schedule and checkpoints of a run.
+
+    openmolmo train nano_caption steps=300 --out runs/try
+
+A recipe is a function without arguments that returns a :class:`~openmolmo.training.config.RunConfig`;
+:func:`openmolmo.training.loop.run` is what happens then.
+"""

@@ -1,0 +1,165 @@
+"""A lane: the part of the stream that one process at a time turns into batches.
+
+The stream is dealt out to L lanes: lane l takes positions l, l + L, l + 2L, ... and batches are
+taken from the lanes in turn. What a lane makes depends on nothing but its own positions, so any
+number of processes gives the same batches, and each lane resumes from a few integers.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from openmolmo.core.config import Config
+from openmolmo.core.errors import ConfigError, DataError, ImageError, OpenMolmoError, PromptError
+from openmolmo.data.collate import collate_arrays
+from openmolmo.data.mixture import Mixture
+from openmolmo.data.packing import Packer, Row
+from openmolmo.prompting.sequence import Tokens
+from openmolmo.records.example import Example
+
+__all__ = ["Lane", "LoaderConfig", "MadeBatch", "Skipped", "TrainProcessor"]
+
+
+class TrainProcessor(Protocol):
+    """The part of a Processor that a loader needs."""
+
+    def train(self, example: Example, rng: np.random.Generator, *, max_length: int | None) -> Tokens: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderConfig(Config):
+    """How examples become batches.
+
+    A batch has ``rows`` rows of at most ``row_length`` tokens; longer examples are cut there.
+    With ``packing`` a row holds as many examples as fit, otherwise one. ``lanes`` bounds the
+    useful number of ``workers`` and, unlike those, is part of what defines the order of the data.
+    ``max_skipped`` is how many unreadable examples are passed over before the run stops.
+    """
+
+    rows: int = 8
+    row_length: int = 512
+    packing: bool = True
+    open_rows: int = 8
+    lanes: int = 4
+    workers: int = 1
+    prefetch: int = 4
+    max_skipped: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "row_length", "open_rows", "lanes", "prefetch"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.workers < 0 or self.max_skipped < 0:
+            raise ConfigError(f"workers={self.workers} and max_skipped={self.max_skipped} must not be negative")
+        if self.workers > self.lanes:
+            raise ConfigError(
+                f"workers={self.workers} is more than lanes={self.lanes}: the rest would be idle",
+                fix=f"set lanes={self.workers} too (before the run starts: it changes the order of the data)",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An example that could not be used: where it stands, and why."""
+
+    position: int
+    source: str
+    index: int
+    error: str
+
+
+@dataclass(slots=True)
+class MadeBatch:
+    """One batch as made by a lane, with the lane's state right after it.
+
+    ``seconds`` is the time it took to make; ``tokens`` counts real tokens, without padding.
+    """
+
+    arrays: dict[str, np.ndarray]
+    positions: list[list[int]]
+    tokens: int
+    seconds: float
+    state: dict[str, Any]
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class Lane:
+    """Makes the batches of one lane, one after the other."""
+
+    def __init__(self, number: int, mixture: Mixture, processor: TrainProcessor, config: LoaderConfig) -> None:
+        self.number, self.mixture, self.processor, self.config = number, mixture, processor, config
+        self._taken = 0
+        self._packer: Packer[Tokens] = Packer(config.row_length, config.open_rows)
+        self._ready: list[Row[Tokens]] = []
+        self._skipped: list[Skipped] = []
+
+    def state(self) -> dict[str, Any]:
+        """Integers from which :meth:`load_state` continues."""
+        return {
+            "taken": self._taken,
+            "open": [list(row.positions) for row in self._packer.open],
+            "ready": [list(row.positions) for row in self._ready],
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue after the batch that ``state`` was taken with; makes the open rows' examples again."""
+        self._taken = int(state["taken"])
+        self._skipped = []
+        self._packer.open = [self._row(positions) for positions in state["open"]]
+        self._ready = [self._row(positions) for positions in state["ready"]]
+
+    def make(self) -> MadeBatch:
+        """The next batch of this lane."""
+        started = time.perf_counter()
+        self._skipped = []
+        while len(self._ready) < self.config.rows:
+            position = self._taken * self.config.lanes + self.number
+            self._taken += 1
+            tokens = self._tokens(position)
+            if tokens is None:
+                if len(self._skipped) > self.config.max_skipped:  # no endless search in wholly bad data
+                    break
+            elif self.config.packing:
+                self._ready += self._packer.add(tokens, position, len(tokens.input_ids))
+            else:
+                self._ready.append(Row([tokens], [position], len(tokens.input_ids)))
+        rows, self._ready = self._ready[: self.config.rows], self._ready[self.config.rows :]
+        return MadeBatch(
+            arrays=collate_arrays([row.items for row in rows]) if rows else {},
+            positions=[row.positions for row in rows],
+            tokens=sum(row.used for row in rows),
+            seconds=time.perf_counter() - started,
+            state=self.state(),
+            skipped=self._skipped,
+        )
+
+    def _row(self, positions: list[int]) -> Row[Tokens]:
+        row: Row[Tokens] = Row()
+        for position in positions:
+            tokens = self._tokens(position)
+            if tokens is None:
+                raise DataError(
+                    f"example at position {position} could be read before the run stopped and cannot now: "
+                    f"{self._skipped[-1].error}",
+                    fix="restore the data set as it was, or start a new run",
+                )
+            row.add(tokens, position, len(tokens.input_ids))
+        return row
+
+    def _tokens(self, position: int) -> Tokens | None:
+        place = self.mixture.place(position)
+        try:
+            example, rng = self.mixture.example(place)
+            tokens = self.processor.train(example, rng, max_length=self.config.row_length)
+            if len(tokens.input_ids) > self.config.row_length:
+                raise PromptError(f"{len(tokens.input_ids)} tokens are more than row_length={self.config.row_length}")
+            return tokens
+        except (DataError, ImageError, PromptError, OSError) as error:
+            message = error.message if isinstance(error, OpenMolmoError) else str(error)
+            name = self.mixture.names[place.source]
+            self._skipped.append(Skipped(position, name, place.index, f"{type(error).__name__}: {message}"))
+            return None

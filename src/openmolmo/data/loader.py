@@ -1,0 +1,143 @@
+"""Batches in a fixed order, made here or by worker processes, resumable exactly.
+
+loader = Loader(mixture_config, processor, LoaderConfig(rows=8, workers=1), seed=0)
+with loader:
+    for batch in loader:          # never ends
+        model(**batch.tensors)
+        saved = batch.state       # loader.load_state(saved) later: the same batches follow
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from torch import Tensor
+
+from openmolmo.core.errors import ConfigError, DataError
+from openmolmo.data.collate import to_tensors
+from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, Skipped, TrainProcessor
+from openmolmo.data.mixture import Mixture, MixtureConfig
+from openmolmo.data.workers import WorkerPool
+
+__all__ = ["Batch", "Loader"]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch and what is known about it.
+
+    ``tensors`` are the keyword parameters of ``Molmo.forward``. ``positions`` holds the stream
+    positions of the examples of each row. ``tokens`` counts real tokens of all ``B * T``;
+    ``wait`` is how long the consumer waited (seconds), ``made`` how long making it took.
+    """
+
+    tensors: dict[str, Tensor]
+    positions: list[list[int]]
+    tokens: int
+    skipped: list[Skipped]
+    wait: float
+    made: float
+
+    @property
+    def examples(self) -> int:
+        """Number of examples."""
+        return sum(map(len, self.positions))
+
+    @property
+    def utilisation(self) -> float:
+        """Real tokens / tokens with padding."""
+        return self.tokens / self.tensors["input_ids"].numel()
+
+
+class Loader:
+    """An endless iterator of :class:`Batch`.
+
+    The order depends on the mixture, ``seed`` and ``config.lanes``, ``rows``, ``row_length`` and
+    the packing settings; not on the number of workers. Raises DataError once more than
+    ``config.max_skipped`` examples could not be used.
+    """
+
+    def __init__(self, mixture: MixtureConfig, processor: TrainProcessor, config: LoaderConfig, *, seed: int) -> None:
+        self.config = config
+        self.mixture = Mixture(mixture, seed)
+        self._spec = (mixture, seed, processor, config)
+        self._lanes = [Lane(number, self.mixture, processor, config) for number in range(config.lanes)]
+        self._states = [lane.state() for lane in self._lanes]
+        self._turn = 0
+        self._skipped = 0
+        self._pool: WorkerPool | None = None
+
+    def state(self) -> dict[str, Any]:
+        """JSON values describing the place right after the last batch that was handed out."""
+        return {"turn": self._turn, "skipped": self._skipped, "lanes": list(self._states), "order": self._order()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue where ``state`` was taken. Raises ConfigError if the settings give another order."""
+        if state["order"] != self._order():
+            raise ConfigError(
+                f"the loader's state was saved with {state['order']} and this one has {self._order()}",
+                fix="resume with the settings the run was started with",
+            )
+        self.close()
+        self._turn, self._skipped = int(state["turn"]), int(state["skipped"])
+        self._states = list(state["lanes"])
+        if not self.config.workers:
+            for lane, lane_state in zip(self._lanes, self._states, strict=True):
+                lane.load_state(lane_state)
+
+    def start(self) -> None:
+        """Start the worker processes now (iteration does it otherwise); best before a model is built."""
+        if self.config.workers and self._pool is None:
+            self._pool = WorkerPool(self._spec, self._states, self._turn)
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            yield self.next()
+
+    def next(self) -> Batch:
+        """The next batch."""
+        started = time.perf_counter()
+        self.start()
+        number = self._turn % self.config.lanes
+        made = self._lanes[number].make() if self._pool is None else self._pool.get(number)
+        self._skipped += len(made.skipped)
+        if self._skipped > self.config.max_skipped:
+            raise self._too_many(made)
+        self._turn += 1
+        self._states[number] = made.state
+        tensors = to_tensors(made.arrays)
+        wait = time.perf_counter() - started
+        return Batch(tensors, made.positions, made.tokens, made.skipped, wait, made.seconds)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _order(self) -> dict[str, Any]:
+        c = self.config
+        packing = {"open_rows": c.open_rows} if c.packing else {}
+        return {"lanes": c.lanes, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
+
+    def _too_many(self, made: MadeBatch) -> DataError:
+        last = made.skipped[-1]
+        return DataError(
+            f"{self._skipped} examples could not be used, more than max_skipped={self.config.max_skipped}; "
+            f"the last one: {last.error}",
+            file=last.source,
+            row=last.index,
+            fix="mend the data (openmolmo data check PATH), or allow more with loader.max_skipped=N",
+        )

@@ -1,0 +1,122 @@
+"""Worker processes of a loader: each owns some lanes and makes their batches ahead of time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import signal
+import sys
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from openmolmo.core.errors import OpenMolmoError, RunError
+from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, TrainProcessor
+from openmolmo.data.mixture import Mixture, MixtureConfig
+
+__all__ = ["Spec", "WorkerPool"]
+
+Spec = tuple[MixtureConfig, int, TrainProcessor, LoaderConfig]
+"""What a worker builds its lanes from: mixture, seed, processor, loader settings."""
+
+_START_METHOD = "fork" if sys.platform == "linux" else "spawn"
+"""A forked worker starts at once and knows the plug-ins registered in this process."""
+
+_POLL_SECONDS = 1.0
+"""How often either side looks whether the other is still alive."""
+
+
+class WorkerPool:
+    """``config.workers`` processes; lane l belongs to worker l % workers.
+
+    ``turn`` is the number of the next batch of the run: it tells which lane comes next.
+    """
+
+    def __init__(
+        self, spec: Spec, states: list[dict[str, Any]], turn: int, *, start_method: str = _START_METHOD
+    ) -> None:
+        config = spec[3]
+        context = multiprocessing.get_context(start_method)
+        self._queues: list[Any] = []
+        self._processes: list[BaseProcess] = []
+        for worker in range(config.workers):
+            numbers = [(turn + k) % config.lanes for k in range(config.lanes)]
+            mine = [number for number in numbers if number % config.workers == worker]
+            results = context.Queue(maxsize=config.prefetch)
+            arguments = (spec, [(number, states[number]) for number in mine], results)
+            process = context.Process(target=_work, args=arguments, daemon=True, name=f"loader-{worker}")  # type: ignore[attr-defined]
+            process.start()
+            self._queues.append(results)
+            self._processes.append(process)
+
+    def get(self, number: int) -> MadeBatch:
+        """The next batch of lane ``number``; lanes must be asked for in turn.
+
+        Raises what the worker raised, or RunError if it ended without a word.
+        """
+        worker = number % len(self._queues)
+        while True:
+            try:
+                item = self._queues[worker].get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                process = self._processes[worker]
+                if process.is_alive():
+                    continue
+                raise RunError(
+                    f"loader process {worker} ended unexpectedly (exit code {process.exitcode})",
+                    fix="it may have run out of memory: use fewer workers or rows, then --resume",
+                ) from None
+            if isinstance(item, OpenMolmoError):
+                raise item
+            lane, made = item
+            assert lane == number, f"batch of lane {lane} came where lane {number} was due"
+            assert isinstance(made, MadeBatch)
+            return made
+
+    def close(self) -> None:
+        """End the processes and drop what they had made ahead."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join(timeout=5)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for results in self._queues:
+            results.close()
+            results.cancel_join_thread()
+
+
+def _work(spec: Spec, lanes: list[tuple[int, dict[str, Any]]], results: Any) -> None:
+    """Body of a worker: make the batches of its lanes in turn until told to end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    import torch
+
+    torch.set_num_threads(1)
+    mixture_config, seed, processor, config = spec
+    try:
+        mixture = Mixture(mixture_config, seed)
+        mine = []
+        for number, state in lanes:
+            lane = Lane(number, mixture, processor, config)
+            lane.load_state(state)
+            mine.append(lane)
+        while True:
+            for lane in mine:
+                if not _put(results, (lane.number, lane.make())):
+                    results.cancel_join_thread()
+                    return
+    except OpenMolmoError as error:
+        _put(results, error)
+
+
+def _put(results: Any, item: object) -> bool:
+    """Hand over an item; False when nobody is there to take it any more."""
+    parent = multiprocessing.parent_process()
+    while parent is None or parent.is_alive():
+        try:
+            results.put(item, timeout=_POLL_SECONDS)
+            return True
+        except queue.Full:
+            continue
+    return False

@@ -1,0 +1,76 @@
+"""From a configuration to the things a run needs: processor, model, device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+import openmolmo
+from openmolmo.core.errors import ConfigError
+from openmolmo.core.rng import derive_seed
+from openmolmo.model.checkpoint import load_config, load_weights
+from openmolmo.model.molmo import Molmo
+from openmolmo.model.presets import PRESETS
+from openmolmo.prompting.processor import Processor
+from openmolmo.prompting.tokenizer import TextTokenizer
+from openmolmo.training.checkpoint import require_model_folder
+from openmolmo.training.config import RunConfig
+
+__all__ = ["BUNDLED_TOKENIZER", "build_model", "build_processor", "pick_device", "seed_step"]
+
+BUNDLED_TOKENIZER = Path(openmolmo.__file__).parent / "bundled" / "tokenizer"
+"""Byte-level BPE of 4096 tokens, trained on the text of the package's own generators."""
+
+
+def build_processor(config: RunConfig) -> Processor:
+    """The tokenizer named by the configuration, else that of ``init_from``, else the package's own."""
+    if config.tokenizer:
+        folder = Path(config.tokenizer)
+    elif config.init_from:
+        folder = require_model_folder(Path(config.init_from))
+    else:
+        folder = BUNDLED_TOKENIZER
+    tokenizer = TextTokenizer.from_pretrained(folder)
+    return Processor(tokenizer, config.crop, config.format, resize_mode=config.resize_mode)
+
+
+def build_model(config: RunConfig, processor: Processor, weights: Path | None = None) -> Molmo:
+    """The model in float32: from ``weights`` (a resumed run), from ``init_from``, or fresh from the seed.
+
+    Raises ConfigError if the model's table and the tokenizer do not fit each other.
+    """
+    special = processor.tokenizer.special
+    source = weights or (require_model_folder(Path(config.init_from)) if config.init_from else None)
+    if source is not None:
+        settings = load_config(source)
+    else:
+        settings = PRESETS.get(config.model)(special.im_start, special.im_patch)
+    if settings.image_patch_id != special.im_patch:
+        raise ConfigError(
+            f"<im_patch> is token {settings.image_patch_id} for the model and {special.im_patch} for the tokenizer",
+            fix="use the tokenizer that the checkpoint was saved with (tokenizer=none)",
+        )
+    settings.residual_dropout = config.dropout.residual
+    settings.dropout_tokens = config.dropout.on
+    settings.z_loss = config.z_loss
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "weights") % 2**63)
+        model: Molmo = Molmo(settings)
+    if source is not None:
+        load_weights(model, source)
+    model.train()
+    return model
+
+
+def pick_device(config: RunConfig) -> torch.device:
+    """The device to compute on; raises ConfigError when an accelerator is asked for and there is none."""
+    available = torch.cuda.is_available()
+    if config.device == "cuda" and not available:
+        raise ConfigError("device=cuda, but torch sees no CUDA device", fix="device=cpu, or install torch for CUDA")
+    return torch.device("cuda" if available and config.device != "cpu" else "cpu")
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed dropout from (seed, step): step 700 is the same whether the run was resumed or not."""
+    torch.manual_seed(derive_seed(seed, "dropout", step) % 2**63)

@@ -1,0 +1,45 @@
+"""``openmolmo train RECIPE [key=value ...]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.argument("recipe")
+@click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/NAME]")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in --out.")
+@click.option("--dry-run", is_flag=True, help="Print settings, parameters, steps and memory; train nothing.")
+def train(recipe: str, settings: tuple[str, ...], out: Path | None, resume: bool, dry_run: bool) -> None:
+    """Train by RECIPE: a registered name, or my_file.py:function.
+
+    KEY=VALUE changes a setting of the recipe, e.g. steps=300 optimizer.llm.lr=1e-3.
+    With --resume the settings the run was started with are used; only those that do not change
+    its result (threads, loader.workers, checkpoint_every ...) can be given anew.
+    """
+    from openmolmo.core.config import override
+    from openmolmo.core.progress import console, print_table
+    from openmolmo.training.describe import describe
+    from openmolmo.training.loop import run
+    from openmolmo.training.recipe import load_recipe
+    from openmolmo.training.resume import saved_config
+
+    config = load_recipe(recipe)
+    out = out or Path("runs") / config.name
+    if resume:
+        config = saved_config(out, config)
+    config = override(config, settings)
+    if dry_run:
+        description = describe(config)
+        click.echo(description.settings)
+        for title, columns, rows in description.tables:
+            print_table(title, columns, rows)
+        return
+    final = run(config, out, resume)
+    console.print(f"done: {final} (curves: {out / 'curves.png'}, log: {out / 'metrics.jsonl'})", highlight=False)
+    click.echo(str(final))

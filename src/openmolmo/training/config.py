@@ -1,0 +1,108 @@
+"""Everything a run depends on, in one value. A recipe is a function that returns it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from openmolmo.core.config import Config
+from openmolmo.core.errors import ConfigError
+from openmolmo.data.lanes import LoaderConfig
+from openmolmo.data.mixture import MixtureConfig
+from openmolmo.imaging.config import CropConfig
+from openmolmo.prompting.format_config import FormatConfig
+
+__all__ = ["PARTS", "DropoutConfig", "OptimizerConfig", "PartConfig", "RunConfig"]
+
+PARTS = ("encoder", "connector", "llm")
+"""The parts of a model that have a learning rate, warm-up and clipping of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartConfig(Config):
+    """Peak learning rate, warm-up in steps and largest gradient norm of one part (lr 0 freezes it).
+
+    The warm-up never takes more than a fifth of the run, so that a recipe can be tried in few steps.
+    """
+
+    lr: float
+    warmup: int = 200
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.lr < 0 or self.warmup < 0 or self.clip <= 0:
+            raise ConfigError(f"lr={self.lr} and warmup={self.warmup} must be >= 0, and clip={self.clip} > 0")
+
+    def warmup_in(self, steps: int) -> int:
+        """Warm-up of a run of ``steps``."""
+        return min(self.warmup, steps // 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig(Config):
+    """AdamW with cosine decay to ``final_fraction`` of the peak (arXiv 2409.17146, appendix on training)."""
+
+    encoder: PartConfig = field(default_factory=lambda: PartConfig(lr=6e-6, warmup=2000))
+    connector: PartConfig = field(default_factory=lambda: PartConfig(lr=2e-4, warmup=200))
+    llm: PartConfig = field(default_factory=lambda: PartConfig(lr=2e-5, warmup=2000))
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-6
+    weight_decay: float = 0.0
+    final_fraction: float = 0.1
+
+    def part(self, name: str) -> PartConfig:
+        """Settings of one of :data:`PARTS`."""
+        part: PartConfig = getattr(self, name)
+        return part
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutConfig(Config):
+    """Residual dropout inside the language model: on tokens with loss only, or on all."""
+
+    residual: float = 0.1
+    on: Literal["supervised", "all"] = "all"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.residual < 1:
+            raise ConfigError(f"dropout.residual={self.residual} must be at least 0 and less than 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Config):
+    """One training run.
+
+    ``model`` is a registered preset, built with fresh weights, unless ``init_from`` names a
+    checkpoint folder whose weights and tokenizer to start from. ``tokenizer`` is a folder, or
+    None for the one that ``init_from`` or the package brings. A step uses ``accumulate`` batches
+    of the loader. ``keep`` is how many checkpoints stay on disk. ``threads`` is how many CPU
+    threads computing uses (0: as many as there are cores).
+    """
+
+    name: str
+    mixture: MixtureConfig
+    steps: int
+    model: str = "nano"
+    init_from: str | None = None
+    tokenizer: str | None = None
+    crop: CropConfig = field(default_factory=CropConfig)
+    format: FormatConfig = field(default_factory=FormatConfig)
+    resize_mode: Literal["exact", "fast"] = "exact"
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    accumulate: int = 1
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    z_loss: float = 1e-4
+    dropout: DropoutConfig = field(default_factory=DropoutConfig)
+    seed: int = 0
+    checkpoint_every: int = 500
+    keep: int = 2
+    log_every: int = 1
+    threads: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "accumulate", "checkpoint_every", "keep", "log_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.z_loss < 0 or self.threads < 0:
+            raise ConfigError(f"z_loss={self.z_loss} and threads={self.threads} must not be negative")

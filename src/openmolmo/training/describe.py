@@ -1,0 +1,106 @@
+"""What a run would do, without doing it: settings, parameters, steps, memory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from openmolmo.core.config import to_dict
+from openmolmo.data.mixture import Mixture
+from openmolmo.model.molmo import Molmo
+from openmolmo.training.build import build_model, build_processor
+from openmolmo.training.config import PARTS, RunConfig
+from openmolmo.training.optim import trained_parameters
+
+__all__ = ["Description", "describe"]
+
+Table = tuple[str, tuple[str, ...], list[tuple[object, ...]]]
+"""Title, columns, rows."""
+
+_FLOATS_KEPT = 16
+"""Values that one decoder layer keeps for its backward pass, per token and unit of width: two norms,
+q k v and attention output, MLP (gate, up, product: 3 x about 2.5 widths), residuals."""
+
+
+class Description:
+    """The resolved configuration as JSON text, and tables to print."""
+
+    def __init__(self, settings: str, tables: list[Table]) -> None:
+        self.settings, self.tables = settings, tables
+
+
+def describe(config: RunConfig) -> Description:
+    """Build the model and open the data (nothing is written). Raises what the run itself would."""
+    mixture = Mixture(config.mixture, config.seed)
+    processor = build_processor(config)
+    model = build_model(config, processor)
+    return Description(
+        json.dumps(to_dict(config), indent=2),
+        [_data(mixture), _parts(model, config), _steps(config), _memory(model, config)],
+    )
+
+
+def _data(mixture: Mixture) -> Table:
+    rows: list[tuple[object, ...]] = [
+        (name, f"{len(source):,}", f"{rate:.2%}", source.fingerprint)
+        for name, source, rate in zip(mixture.names, mixture.sources, mixture.rates, strict=True)
+    ]
+    return "Data", ("data set", "examples", "share", "fingerprint"), rows
+
+
+def _parts(model: Molmo, config: RunConfig) -> Table:
+    trained = {part: sum(p.numel() for p in members) for part, members in _trained(model, config).items()}
+    total = sum(p.numel() for p in model.parameters())
+    rows: list[tuple[object, ...]] = []
+    for part in PARTS:
+        settings = config.optimizer.part(part)
+        warmup = settings.warmup_in(config.steps)
+        rows.append((part, f"{trained.get(part, 0):,}", f"{settings.lr:g}", warmup, f"{settings.clip:g}"))
+    rows.append(("all, with frozen ones", f"{total:,}", "", "", ""))
+    return "Parameters", ("part", "trained", "peak rate", "warm-up", "clip"), rows
+
+
+def _steps(config: RunConfig) -> Table:
+    rows = config.loader.rows * config.accumulate
+    tokens = f"at most {rows * config.loader.row_length:,}"
+    per_step = "as many as fit" if config.loader.packing else f"{rows:,}"
+    saved = -(-config.steps // config.checkpoint_every)
+    values: list[tuple[object, ...]] = [
+        ("steps", f"{config.steps:,}"),
+        ("rows a step", f"{rows:,} ({config.accumulate} x {config.loader.rows})"),
+        ("tokens a step", tokens),
+        ("examples a step", per_step),
+        ("checkpoints", f"{saved:,}, the newest {config.keep} are kept"),
+    ]
+    return "Steps", ("what", "value"), values
+
+
+def _memory(model: Molmo, config: RunConfig) -> Table:
+    """A rough estimate in float32; activations by counting what the backward pass needs."""
+    weights = 4 * sum(p.numel() for p in model.parameters())
+    trained = 4 * sum(p.numel() for members in _trained(model, config).values() for p in members)
+    text: Any = model.config.text_config
+    vision: Any = model.config.vision_config
+    tokens = config.loader.rows * config.loader.row_length
+    crops = config.loader.rows * (1 + config.crop.max_crops)
+    patches = crops * config.crop.patches_per_crop
+    activations = 4 * _FLOATS_KEPT * tokens * text.hidden_size * text.num_hidden_layers
+    activations += 4 * _FLOATS_KEPT * patches * vision.hidden_size * vision.num_hidden_layers
+    activations += 4 * config.loader.rows * config.loader.row_length**2 * text.num_attention_heads
+    logits = 3 * 4 * tokens // 2 * text.vocab_size
+    pixels = 4 * 3 * crops * config.crop.crop_size**2 * (1 + config.loader.prefetch * max(1, config.loader.workers))
+    sizes = [
+        ("weights", weights),
+        ("gradients", trained),
+        ("optimiser states", 2 * trained),
+        ("activations (full rows)", activations),
+        ("logits (half the tokens)", logits),
+        ("pictures, with those waiting", pixels),
+    ]
+    rows: list[tuple[object, ...]] = [(name, f"{size / 1e6:,.0f} MB") for name, size in sizes]
+    rows.append(("together, about", f"{sum(size for _, size in sizes) / 1e6:,.0f} MB"))
+    return "Memory (estimate, one device)", ("what", "size"), rows
+
+
+def _trained(model: Molmo, config: RunConfig) -> dict[str, Any]:
+    return trained_parameters(model, config.optimizer)

@@ -1,0 +1,186 @@
+"""A run from its configuration to its final checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from openmolmo.core.config import to_dict
+from openmolmo.core.errors import MissingDependencyError, RunError
+from openmolmo.core.files import write_json
+from openmolmo.core.progress import console
+from openmolmo.core.runlog import RunLog
+from openmolmo.data.loader import Batch, Loader
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor
+from openmolmo.training import checkpoint
+from openmolmo.training.build import build_model, build_processor, pick_device, seed_step
+from openmolmo.training.config import RunConfig
+from openmolmo.training.loss import StepLoss, micro_loss, step_weight
+from openmolmo.training.metrics import Bar, cut_log
+from openmolmo.training.optim import Optimizer, trained_parameters
+from openmolmo.training.plot import plot_metrics
+from openmolmo.training.resume import check_same_run, open_out
+from openmolmo.training.signals import StopRequest
+
+__all__ = ["Trainer", "run"]
+
+
+def run(config: RunConfig, out: Path, resume: bool = False) -> Path:
+    """Train; returns the folder of the final checkpoint, ``out/final``.
+
+    ``out`` must be empty or absent unless ``resume``: then the run goes on from its newest
+    complete checkpoint (from the start if there is none) with the same losses as if it had never
+    stopped. Raises RunError for a loss that is not a number and when asked to stop (after saving).
+    """
+    start = open_out(out, resume)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    trainer = Trainer.start(config, out, start)
+    try:
+        with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
+            trainer.train(log, stop)
+    finally:
+        trainer.loader.close()
+    final = checkpoint.save_final(out, trainer.model, trainer.processor)
+    try:
+        plot_metrics(out / "metrics.jsonl", out / "curves.png")
+    except MissingDependencyError as error:
+        console.print(f"no curves drawn: {error}", highlight=False)
+    return final
+
+
+@dataclass
+class Trainer:
+    """A run in progress: ``step`` steps are done."""
+
+    config: RunConfig
+    out: Path
+    processor: Processor
+    loader: Loader
+    model: Molmo
+    optimizer: Optimizer
+    device: torch.device
+    step: int = 0
+    examples: int = 0
+
+    @classmethod
+    def start(cls, config: RunConfig, out: Path, folder: Path | None) -> Trainer:
+        """Build a run; go on from checkpoint ``folder`` where given."""
+        device = pick_device(config)
+        processor = build_processor(config)
+        loader = Loader(config.mixture, processor, config.loader, seed=config.seed)
+        state: dict[str, Any] | None = None
+        if folder is not None:
+            state, tensors = checkpoint.load_state(folder)
+            check_same_run(state, config, loader.mixture.fingerprints)
+            loader.load_state(state["loader"])
+        write_json(out / "config.json", to_dict(config))
+        loader.start()
+        model = build_model(config, processor, folder).to(device)
+        optimizer = Optimizer(trained_parameters(model, config.optimizer), config.optimizer, config.steps)
+        trainer = cls(config, out, processor, loader, model, optimizer, device)
+        if state is not None:
+            optimizer.adamw.load_state_dict(tensors["optimizer"])
+            trainer.step, trainer.examples = int(state["step"]), int(state["examples"])
+        cut_log(out / "metrics.jsonl", trainer.step)
+        cut_log(out / "skipped.jsonl", trainer.step)
+        return trainer
+
+    def train(self, log: RunLog, stop: StopRequest) -> None:
+        """Take the remaining steps."""
+        saved = self.step
+        with Bar(self.config.name, self.config.steps, self.step) as bar:
+            while self.step < self.config.steps:
+                metrics = self.take_step()
+                if self.step % self.config.log_every == 0 or self.step == self.config.steps:
+                    log.write(**metrics)
+                bar.update(self.step, metrics)
+                last = self.step == self.config.steps
+                if stop.name or last or self.step % self.config.checkpoint_every == 0:
+                    self.save()
+                    saved = self.step
+                if stop.name and not last:
+                    raise RunError(
+                        f"stopped by {stop.name} after step {saved} of {self.config.steps}; it is saved",
+                        fix=f"go on with the same command and --resume (--out {self.out})",
+                    )
+
+    def take_step(self) -> dict[str, Any]:
+        """One optimiser step over ``accumulate`` batches; returns what the log says about it."""
+        began = time.perf_counter()
+        batches = [self.loader.next() for _ in range(self.config.accumulate)]
+        self._note_skipped(batches)
+        step, weight = self.step + 1, step_weight(batches)
+        seed_step(self.config.seed, step)
+        loss = StepLoss(z_weight=self.config.z_loss)
+        for batch in batches:
+            tensors = {key: tensor.to(self.device, non_blocking=True) for key, tensor in batch.tensors.items()}
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+                output = self.model(**tensors)
+            torch.autograd.backward(micro_loss(output, weight, self.config.z_loss))
+            loss.add(output, weight)
+        self._require_finite(loss.total, "loss", step, batches)
+        norms = self.optimizer.clip()
+        for part, norm in norms.items():
+            self._require_finite(norm, f"gradient norm of the {part}", step, batches)
+        rates = self.optimizer.update(step)
+        self.step = step
+        examples, tokens = sum(b.examples for b in batches), sum(b.tokens for b in batches)
+        self.examples += examples
+        seconds = time.perf_counter() - began
+        return {
+            "step": step,
+            "loss": loss.total,
+            "ce": loss.ce,
+            "z": loss.z,
+            "lr": rates,
+            "norm": norms,
+            "examples": self.examples,
+            "examples_per_s": round(examples / seconds, 2),
+            "tokens_per_s": round(tokens / seconds, 1),
+            "seconds": round(seconds, 4),
+            "wait": round(sum(b.wait for b in batches), 4),
+            "utilisation": round(tokens / sum(b.tensors["input_ids"].numel() for b in batches), 4),
+        }
+
+    def save(self) -> Path:
+        """Write a checkpoint of this moment and delete old ones."""
+        state = {
+            "examples": self.examples,
+            "loader": self.loader.state(),
+            "config": to_dict(self.config),
+            "fingerprints": self.loader.mixture.fingerprints,
+        }
+        folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer.adamw, state)
+        checkpoint.prune(self.out, self.config.keep)
+        return folder
+
+    def _note_skipped(self, batches: list[Batch]) -> None:
+        skipped = [skip for batch in batches for skip in batch.skipped]
+        if skipped:
+            with RunLog(self.out / "skipped.jsonl") as log:
+                for skip in skipped:
+                    log.write(
+                        step=self.step + 1,
+                        position=skip.position,
+                        source=skip.source,
+                        index=skip.index,
+                        error=skip.error,
+                    )
+
+    def _require_finite(self, value: float, what: str, step: int, batches: list[Batch]) -> None:
+        if math.isfinite(value):
+            return
+        last = checkpoint.latest(self.out)
+        positions = [position for batch in batches for row in batch.positions for position in row]
+        raise RunError(
+            f"the {what} is {value} at step {step} (stream positions {positions}); "
+            f"the last good checkpoint is {last or 'none'}",
+            fix="lower the learning rates or lengthen the warm-up, and start again from a good checkpoint",
+        )

@@ -1,0 +1,62 @@
+"""One loss for a whole step, however many batches or devices it is spread over.
+
+loss = sum over all supervised tokens of (cross-entropy + z_loss * logsumexp^2) * weight,
+divided by the sum of all weights of the step. Dividing each batch by its own weight instead
+would over-weight short answers (arXiv 2409.17146, appendix on training).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from openmolmo.core.errors import RunError
+from openmolmo.data.loader import Batch
+
+__all__ = ["LossSums", "StepLoss", "micro_loss", "step_weight"]
+
+
+class LossSums(Protocol):
+    """What a model returns of a batch: weighted sums over its supervised tokens (float32)."""
+
+    ce_sum: Tensor
+    z_sum: Tensor
+    weight_sum: Tensor
+
+
+@dataclass(slots=True)
+class StepLoss:
+    """Loss of one step and its two terms, each divided by the step's weight."""
+
+    z_weight: float
+    ce: float = 0.0
+    z: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Cross-entropy plus the weighted z term: what the gradients are of."""
+        return self.ce + self.z_weight * self.z
+
+    def add(self, output: LossSums, weight: float) -> None:
+        """Count in one batch."""
+        self.ce += float(output.ce_sum.detach()) / weight
+        self.z += float(output.z_sum.detach()) / weight
+
+
+def step_weight(batches: Iterable[Batch]) -> float:
+    """Total loss weight of a step. Raises RunError where nothing in it has loss."""
+    weight = sum(float(batch.tensors["loss_weights"].double().sum()) for batch in batches)
+    if weight <= 0:
+        raise RunError(
+            "a step has no token with loss: every loss weight is 0",
+            fix="make loader.row_length longer (replies may be cut off), or check the annotations",
+        )
+    return weight
+
+
+def micro_loss(output: LossSums, weight: float, z_loss: float) -> Tensor:
+    """One batch's share of the step's loss; gradients of all shares add up to the step's."""
+    return (output.ce_sum + z_loss * output.z_sum) / weight

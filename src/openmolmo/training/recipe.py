@@ -1,0 +1,66 @@
+"""Recipes: functions without arguments that return a :class:`RunConfig`, found by name or in a file."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from openmolmo.core.errors import ConfigError, NotRegisteredError
+from openmolmo.core.registry import Registry
+from openmolmo.training.config import RunConfig
+
+__all__ = ["RECIPES", "load_recipe"]
+
+Recipe = Callable[[], RunConfig]
+
+RECIPES: Registry[Recipe] = Registry("recipe")
+"""Recipes by name; entry points of the group ``openmolmo.recipes``."""
+
+
+def load_recipe(text: str) -> RunConfig:
+    """``name`` of a registered recipe, or ``path/to/file.py:function``.
+
+    Raises NotRegisteredError for an unknown name, ConfigError for a file that has no such
+    function or a function that returns something else.
+    """
+    file, colon, function = text.rpartition(":")
+    if colon and file.endswith(".py"):
+        recipe = _from_file(Path(file), function)
+    elif text.endswith(".py"):
+        raise ConfigError(f"{text}: which function?", fix=f"write {text}:FUNCTION")
+    else:
+        recipe = RECIPES.get(text)
+    config = recipe()
+    if not isinstance(config, RunConfig):
+        raise ConfigError(f"recipe {text} returned {type(config).__name__}, must return RunConfig")
+    return config
+
+
+def _from_file(path: Path, function: str) -> Recipe:
+    if not path.is_file():
+        raise NotRegisteredError(f"there is no recipe file {path}", fix="check the path before the colon")
+    module = _import(path)
+    recipe = getattr(module, function, None)
+    if not callable(recipe):
+        names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        near = difflib.get_close_matches(function, names, n=2) or names
+        raise NotRegisteredError(f"{path} has no function {function!r}", fix=f"it has: {', '.join(near) or 'none'}")
+    made: Recipe = recipe
+    return made
+
+
+def _import(path: Path) -> ModuleType:
+    name = f"openmolmo_recipe_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # what it registers must be found again by worker processes
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, NameError) as error:
+        raise ConfigError(f"{path} cannot be imported: {error}") from error
+    return module

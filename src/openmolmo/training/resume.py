@@ -1,0 +1,101 @@
+"""Is this folder free for a run, or is it the same run, to go on with?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from openmolmo.core.config import from_dict, to_dict
+from openmolmo.core.errors import ConfigError, DataError, RunError
+from openmolmo.training.checkpoint import latest
+from openmolmo.training.config import RunConfig
+
+__all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "saved_config"]
+
+FREE_SETTINGS = frozenset(
+    {
+        "checkpoint_every",
+        "device",
+        "keep",
+        "loader.max_skipped",
+        "loader.prefetch",
+        "loader.workers",
+        "log_every",
+        "threads",
+    }
+)
+"""Settings that may differ when a run goes on: they change neither the data nor the mathematics."""
+
+
+def open_out(out: Path, resume: bool) -> Path | None:
+    """Make ``out`` ready; returns the checkpoint to go on from (None: from the start).
+
+    Raises RunError if ``out`` holds something and ``resume`` is not set, or is not a folder.
+    """
+    if out.exists() and not out.is_dir():
+        raise RunError(f"{out} is a file, and a run needs a folder", fix="choose another --out")
+    if out.is_dir() and any(out.iterdir()) and not resume:
+        raise RunError(
+            f"{out} is not empty",
+            fix="go on with that run by --resume, or choose another folder by --out (or delete it)",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    return latest(out) if resume else None
+
+
+def saved_config(out: Path, recipe: RunConfig) -> RunConfig:
+    """The settings that the run in ``out`` was started with; ``recipe`` where it had not begun.
+
+    Raises ConfigError if it was started by another recipe.
+    """
+    path = out / "config.json"
+    if not path.is_file():
+        return recipe
+    try:
+        saved: RunConfig = from_dict(RunConfig, json.loads(path.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path} is not JSON: {error}", fix="delete that file and give all settings again") from error
+    if saved.name != recipe.name:
+        raise ConfigError(f"{out} holds a run called {saved.name!r}, not {recipe.name!r}", fix="choose its own --out")
+    return saved
+
+
+def check_same_run(state: Mapping[str, Any], config: RunConfig, fingerprints: Mapping[str, str]) -> None:
+    """Raise ConfigError or DataError if a checkpoint belongs to other settings or other data."""
+    changed = changed_settings(state["config"], to_dict(config))
+    if changed:
+        lines = ", ".join(f"{key}: {before!r} before, {now!r} now" for key, (before, now) in changed.items())
+        raise ConfigError(
+            f"the run in this folder has other settings ({lines})",
+            fix="resume with the settings it was started with, or start a new run in another --out",
+        )
+    for name, fingerprint in fingerprints.items():
+        if state["fingerprints"].get(name) != fingerprint:
+            raise DataError(
+                f"the data set {name!r} has changed since the checkpoint: fingerprint "
+                f"{state['fingerprints'].get(name)} then, {fingerprint} now",
+                fix="restore the data, or start a new run",
+            )
+
+
+def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Settings that differ and are not free: dotted key -> (before, now)."""
+    flat_before, flat_now = _flatten(before, ""), _flatten(now, "")
+    keys = [key for key in {**flat_before, **flat_now} if key not in FREE_SETTINGS]
+    return {key: (flat_before.get(key), flat_now.get(key)) for key in keys if flat_before.get(key) != flat_now.get(key)}
+
+
+def _flatten(value: Any, prefix: str) -> dict[str, Any]:
+    items: list[tuple[str, Any]]
+    if isinstance(value, Mapping) and value:
+        items = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, list) and value:
+        items = [(str(index), item) for index, item in enumerate(value)]
+    else:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in items:
+        flat.update(_flatten(item, f"{prefix}.{key}" if prefix else key))
+    return flat

@@ -1,0 +1,134 @@
+"""The loader's promises: order, resumption, workers, bad examples."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+import torch
+from data_toys import ToyProcessor, one_group, toy_config
+
+from openmolmo.core.errors import ConfigError, DataError, RunError
+from openmolmo.data.lanes import LoaderConfig
+from openmolmo.data.loader import Batch, Loader
+from openmolmo.data.mixture import MixtureConfig
+
+PACKED = LoaderConfig(rows=3, row_length=64, workers=0, lanes=3, open_rows=2)
+PLAIN = PACKED.replace(packing=False)
+
+
+def take(loader: Loader, count: int) -> list[Batch]:
+    return list(itertools.islice(loader, count))
+
+
+def assert_same(left: list[Batch], right: list[Batch]) -> None:
+    assert [batch.positions for batch in left] == [batch.positions for batch in right]
+    for a, b in zip(left, right, strict=True):
+        assert a.tensors.keys() == b.tensors.keys()
+        assert all(torch.equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
+
+
+@pytest.mark.parametrize("config", [PACKED, PLAIN], ids=["packed", "plain"])
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_workers_do_not_change_the_batches(
+    mixture: MixtureConfig, processor: ToyProcessor, config: LoaderConfig, workers: int
+) -> None:
+    expected = take(Loader(mixture, processor, config, seed=5), 12)
+    with Loader(mixture, processor, config.replace(workers=workers), seed=5) as loader:
+        assert_same(take(loader, 12), expected)
+
+
+@pytest.mark.parametrize("config", [PACKED, PLAIN], ids=["packed", "plain"])
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("done", [0, 4, 7])
+def test_a_restored_loader_goes_on_with_the_same_batches(
+    mixture: MixtureConfig, processor: ToyProcessor, config: LoaderConfig, workers: int, done: int
+) -> None:
+    with Loader(mixture, processor, config.replace(workers=workers), seed=1) as loader:
+        take(loader, done)
+        state = json.loads(json.dumps(loader.state()))
+        expected = take(loader, 9)
+    with Loader(mixture, processor, config.replace(workers=workers and 1), seed=1) as restored:
+        restored.load_state(state)
+        assert restored.state() == state
+        assert_same(take(restored, 9), expected)
+
+
+def test_every_example_comes_once_an_epoch(processor: ToyProcessor) -> None:
+    mixture = MixtureConfig(groups=(one_group(toy_config("a", 36)),))
+    batches = take(Loader(mixture, processor, PLAIN, seed=0), 12)
+    seen = [int(label) for batch in batches for label in batch.tensors["labels"][:, 0]]
+    assert sorted(seen) == list(range(36))
+
+
+def test_another_seed_gives_another_order(mixture: MixtureConfig, processor: ToyProcessor) -> None:
+    def labels(seed: int) -> list[Any]:
+        return [b.tensors["labels"][:, 0].tolist() for b in take(Loader(mixture, processor, PLAIN, seed=seed), 4)]
+
+    assert labels(0) != labels(1)
+
+
+def test_a_state_of_other_settings_is_refused(mixture: MixtureConfig, processor: ToyProcessor) -> None:
+    state = Loader(mixture, processor, PACKED, seed=1).state()
+    with pytest.raises(ConfigError, match="was saved with"):
+        Loader(mixture, processor, PACKED.replace(rows=4), seed=1).load_state(state)
+
+
+def test_batches_tell_how_full_they_are(mixture: MixtureConfig, processor: ToyProcessor) -> None:
+    packed = take(Loader(mixture, processor, PACKED, seed=0), 20)
+    plain = take(Loader(mixture, processor, PLAIN, seed=0), 20)
+    for batch in packed + plain:
+        real = int((batch.tensors["example_ids"] >= 0).sum())
+        assert batch.tokens == real
+        assert batch.utilisation == real / batch.tensors["input_ids"].numel()
+        assert batch.examples == sum(map(len, batch.positions))
+    assert all(batch.examples == 3 for batch in plain)
+    assert sum(b.utilisation for b in packed) > sum(b.utilisation for b in plain)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_bad_examples_are_reported_and_passed_over(workers: int) -> None:
+    mixture = MixtureConfig(groups=(one_group(toy_config("a", 40, bad=(3, 4))),))
+    config = PLAIN.replace(workers=workers)
+    with Loader(mixture, ToyProcessor(bad_pictures=(7,)), config, seed=0) as loader:
+        batches = take(loader, 13)
+        assert loader.state()["skipped"] == 3
+    seen = [int(label) for batch in batches for label in batch.tensors["labels"][:, 0]]
+    skipped = {skip.index: skip for batch in batches for skip in batch.skipped}
+    assert set(skipped) == {3, 4, 7}
+    assert not set(seen) & set(skipped)
+    assert "the toy is broken" in skipped[3].error and skipped[3].source == "a"
+    assert skipped[7].error == "ImageError: not a picture"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_too_many_bad_examples_stop_the_run(workers: int) -> None:
+    mixture = MixtureConfig(groups=(one_group(toy_config("a", 40, bad=range(40))),))
+    config = PLAIN.replace(max_skipped=5, workers=workers)
+    with (
+        Loader(mixture, ToyProcessor(), config, seed=0) as loader,
+        pytest.raises(DataError, match="more than max_skipped=5; the last one: DataError: the toy is broken"),
+    ):
+        take(loader, 13)
+
+
+class ExitingProcessor(ToyProcessor):
+    def train(self, *arguments: Any, **keywords: Any) -> Any:
+        raise SystemExit(9)
+
+
+def test_a_worker_that_dies_is_noticed(mixture: MixtureConfig) -> None:
+    with (
+        Loader(mixture, ExitingProcessor(), PLAIN.replace(workers=1), seed=0) as loader,
+        pytest.raises(RunError, match=r"loader process 0 ended unexpectedly \(exit code 9\)"),
+    ):
+        take(loader, 1)
+
+
+def test_impossible_settings_are_refused() -> None:
+    with pytest.raises(ConfigError, match="rows=0 must be at least 1"):
+        LoaderConfig(rows=0)
+    with pytest.raises(ConfigError, match="workers=9 is more than lanes=4"):
+        LoaderConfig(workers=9)
