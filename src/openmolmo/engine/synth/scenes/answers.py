@@ -16,7 +16,7 @@ __all__ = ["largest", "make_answers", "only_neighbour"]
 Pair = tuple[str, str]
 
 _BESIDE = {"left of": "to the left of", "right of": "to the right of", "above": "above", "below": "below"}
-_CLEARLY_LARGER = 1.25
+_CLEARLY_LARGER = 1.3
 
 
 def make_answers(dice: Dice, scene: Scene, count: int) -> list[QuestionAnswer]:

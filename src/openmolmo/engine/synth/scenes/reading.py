@@ -146,7 +146,7 @@ def _noun_phrase(match: re.Match[str]) -> tuple[str, list[tuple[str, str]]]:
 def _count(number: str | None, name: str) -> set[Claim]:
     if number is None or number == "of the":
         return set()
-    return {("count", name, str(_COUNTS.get(number, number)))}
+    return {("count", name, str(_COUNTS[number] if number in _COUNTS else int(number)))}
 
 
 def _attribute(match: re.Match[str]) -> tuple[str, str]:
