@@ -1,0 +1,55 @@
+"""The nano model's tokenizer: a byte-level BPE of 4096 tokens, trained on what the generators write.
+
+The generators' words need some 1,400 tokens. The others are learnt from ordinary English (Python's own
+help pages), so that a user's words and data do not fall apart into letters. It is committed under ``openmolmo/bundled/tokenizer``; this makes it again:
+
+    python -m openmolmo.recipes.tokenizer OUT
+"""
+
+from __future__ import annotations
+
+import itertools
+import pydoc_data.topics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from openmolmo.core.rng import derive
+from openmolmo.engine.synth.base import GENERATORS, make_example
+from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.prompting.formatter import Formatter
+from openmolmo.prompting.tokenizer import TextTokenizer, train_bpe
+
+__all__ = ["generated_texts", "train_nano_tokenizer"]
+
+_TEXT_SPLIT = "train"
+_SIZE = 64  # the words do not depend on the picture's size, and small pictures are quick
+
+
+def generated_texts(scenes: int, clocks: int, seed: int = 0) -> Iterator[str]:
+    """Prompts and replies as both training stages see them."""
+    formatters = [
+        Formatter(FormatConfig(system_prompt="style_and_length")),
+        Formatter(FormatConfig(system_prompt="demo_or_style")),
+    ]
+    for name, count in (("scenes", scenes), ("clocks", clocks)):
+        generator = GENERATORS.get(name)
+        for index in range(count):
+            example = make_example(generator, seed, index, size=_SIZE, split=_TEXT_SPLIT)
+            for number, formatter in enumerate(formatters):
+                for branch in formatter.branches(example, derive(seed, "tokenizer", number, index)):
+                    yield from (turn.text for turn in branch)
+
+
+def train_nano_tokenizer(out: Path, *, vocab_size: int = 4096, scenes: int = 4000, clocks: int = 1000) -> TextTokenizer:
+    """Train on ``scenes`` + ``clocks`` generated examples and save the tokenizer's folder at ``out``."""
+    english = pydoc_data.topics.topics.values()
+    tokenizer = train_bpe(itertools.chain(generated_texts(scenes, clocks), english), vocab_size)
+    tokenizer.save_pretrained(out)
+    return tokenizer
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m openmolmo.recipes.tokenizer OUT")
+    train_nano_tokenizer(Path(sys.argv[1]))
