@@ -49,10 +49,11 @@ def _options(command: F) -> F:
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.argument("text")
+@click.option("--style", default=None, help="Tag of the training data, e.g. vqa2 for an answer of a word or two.")
 @_options
-def ask(images: tuple[str, ...], text: str, **options: Any) -> None:
+def ask(images: tuple[str, ...], text: str, style: str | None, **options: Any) -> None:
     """Ask the question TEXT about a picture (about each one, where several are given)."""
-    _answer(images, lambda image: ask_request(image, text), **options)
+    _answer(images, lambda image: ask_request(image, text, style), **options)
 
 
 @click.command()

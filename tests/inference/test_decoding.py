@@ -1,0 +1,115 @@
+"""The decoding loop: batches, limits, the end token, sampling."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from inference_toys import noise
+
+from openmolmo.core.errors import ConfigError, PromptError
+from openmolmo.inference.batch import left_padded
+from openmolmo.inference.generate import generate
+from openmolmo.inference.requests import Request
+from openmolmo.inference.sampling import Sampling, next_tokens
+
+GREEDY = Sampling()
+
+
+def prompts(processor, count=5):
+    sizes = [(60, 80), (30, 120), (56, 56), (200, 40), (90, 90)][:count]
+    return [processor.prompt("Point to the red star. " * (i + 1), [noise(h, w, i)]) for i, (h, w) in enumerate(sizes)]
+
+
+def test_a_batch_answers_as_each_prompt_alone(model, processor):
+    asked = prompts(processor)
+    limits = [9, 3, 12, 6, 1]
+    together = generate(model, asked, max_new_tokens=limits, end_id=-1, sampling=GREEDY)
+    for prompt, limit, reply in zip(asked, limits, together, strict=True):
+        alone = generate(model, [prompt], max_new_tokens=[limit], end_id=-1, sampling=GREEDY)[0]
+        assert reply.ids == alone.ids
+        assert len(reply.ids) == limit
+        assert not reply.finished
+    assert len({tuple(reply.ids) for reply in together}) == 5  # the prompts matter
+
+
+def test_the_loop_agrees_with_the_librarys_generate(model, processor):
+    asked = prompts(processor, 3)
+    batch = left_padded(asked, torch.device("cpu"))
+    expected = model.generate(**batch, max_new_tokens=8, do_sample=False, eos_token_id=None, pad_token_id=0)
+    replies = generate(model, asked, max_new_tokens=[8] * 3, end_id=-1, sampling=GREEDY)
+    assert [reply.ids for reply in replies] == expected[:, batch["input_ids"].shape[1] :].tolist()
+
+
+def test_the_end_token_ends_one_reply_only(model, processor):
+    asked = prompts(processor, 4)
+    free = generate(model, asked, max_new_tokens=[10] * 4, end_id=-1, sampling=GREEDY)
+    end = Counter(token for reply in free for token in set(reply.ids)).most_common()[-1][0]
+    ended = generate(model, asked, max_new_tokens=[10] * 4, end_id=end, sampling=GREEDY)
+    assert any(reply.finished for reply in ended)
+    for reply, full in zip(ended, free, strict=True):
+        assert reply.finished == (end in full.ids)
+        assert reply.ids == (full.ids[: full.ids.index(end)] if reply.finished else full.ids)
+
+
+def test_left_padding_keeps_pictures_in_order(processor):
+    asked = prompts(processor, 3)
+    batch = left_padded(asked, torch.device("cpu"))
+    lengths = [len(tokens) for tokens in asked]
+    assert batch["attention_mask"].sum(1).tolist() == lengths
+    assert (batch["attention_mask"][:, -1] == 1).all()
+    assert batch["position_ids"][:, -1].tolist() == [length - 1 for length in lengths]
+    patches = (batch["input_ids"] == processor.tokenizer.special.im_patch).sum()
+    assert len(batch["pooled_patches"]) == patches
+    assert batch["pooled_patches"].max() < batch["patch_mask"].numel()
+    first = asked[0].images[0]
+    moved = batch["pooled_patches"][len(first.pooled_patches)]
+    original = torch.tensor(asked[1].images[0].pooled_patches[0])
+    assert (moved - original == first.patch_mask.size).all()
+
+
+def test_sampling_follows_probabilities_and_top_p():
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
+    rngs = [np.random.default_rng(i) for i in range(4000)]
+    drawn = next_tokens(logits, Sampling(temperature=1.0), rngs)
+    shares = torch.bincount(drawn, minlength=4) / 4000
+    assert torch.allclose(shares, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.03)
+    nucleus = next_tokens(logits, Sampling(temperature=1.0, top_p=0.7), rngs)
+    assert set(nucleus.tolist()) == {0, 1}
+    assert set(next_tokens(logits, Sampling(temperature=1.0, top_p=0.01), rngs).tolist()) == {0}
+    assert set(next_tokens(logits, GREEDY, rngs).tolist()) == {0}
+
+
+def test_sampling_is_the_same_for_a_seed_and_any_batch(predictor):
+    predictor = dataclasses_free_copy(predictor, Sampling(temperature=1.0, seed=7))
+    requests = [Request(text="Describe", images=(noise(40, 40, i),)) for i in range(6)]
+    first = [answer.text for answer in predictor.answer_batch(requests)]
+    predictor.batch_size = 1
+    assert [answer.text for answer in predictor.answer_batch(requests)] == first
+    other = dataclasses_free_copy(predictor, Sampling(temperature=1.0, seed=8))
+    assert [answer.text for answer in other.answer_batch(requests)] != first
+
+
+def dataclasses_free_copy(predictor, sampling):
+    return type(predictor)(predictor.model, predictor.processor, max_new_tokens=12, batch_size=4, sampling=sampling)
+
+
+def test_impossible_sampling_is_refused():
+    for change, named in (({"temperature": -1.0}, "temperature"), ({"top_p": 0.0}, "top_p"), ({"top_p": 1.5}, "top_p")):
+        with pytest.raises(ConfigError, match=named):
+            dataclasses.replace(GREEDY, **change)
+
+
+def test_a_prompt_longer_than_the_context_says_both_numbers(predictor):
+    with pytest.raises(PromptError, match="256"):
+        predictor.ask(noise(60, 80), "red star " * 200)
+
+
+def test_replies_stop_at_the_end_of_the_context(model, processor, predictor):
+    request = Request(text="red star " * 20, images=(noise(60, 80),), max_new_tokens=10_000)
+    prompt = len(processor.prompt(request.text, request.images))
+    assert predictor._room(10_000, prompt) == 256 - prompt
+    assert predictor.answer_batch([request])[0].text
