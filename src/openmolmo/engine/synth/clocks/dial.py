@@ -116,7 +116,7 @@ def _on(shape: Shape, angle: float, at: float) -> Points:
 
 
 def _numerals(canvas: Canvas, look: Look, shape: Shape, names: list[str | None], at: float) -> None:
-    height = look.numeral_height * (0.6 + 0.4 * shape.smaller)
+    height = look.numeral_height * (0.35 + 0.65 * shape.smaller) * (0.85 if look.numerals.startswith("roman") else 1.0)
     parts: list[Points] = []
     for index, name in enumerate(names):
         if not name:
@@ -126,11 +126,9 @@ def _numerals(canvas: Canvas, look: Look, shape: Shape, names: list[str | None],
         points = glyphs.points * height
         if not look.upright:
             points = rotated(points, angle if not 3 < index < 9 else angle + math.pi)
-        # Wide numerals keep clear of the edge at the sides.
-        inset = (
-            0.0 if not look.upright else abs(math.sin(angle)) * max(0.0, glyphs.half_width * height - height / 2) * 0.6
-        )
-        place = _on(shape, angle, at) * (1.0 - inset)
+        place = _on(shape, angle, at)
+        if look.upright:  # wide numerals keep clear of the edge at the sides
+            place[0] -= math.sin(angle) * max(0.0, glyphs.half_width * height - height / 2) * 0.9
         parts.extend(np.split(points + place, glyphs.ends[:-1]))
     canvas.fill_all(parts, look.ink)
 

@@ -24,7 +24,7 @@ _SOME_SECONDS = Taste(seconds=0.4)
 _NO_SECONDS = Taste(seconds=0.1)
 
 
-@family("clock", (1.3, 0.8, 1.3, 0.8), shapes=_panel(0.4, 0.46), display="led", taste=_NO_SECONDS, weight=1.2)
+@family("clock", (1.3, 0.8, 1.3, 0.8), shapes=_panel(0.4, 0.46), display="led", taste=_NO_SECONDS)
 def led_alarm_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     """A bedside box with glowing digits."""
     colour = choose(dice, "gunmetal", "black", "wood", "plastic")
@@ -45,7 +45,7 @@ def led_wall_display(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     canvas.fill(shape.grown(0.03).outline(), grey(10))
 
 
-@family("watch", (1.5, 2.2, 1.5, 2.2), shapes=_panel(0.5, 0.58, 0.65), display="lcd", taste=_SOME_SECONDS, weight=1.2)
+@family("watch", (1.5, 2.2, 1.5, 2.2), shapes=_panel(0.5, 0.58, 0.65), display="lcd", taste=_SOME_SECONDS)
 def lcd_watch(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     """A digital resin watch with buttons at its sides."""
     colour = choose(dice, "rubber", "gunmetal", "black", "bright")

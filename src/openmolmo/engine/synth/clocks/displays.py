@@ -182,18 +182,21 @@ def _cards(canvas: Canvas, dice: Dice, shape: Shape, groups: list[str], ground: 
     card = dice.pick((grey(22), grey(30), grey(12), grey(240), rgb(0x24303A)))
     ink = grey(240) if card[0] < 128 else grey(18)
     font = dice.pick(("bold", "sans", "round", "narrow"))
-    count, gap = len(groups), 0.05
-    width = (2 * shape.half_width * 0.94 - gap * (count - 1)) / count
-    half_height = min(shape.half_height * 0.86, width * 0.85 if len(groups[0]) == 2 else width * 1.0)
-    for index, text in enumerate(groups):
-        x0 = -shape.half_width * 0.94 + index * (width + gap)
-        centre = x0 + width / 2
-        canvas.box(x0, -half_height, x0 + width, half_height, card, 0.06)
-        canvas.box(x0, -half_height, x0 + width, 0.0, mix(card, grey(255), 0.05), 0.06)
+    gap = 0.045
+    shares = [0.4 if text == ":" else 1.0 for text in groups]
+    full = (2 * shape.half_width * 0.94 - gap * (len(groups) - 1)) / sum(shares)
+    half_height = min(shape.half_height * 0.88, full * (0.85 if len(groups[0]) == 2 else 0.95))
+    x0 = -shape.half_width * 0.94
+    for text, share in zip(groups, shares, strict=True):
+        width = full * share
+        canvas.box(x0, -half_height, x0 + width, half_height, card, 0.05)
+        canvas.box(x0, -half_height, x0 + width, 0.0, mix(card, grey(255), 0.05), 0.05)
         glyphs = outline(font, text)
-        height = min(1.5 * half_height, 0.86 * width / (2 * glyphs.half_width))
-        draw_text(canvas, text, font, height, (centre, 0.0), ink)
-        canvas.box(x0, -0.012, x0 + width, 0.012, ground)
+        height = 0.25 * full if text == ":" else min(1.55 * half_height, 0.88 * width / (2 * glyphs.half_width))
+        draw_text(canvas, text, font, height, (x0 + width / 2, 0.0), ink)
+        slit = 0.013 * half_height
+        canvas.box(x0, -slit, x0 + width, slit, ground)
+        x0 += width + gap
 
 
 def _flip(canvas: Canvas, dice: Dice, shape: Shape, reading: Reading) -> None:

@@ -116,7 +116,7 @@ def _draw(dice: Dice, family: Family, moment: Moment, size: int) -> _Drawn:
             facts["hour24"] = moment.hour
     background, kind = draw_background(dice, size)
     picture = blend(background, canvas, pose, dice)
-    occluded = dice.chance(0.06)
+    occluded = analog and dice.chance(0.07)  # a hidden digit could not be read back
     if occluded:
         occlude(picture, dice, pose)
     picture = finish(picture, dice, pose, analog=analog)

@@ -13,7 +13,7 @@ from openmolmo.engine.synth.clocks.backgrounds import add_grain
 from openmolmo.engine.synth.clocks.canvas import Canvas, Pixels, circle, rotated
 from openmolmo.engine.synth.clocks.dice import Dice
 from openmolmo.engine.synth.clocks.family import Family
-from openmolmo.engine.synth.clocks.palette import any_colour
+from openmolmo.engine.synth.clocks.palette import any_colour, grey, mix
 from openmolmo.engine.synth.clocks.shapes import Shape
 
 cv2 = require("cv2", extra="synth")
@@ -110,7 +110,7 @@ def _drop_shadow(picture: Pixels, clear: Pixels, dice: Dice, radius: float) -> N
 
 def occlude(picture: Pixels, dice: Dice, pose: Pose) -> None:
     """Something in front of the dial's rim: a blurred object, a post, a leaf. The middle stays free."""
-    colour = any_colour(dice)[:3]
+    colour = any_colour(dice)
     angle, kind = dice.between(0, math.tau), dice.pick(("disc", "bar", "leaf"))
     if kind == "bar":
         distance, half = dice.between(0.55, 0.9) * pose.radius, dice.between(0.04, 0.12) * pose.radius
@@ -119,11 +119,19 @@ def occlude(picture: Pixels, dice: Dice, pose: Pose) -> None:
         )
         corners[:, 0] *= pose.radius
     else:
-        size = dice.between(0.25, 0.5) * pose.radius
+        large = dice.between(0.25, 0.5) * pose.radius
         flat = (1.0, 1.0) if kind == "disc" else (0.35, 1.2)
-        corners = circle(32) * size * flat + (0.0, -dice.between(0.85, 1.1) * pose.radius)
+        corners = circle(32) * large * flat + (0.0, -dice.between(0.85, 1.1) * pose.radius)
     points = rotated(corners, angle) + np.array([pose.x, pose.y])
-    cv2.fillPoly(picture, [(points * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
+    # Drawn at a quarter of the size and enlarged: out of focus, with a lighter upper side.
+    size = picture.shape[0] // 4
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [(points * 4).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    mask = cv2.resize(cv2.blur(mask, (3, 3)), picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    pair = np.array([mix(colour, grey(255), 0.25)[:3], mix(colour, grey(0), 0.35)[:3]], np.uint8)[:, None]
+    front = cv2.resize(pair, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    weight = mask.astype(np.float32) / 255
+    cv2.blendLinear(front, picture.copy(), weight, 1 - weight, dst=picture)
 
 
 def finish(picture: Pixels, dice: Dice, pose: Pose, *, analog: bool) -> Pixels:

@@ -80,7 +80,7 @@ def wooden_wall_clock(canvas: Canvas, dice: Dice, shape: Shape) -> None:
     rim = rotated(circle(8), math.pi / 8) if dice.chance(0.5) else circle(64)
     canvas.fill(rim * 1.34, mix(colour, BLACK, 0.4))
     canvas.fill(rim * 1.3, colour)
-    wood_grain(canvas, dice, (-1.1, -0.9, 1.1, 0.9), colour)
+    wood_grain(canvas, dice, (-0.9, -0.9, 0.9, 0.9), colour)
     canvas.ring(0, 0, 1.17, 0.03, mix(colour, BLACK, 0.3))
     case(canvas, dice, ROUND, 0.08, choose(dice, "brass", "gold"))
 
