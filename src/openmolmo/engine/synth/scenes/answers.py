@@ -122,10 +122,12 @@ def _beside(dice: Dice, scene: Scene) -> Pair | None:
 
 def _compare(dice: Dice, scene: Scene) -> Pair | None:
     shapes = Counter(thing.shape for thing in scene.things)
-    if len(shapes) < 2:
+    answer = dice.pick(("yes", "no"))
+    pairs = [(a, b) for a in shapes for b in shapes if a != b and (shapes[a] > shapes[b]) == (answer == "yes")]
+    if not pairs:
         return None
-    one, other = dice.sample(sorted(shapes), 2)
-    return f"Are there more {plural(one)} than {plural(other)}?", "yes" if shapes[one] > shapes[other] else "no"
+    one, other = dice.pick(pairs)
+    return f"Are there more {plural(one)} than {plural(other)}?", answer
 
 
 def _largest(dice: Dice, scene: Scene) -> Pair | None:
