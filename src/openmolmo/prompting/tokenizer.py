@@ -201,7 +201,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int = 4096, *, min_frequency: in
     """Train a byte-level BPE of ``vocab_size`` tokens, ``<|endoftext|>`` the last; special tokens follow it.
 
     Digits are never merged. Every string can be encoded and decoded exactly. With little text there
-    are fewer merges; the ids up to ``vocab_size`` are then filled with unused tokens.
+    are fewer merges; the ids up to ``<|endoftext|>`` are then filled with unused tokens.
     """
     if vocab_size < 257:
         raise CheckpointError(f"vocab_size={vocab_size} is too small: 256 bytes and {EOS_TOKEN} need 257")
@@ -220,7 +220,8 @@ def train_bpe(texts: Iterable[str], vocab_size: int = 4096, *, min_frequency: in
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )
     tokenizer.train_from_iterator(_batched(texts), trainer=trainer)
-    tokenizer.add_special_tokens([AddedToken(EOS_TOKEN, special=True, normalized=False)])
+    filler = [_FILLER.format(i) for i in range(vocab_size - 1 - tokenizer.get_vocab_size())]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (*filler, EOS_TOKEN)])
     return TextTokenizer(add_special_tokens(tokenizer, vocab_size))
 
 

@@ -1,0 +1,79 @@
+"""Counts in replies."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openmolmo.prompting import is_nothing_there, read_count
+from openmolmo.prompting.points import NOTHING_THERE, NOTHING_THERE_PAPER
+
+TWO = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="dogs">dogs</points>'
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (f"Counting the {TWO} shows a total of 2.", 2),
+        (f"Counting the {TWO} shows a total of 3.", 3),
+        (f"The total is 2, counting the {TWO}.", 2),
+        (f"Counting the {TWO} shows a tot", 2),
+        (f" {TWO}", 2),
+        ('Counting the <points x1="10.0" y1="20.0" x2="3', 1),
+        ('Counting the <points x1="10.0" y1="2', None),
+        (NOTHING_THERE, 0),
+        (NOTHING_THERE_PAPER, 0),
+        ("There are no dogs in the image.", 0),
+        ("There aren't any.", 0),
+        ("None.", 0),
+        ("7", 7),
+        (" 12.", 12),
+        ("seven", 7),
+        ("Twenty-one", 21),
+        ("There are fourteen cups.", 14),
+        ("It shows a total of twelve.", 12),
+        ("a total of 1,200", 1200),
+        ("", None),
+        ("I cannot tell.", None),
+        ("about 3.5 metres", None),
+        ("someone", None),
+    ],
+)
+def test_counts(text: str, count: int | None) -> None:
+    assert read_count(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        (NOTHING_THERE, True),
+        (" There are none.", True),
+        (NOTHING_THERE_PAPER, True),
+        ("This isn’t in the image.", True),
+        ("That is not in the picture.", True),
+        ("No.", True),
+        ("No, there are 3 of them.", False),
+        (TWO, False),
+        (f"There are no cats, but there are {TWO}", False),
+        ("", False),
+        ("A red cup.", False),
+    ],
+)
+def test_absence(text: str, nothing: bool) -> None:
+    assert is_nothing_there(text) is nothing
+
+
+@given(st.text(max_size=100))
+def test_no_text_makes_it_raise(text: str) -> None:
+    read_count(text)
+    is_nothing_there(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "number"),
+    [("zero", 0), ("nine", 9), ("sixteen", 16), ("nineteen", 19), ("twenty", 20), ("ninety-nine", 99)],
+)
+def test_number_words(word: str, number: int) -> None:
+    assert read_count(f"There are {word} of them.") == number
+    assert read_count(word.replace("-", " ").capitalize()) == number

@@ -1,0 +1,144 @@
+"""Points as text, both ways."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openmolmo.core.errors import PromptError
+from openmolmo.prompting.points import NOTHING_THERE, order_points, read_points, without_points, write_points
+from openmolmo.records.example import Point
+
+COORDINATES = st.floats(0, 100, allow_nan=False)
+POINTS = st.lists(st.builds(Point, COORDINATES, COORDINATES), min_size=1, max_size=12)
+LABELS = st.text(min_size=1, max_size=20).map(lambda text: " ".join(text.split())).filter(bool)
+AWKWARD_PARTS = ["<", ">", '"', "'", "/", "=", "&", "&amp;", "&quot", "<point", "</points>", "x1=", "7", " ", "a", "é"]
+AWKWARD = st.lists(st.sampled_from(AWKWARD_PARTS), min_size=1, max_size=12).map("".join)
+AWKWARD = AWKWARD.map(lambda text: " ".join(text.split())).filter(bool)
+MODEL_PARTS = ["<point", "<points", "</point>", "</points>", " ", ' x="', ' y1="', " x2=", '"', "'", "1", "99.9", "-3"]
+MODEL_PARTS += ["101", ".", "=", ' alt="', "cup", "cat's", ">", "/>", "\n", "<", "&lt;", "1" * 30, "x1", "y", "²", "٣"]
+MODEL_LIKE = st.lists(st.sampled_from(MODEL_PARTS), max_size=40).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(12.35, "12.4"), (25.25, "25.2"), (99.95, "100.0"), (0.04, "0.0"), (46.915625, "46.9")]
+)
+def test_coordinates_are_rounded_as_the_released_models_do(value: float, text: str) -> None:
+    assert write_points([Point(value, 3)], "cup") == f'<point x="{text}" y="3.0" alt="cup">cup</point>'
+
+
+def test_points_are_rounded_before_they_are_sorted() -> None:
+    points = [Point(10.04, 50), Point(9.96, 60), Point(5, 99)]
+    assert order_points(points) == [(5.0, 99.0), (10.0, 50.0), (10.0, 60.0)]
+    assert order_points(points, "yx") == [(10.0, 50.0), (10.0, 60.0), (5.0, 99.0)]
+    assert order_points(points, "given") == [(10.0, 50.0), (10.0, 60.0), (5.0, 99.0)]
+
+
+def test_several_points_are_numbered() -> None:
+    text = write_points([Point(30.5, 20.1), Point(10, 20)], "dogs")
+    assert text == '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="dogs">dogs</points>'
+
+
+def test_no_points_say_so_and_pixels_are_refused() -> None:
+    assert write_points([], "cup") == NOTHING_THERE
+    with pytest.raises(PromptError, match=r"\(640.0, 480.0\).*outside 0-100"):
+        write_points([Point(640, 480)], "cup")
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "pairs"),
+    [
+        ('<point x="61.5" y="40.4" alt="dog">dog</point>', "dog", [(61.5, 40.4)]),
+        ('<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="a b">a b</points>', "a b", [(10, 20), (30.5, 20.1)]),
+        ("<points y2='3' x1=1.0 y1=2.0 x2='4' alt=big dog>big dog</points>", "big dog", [(1, 2), (4, 3)]),
+        ('<point alt="dog" y="2" x="1"/>', "dog", [(1, 2)]),
+        ("<point x=1 y=2>dog</point>", "dog", [(1, 2)]),
+        ('<point x="1" y="2" alt="5" disc">5" disc</point>', '5" disc', [(1, 2)]),
+        ('<POINT X="1" Y="2" ALT="dog">dog</POINT>', "dog", [(1, 2)]),
+        ('<points x1="1" y1="2" x2="3" alt="dog">dog</points>', "dog", [(1, 2)]),
+        ('<points x1="1" y1="2" x1="3" y1="4" alt="dog">dog</points>', "dog", [(1, 2), (3, 4)]),
+        ('< point x = "1" y = "2" >dog< / point >', "dog", [(1, 2)]),
+        ('<point x="1%" y="2 %">dog</point>', "dog", [(1, 2)]),
+        ('<point x="1" y="2" alt="a > b">a > b</point>', "a > b", [(1, 2)]),
+        ('<point x="1" y="2" alt="dog">', "dog", [(1, 2)]),
+        ('<points x1="10.0" y1="20.0" x2="30.5" y2="20', "", [(10, 20)]),
+    ],
+)
+def test_every_form_is_read(text: str, label: str, pairs: list[tuple[float, float]]) -> None:
+    (group,) = read_points(f"Well: {text}")
+    assert [(p.x, p.y) for p in group.points] == pairs
+    assert group.label == label
+    assert group.start == 6
+
+
+def test_several_groups_keep_their_places() -> None:
+    text = 'A <point x="1.0" y="2.0" alt="cup">cup</point> by <point x="3.0" y="4.0" alt="jug">jug</point>.'
+    groups = read_points(text)
+    assert [text[g.start : g.end] for g in groups] == [text[2:46], text[50:94]]
+    assert without_points(text) == "A cup by jug."
+
+
+def test_a_group_without_its_end_does_not_swallow_the_next() -> None:
+    groups = read_points('<point x="1" y="2" alt="a">a <point x="3" y="4" alt="b">b</point>')
+    assert [(g.alt, g.complete, len(g.points)) for g in groups] == [("a", False, 1), ("b", True, 1)]
+
+
+def test_places_outside_the_picture() -> None:
+    text = '<points x1="120.0" y1="2" x2="3" y2="-4" x3="5" y3="6" alt="cup">cup</points>'
+    (dropped,) = read_points(text)
+    assert dropped.points == (Point(5, 6),) and dropped.dropped == 2
+    (kept,) = read_points(text, out_of_range="keep")
+    assert kept.points == (Point(120, 2), Point(3, -4), Point(5, 6)) and kept.dropped == 0
+    (clamped,) = read_points(text, out_of_range="clamp")
+    assert clamped.points == (Point(100, 2), Point(3, 0), Point(5, 6))
+
+
+@pytest.mark.parametrize("text", ["", "no points here", "<point>", "<pointer x=1 y=2>", "<points alt='x'>", "x=1 y=2"])
+def test_text_without_points_gives_none(text: str) -> None:
+    assert read_points(text) == []
+
+
+@given(POINTS, LABELS | AWKWARD, st.sampled_from(["xy", "yx", "given"]))
+@settings(max_examples=200, deadline=None)
+def test_what_is_written_is_read_back(points: list[Point], label: str, order: str) -> None:
+    text = write_points(points, label, order=order)  # type: ignore[arg-type]
+    (group,) = read_points(f"before {text} after")
+    assert [(p.x, p.y) for p in group.points] == order_points(points, order)  # type: ignore[arg-type]
+    assert group.label == group.alt == label
+    assert group.complete and group.dropped == 0
+    assert without_points(f"before {text} after") == f"before {label} after"
+
+
+@given(POINTS, LABELS | AWKWARD, st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_cut_text_gives_the_points_that_are_complete(points: list[Point], label: str, data: st.DataObject) -> None:
+    text = write_points(points, label)
+    whole = order_points(points)
+    cut = text[: data.draw(st.integers(0, len(text)))]
+    groups = read_points(cut)
+    found = [(p.x, p.y) for group in groups for p in group.points]
+    assert found == whole[: len(found)]
+    # A point is complete once the quote after its y is there.
+    written = [i for i, (_, y) in enumerate(whole, 1) if f'y{i if len(whole) > 1 else ""}="{y:.1f}"' in cut]
+    assert len(found) == len(written)
+
+
+@given(st.text(max_size=200) | MODEL_LIKE)
+@settings(max_examples=500, deadline=None)
+def test_no_text_makes_the_reader_raise(text: str) -> None:
+    last = 0
+    for group in read_points(text):
+        assert last <= group.start < group.end <= len(text)
+        assert all(0 <= p.x <= 100 and 0 <= p.y <= 100 for p in group.points)
+        last = group.end
+    without_points(text)
+
+
+def test_long_degenerate_text_is_read_quickly_enough() -> None:
+    text = '<points x1="1.0" y1="2.0" ' * 2000
+    assert len(read_points(text)) == 2000
+
+
+def test_ordinary_ampersands_stay_as_they_are() -> None:
+    assert 'alt="salt & pepper"' in write_points([Point(1, 2)], "salt & pepper")
