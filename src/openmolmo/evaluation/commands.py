@@ -27,6 +27,7 @@ __all__ = ["evaluate"]
 @click.option("--limit", default=500, show_default=True, type=click.IntRange(min=1), help="Most questions a task.")
 @click.option("--radius", type=float, help="Hit radius for points without masks, in percent of the picture's width.")
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(min=1), help="Replies made together.")
+@click.option("--max-new-tokens", default=512, show_default=True, type=click.IntRange(min=1), help="Cut replies here.")
 @click.option("--device", default=None, help="cpu or cuda; the accelerator if there is one, by default.")
 @click.option("--cases", default=6, show_default=True, type=click.IntRange(min=0), help="Right and wrong cases a task.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("evaluation"), show_default=True, help="Folder.")

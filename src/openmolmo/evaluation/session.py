@@ -36,6 +36,7 @@ class Setup:
     tasks: Sequence[Task] | None = None
     limit: int | None = 500
     batch_size: int = 32
+    max_new_tokens: int = 512
     device: str | None = None
 
 
@@ -45,7 +46,7 @@ def judge(setup: Setup, held_out: HeldOut | None = None) -> Results:
     tasks = [TASKS.get(name) for name in TASKS] if setup.tasks is None else setup.tasks
     if held_out is None:
         held_out = examples_of(setup)
-    predictor = load(setup.model, device=setup.device, batch_size=setup.batch_size)
+    predictor = load(setup.model, device=setup.device, batch_size=setup.batch_size, max_new_tokens=setup.max_new_tokens)
     results = run(
         tasks,
         held_out.examples,
@@ -73,6 +74,7 @@ def _meta(setup: Setup, folder: Path, held_out: HeldOut, device: str) -> dict[st
         "weights_sha256": {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))},
         "data": held_out.description,
         "limit": setup.limit,
+        "max_new_tokens": setup.max_new_tokens,
         "device": device,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "code": {"openmolmo": __version__, "commit": _commit(), "torch": torch.__version__},

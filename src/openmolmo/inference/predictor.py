@@ -37,7 +37,8 @@ class Predictor:
         predictor.point("shapes.png", "red star").points[0].x_pixel
 
     A picture is a path, encoded bytes, a PIL picture or an array (H, W, 3) uint8 RGB. Decoding is
-    greedy unless ``sampling`` says otherwise; ``max_new_tokens`` cuts replies that do not end.
+    greedy unless ``sampling`` says otherwise; ``max_new_tokens`` cuts replies that do not end;
+    a request may ask for fewer.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Predictor:
         return f"{self.processor.formatter.tag(style, request.length_hint)} {request.text}"
 
     def _limit(self, request: Request) -> int:
-        return self.max_new_tokens if request.max_new_tokens is None else request.max_new_tokens
+        return min(self.max_new_tokens, request.max_new_tokens or self.max_new_tokens)
 
     def _decode(
         self,

@@ -23,8 +23,8 @@ class Request:
 
     ``style`` says what kind of question it is (``long_caption``, ``pointing``, ``vqa2``, ...): the model's
     processor adds the tag it was trained with, and words descriptions where ``text`` is empty.
-    ``length_hint``: wanted length of a description (about 0-100). ``max_new_tokens``: None leaves it
-    to the predictor.
+    ``length_hint``: wanted length of a description (about 0-100). ``max_new_tokens``: fewer than
+    the predictor's own limit, if given.
     """
 
     text: str = ""
