@@ -22,7 +22,7 @@ from openmolmo.core.files import atomic_file, disk_full_as_error, write_json, wr
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
 
-__all__ = ["load_config", "load_model", "load_weights", "save_model"]
+__all__ = ["load_config", "load_model", "load_weights", "open_weights", "save_model", "weight_files"]
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 
@@ -106,16 +106,16 @@ def load_weights(model: Molmo, folder: Path | str) -> None:
         CheckpointError: files are missing or damaged, or names or shapes do not fit.
     """
     folder = Path(folder)
-    files = _weight_files(folder)
+    files = weight_files(folder)
     target = _state(model, None)
     found: dict[str, list[int]] = {}
     for path in files:
-        with _open(path) as stored:
+        with open_weights(path) as stored:
             found.update({name: list(stored.get_slice(name).get_shape()) for name in stored.keys()})  # noqa: SIM118
     _compare(target, found, folder)
     with torch.no_grad():
         for path in files:
-            with _open(path) as stored:
+            with open_weights(path) as stored:
                 for name in stored.keys():  # noqa: SIM118  (not a dictionary)
                     target[name].copy_(stored.get_tensor(name))
 
@@ -155,7 +155,12 @@ def _shards(state: dict[str, Tensor], limit: int) -> dict[str, list[str]]:
     return {f"model-{i:05d}-of-{len(parts):05d}.safetensors": part for i, part in enumerate(parts, start=1)}
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a folder: the only one, or those of the index.
+
+    Raises:
+        CheckpointError: there is none, or one of the index is missing.
+    """
     index = folder / INDEX
     if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
@@ -176,7 +181,12 @@ def _weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def _open(path: Path) -> Any:
+def open_weights(path: Path) -> Any:
+    """A safetensors file, to be read tensor by tensor.
+
+    Raises:
+        CheckpointError: it is damaged or cut short.
+    """
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
