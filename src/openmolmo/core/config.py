@@ -123,6 +123,17 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         if value in get_args(hint):
             return value
         raise ConfigError(f"{where}={value!r} is not one of {', '.join(map(str, get_args(hint)))}")
+    if origin is not None or dataclasses.is_dataclass(hint):
+        return _convert_container(value, hint, where)
+    if isinstance(hint, type):
+        converted = _convert_plain(value, hint)
+        if converted is not None or (value is None and hint is type(None)):
+            return converted
+    raise _wrong_type(value, hint, where)
+
+
+def _convert_container(value: Any, hint: Any, where: str) -> Any:
+    origin = get_origin(hint)
     if dataclasses.is_dataclass(hint):
         if dataclasses.is_dataclass(value):
             return value
@@ -131,14 +142,13 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     elif origin in (tuple, list):
         if isinstance(value, (list, tuple)):
             return _convert_sequence(value, origin, get_args(hint), where)
-    elif origin in (dict, Mapping) or (isinstance(origin, type) and issubclass(origin, Mapping)):
-        if isinstance(value, Mapping):
-            return {key: _convert(item, get_args(hint)[1], f"{where}.{key}") for key, item in value.items()}
-    elif isinstance(hint, type):
-        converted = _convert_plain(value, hint)
-        if converted is not None or (value is None and hint is type(None)):
-            return converted
-    raise ConfigError(f"{where}={value!r} is {type(value).__name__}, must be {_name(hint)}")
+    elif isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {key: _convert(item, get_args(hint)[1], f"{where}.{key}") for key, item in value.items()}
+    raise _wrong_type(value, hint, where)
+
+
+def _wrong_type(value: Any, hint: Any, where: str) -> ConfigError:
+    return ConfigError(f"{where}={value!r} is {type(value).__name__}, must be {_name(hint)}")
 
 
 def _convert_plain(value: Any, hint: type) -> Any:

@@ -15,7 +15,8 @@ __all__ = ["derive", "derive_seed"]
 
 def derive_seed(seed: int, *keys: int | str) -> int:
     """A 128-bit integer that depends on the seed and every key, and on their types and order."""
-    text = "|".join([f"i{int(seed)}", *(f"i{int(k)}" if isinstance(k, (int, np.integer)) else f"s{k}" for k in keys)])
+    parts = [f"i{int(k)}" if isinstance(k, (int, np.integer)) else "s" + k.replace("|", "||") for k in (seed, *keys)]
+    text = "|".join(parts)  # the doubled bar keeps ("a|sb",) apart from ("a", "b")
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
 
 

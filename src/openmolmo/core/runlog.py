@@ -17,6 +17,7 @@ class RunLog:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
+        _drop_cut_line(path)
         self._stream = path.open("a", encoding="utf-8")
 
     def write(self, **fields: Any) -> None:
@@ -35,6 +36,16 @@ class RunLog:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _drop_cut_line(path: Path) -> None:
+    """A last line without its newline was cut by a crash; appending to it would spoil two lines."""
+    if path.exists():
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            with path.open("r+b") as stream:
+                stream.truncate(whole)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
