@@ -177,7 +177,7 @@ def _suffix(canvas: Canvas, shape: Shape, reading: Reading, colour: Colour) -> N
         draw_text(canvas, reading.suffix, "sans", max(0.07, 0.13 * shape.half_height), place, colour)
 
 
-def _cards(canvas: Canvas, dice: Dice, shape: Shape, groups: list[str], ground: Colour) -> None:
+def _cards(canvas: Canvas, dice: Dice, shape: Shape, groups: list[str]) -> None:
     """Cards side by side, each with its text and a slit across the middle."""
     card = dice.pick((grey(22), grey(30), grey(12), grey(240), rgb(0x24303A)))
     ink = grey(240) if card[0] < 128 else grey(18)
@@ -195,21 +195,19 @@ def _cards(canvas: Canvas, dice: Dice, shape: Shape, groups: list[str], ground: 
         height = 0.25 * full if text == ":" else min(1.55 * half_height, 0.88 * width / (2 * glyphs.half_width))
         draw_text(canvas, text, font, height, (x0 + width / 2, 0.0), ink)
         slit = 0.013 * half_height
-        canvas.box(x0, -slit, x0 + width, slit, ground)
+        canvas.box(x0, -slit, x0 + width, slit, mix(card, ink, 0.3))
         x0 += width + gap
 
 
 def _flip(canvas: Canvas, dice: Dice, shape: Shape, reading: Reading) -> None:
-    ground = grey(dice.between(5, 40))
-    canvas.fill(shape.outline(), ground)
-    _cards(canvas, dice, shape, reading.text.split(":"), ground)
+    canvas.fill(shape.outline(), grey(dice.between(5, 40)))
+    _cards(canvas, dice, shape, reading.text.split(":"))
     _suffix(canvas, Shape(shape.half_width * 1.05, shape.half_height * 0.86), reading, grey(210))
 
 
 def _split_flap(canvas: Canvas, dice: Dice, shape: Shape, reading: Reading) -> None:
-    ground = grey(dice.between(5, 30))
-    canvas.fill(shape.outline(), ground)
-    _cards(canvas, dice, shape, list(reading.text), ground)
+    canvas.fill(shape.outline(), grey(dice.between(5, 30)))
+    _cards(canvas, dice, shape, list(reading.text))
 
 
 def _matrix(canvas: Canvas, dice: Dice, shape: Shape, reading: Reading) -> None:

@@ -60,13 +60,14 @@ def choose_pose(dice: Dice, family: Family, shape: Shape, size: int, *, marked: 
     across = max(shape.half_width, shape.half_height) if family.display != "screen" else shape.half_width
     largest = 0.47 * size / across
     whole = 0.49 * size / max(family.extent)
+    closer = 1.0 if family.display == "analog" else 1.25  # a row of digits needs more pixels than hands
     kind = dice.weighted(((6, "large"), (3, "middle"), (1, "small")))
     if kind == "large":
         radius = min(largest, max(whole, 0.38 * size)) * dice.between(0.88, 1.0)
     elif kind == "middle":
-        radius = min(largest, size * dice.between(0.28, 0.4))
+        radius = min(largest, size * dice.between(0.28, 0.4) * closer)
     else:
-        radius = min(largest, size * dice.between(0.19, 0.28))
+        radius = min(largest, size * dice.between(0.19, 0.28) * closer)
     room = max(0.0, size / 2 - radius * across * 1.04)
     spread = room * (0.35 if kind == "large" else 0.9)
     turn = tilt_x = tilt_y = 0.0
