@@ -135,9 +135,9 @@ def test_no_text_makes_the_reader_raise(text: str) -> None:
     without_points(text)
 
 
-def test_long_degenerate_text_is_read_quickly_enough() -> None:
-    text = '<points x1="1.0" y1="2.0" ' * 2000
-    assert len(read_points(text)) == 2000
+def test_endless_repetition_is_read_to_its_end() -> None:
+    assert len(read_points('<points x1="1.0" y1="2.0" ' * 5000)) == 5000
+    assert len(read_points('<point x="1" y="2" alt="a">a' * 5000)) == 5000
 
 
 def test_ordinary_ampersands_stay_as_they_are() -> None:

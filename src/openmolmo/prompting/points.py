@@ -117,6 +117,10 @@ _NAME = re.compile(r"([A-Za-z_]\w{0,30})\s{0,4}[=:]\s{0,4}")
 _AXIS = re.compile(r"([xy])[_ ]?(\d{0,6})\Z", re.IGNORECASE)
 # A number counts only when something follows it: at the end of a cut text it may be half a number.
 _NUMBER = re.compile(r"[\"'“”]?\s{0,4}([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s{0,4}%?(?=[^\d.%])[\"'“”]?")
+# The quote that ends a text is followed by a space, the tag's end or the text's end: an inch mark or
+# an apostrophe inside is not.
+_QUOTE_ENDS = {quote: re.compile(rf"{quote}(?=\s|/?>|\Z)") for quote in ('"', "'")}
+_BARE_ENDS = re.compile(r"\s+[A-Za-z_]\w{0,30}\s{0,4}=|/?>|<|\Z")
 
 
 def read_points(text: str, *, out_of_range: OutOfRange = "drop") -> list[PointGroup]:
@@ -192,15 +196,13 @@ def _read_value(text: str, position: int) -> tuple[str, int]:
     """A text attribute: up to the quote that ends it, or without quotes up to the next attribute or ``>``."""
     quote = text[position : position + 1]
     if quote in ('"', "'"):
-        # The quote that ends it is followed by a space, the tag's end or the text's end:
-        # an inch mark or apostrophe inside is not.
-        ended = re.compile(rf"{quote}(?=\s|/?>|\Z)").search(text, position + 1)
         limit = text.find("<", position + 1)
-        if ended is not None and (limit < 0 or ended.start() < limit):
+        limit = len(text) if limit < 0 else limit
+        if ended := _QUOTE_ENDS[quote].search(text, position + 1, limit):
             return text[position + 1 : ended.start()], ended.end()
         position += 1
-    ended = re.compile(r"\s+[A-Za-z_]\w{0,30}\s{0,4}=|/?>|<|\Z").search(text, position)
-    assert ended is not None
+    ended = _BARE_ENDS.search(text, position)
+    assert ended is not None  # the pattern matches at the text's end
     return text[position : ended.start()].rstrip("\"' "), ended.start()
 
 
@@ -208,13 +210,14 @@ def _read_label(text: str, position: int) -> tuple[str, int, bool]:
     """What stands between the tags: (label, where the element ends, whether it was closed)."""
     if text[position - 2 : position] == "/>" or text[position - 1 : position] != ">":
         return "", position, text[position - 1 : position] == ">"
-    closed = _CLOSE.search(text, position)
     opened = _OPEN.search(text, position)
-    if closed is not None and (opened is None or closed.start() < opened.start()):
+    limit = len(text) if opened is None else opened.start()
+    if closed := _CLOSE.search(text, position, limit):
         return text[position : closed.start()], closed.end(), True
-    stop = min((place for place in (text.find("<", position), text.find("\n", position)) if place >= 0), default=-1)
-    stop = len(text) if stop < 0 else stop
-    return text[position:stop], stop, False
+    for sign in "<\n":
+        place = text.find(sign, position, limit)
+        limit = limit if place < 0 else place
+    return text[position:limit], limit, False
 
 
 def _select(pairs: Iterable[tuple[float, float]], out_of_range: OutOfRange) -> tuple[tuple[Point, ...], int]:
