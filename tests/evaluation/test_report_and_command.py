@@ -39,7 +39,7 @@ def test_the_page_stands_alone_and_shows_right_and_wrong_cases(results):
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert page.count("<img") == 8
     assert "half an oracle" in page
-    assert "Most frequent answer" in page
+    assert "most frequent answer" in page
     assert "&lt;point" in page  # replies are text, not markup
     for found in re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page):
         with Image.open(io.BytesIO(base64.b64decode(found))) as picture:
@@ -55,9 +55,9 @@ def test_files_are_written_whole(results, tmp_path, monkeypatch):
 
 def test_the_table_has_every_metric_and_both_controls(results):
     table = markdown_table(results)
-    assert "| Pointing: f1 * |" in table
-    assert "| Counting: within_1 |" in table
-    assert "Images shuffled" in table.splitlines()[0]
+    assert "| Pointing | f1 |" in table
+    assert "|  | within_1 |" in table
+    assert "Shuffled" in table.splitlines()[0]
 
 
 def test_cases_are_spread_over_the_rows(results):

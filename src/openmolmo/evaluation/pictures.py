@@ -6,7 +6,7 @@ import base64
 import io
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from openmolmo.evaluation.metrics.pointing import score_points
 from openmolmo.evaluation.results import Row
@@ -25,13 +25,13 @@ _SIDE = 384  # pixels of the longer side of a small picture in the report
 
 
 def case_picture(row: Row) -> Image.Image:
-    """The picture of one row with its true masks shaded, true points ringed and predictions numbered."""
+    """The picture of one row with its true masks outlined, true points ringed and predictions numbered."""
     picture = enlarge(open_image(image_source(row.question.image)), smallest=_SIDE)
     picture.thumbnail((2 * _SIDE, 2 * _SIDE))
     truth = row.question.truth
     points = truth.points if isinstance(truth, (Pointing, Counting)) else ()
     masks = truth.masks if isinstance(truth, (Pointing, Counting)) else ()
-    picture = _shade(picture, masks)
+    picture = _outline(picture, masks)
     radius = mark_radius(picture.size, len(row.answer.points) or len(points))
     for point in points:
         _ring(picture, point, radius)
@@ -55,16 +55,18 @@ def _verdicts(row: Row, points: tuple[Point, ...], masks: tuple[Mask, ...]) -> t
     return score_points(found, points, masks).right
 
 
-def _shade(picture: Image.Image, masks: tuple[Mask, ...]) -> Image.Image:
-    """Lighten what the masks cover, in the colour of the truth."""
+def _outline(picture: Image.Image, masks: tuple[Mask, ...]) -> Image.Image:
+    """Draw the edge of every mask in the colour of the truth, with a dark line outside of it."""
     for mask in masks:
-        shape = Image.fromarray(decode(mask).astype(np.uint8) * 90).resize(picture.size, Image.Resampling.BILINEAR)
-        picture = Image.composite(Image.new("RGB", picture.size, TRUTH), picture, shape)
+        inside = Image.fromarray(decode(mask).astype(np.uint8) * 255).resize(picture.size, Image.Resampling.NEAREST)
+        for width, colour in ((9, "black"), (5, TRUTH)):
+            edge = ImageChops.subtract(inside.filter(ImageFilter.MaxFilter(width)), inside)
+            picture.paste(colour, (0, 0), edge)
     return picture
 
 
 def _ring(picture: Image.Image, point: Point, radius: int) -> None:
     x, y = point.x / 100 * picture.width, point.y / 100 * picture.height
-    pen, reach = ImageDraw.Draw(picture), radius + 5
+    pen, reach = ImageDraw.Draw(picture), radius + 6
     pen.ellipse((x - reach, y - reach, x + reach, y + reach), outline="black", width=4)
     pen.ellipse((x - reach, y - reach, x + reach, y + reach), outline=TRUTH, width=2)

@@ -16,6 +16,7 @@ from openmolmo.evaluation.results import COLUMNS, Results, Row, TaskResult
 __all__ = ["markdown_table", "pick_cases", "print_results", "render_html", "summary_rows", "write_results"]
 
 _GOOD, _BAD = 0.8, 0.5  # headline score from which a case is shown as right, under which as wrong
+_HEADS = ("Task", "Metric", "Asked")
 
 
 def write_results(results: Results, out: Path, *, cases: int = 6) -> None:
@@ -26,23 +27,24 @@ def write_results(results: Results, out: Path, *, cases: int = 6) -> None:
 
 
 def summary_rows(results: Results) -> list[list[str]]:
-    """Rows (metric, number of questions, one cell a column): every metric of every task."""
+    """Rows (task, metric, number of questions, one cell a column): every metric of every task."""
     rows = []
     for task in results.tasks.values():
-        for metric in task.columns["model"].estimates:
-            title = f"{task.title}: {metric}{' *' if metric == task.headline else ''}"
-            rows.append([title, str(task.questions), *(_cell(task, name, metric) for name in COLUMNS)])
+        for number, metric in enumerate(task.columns["model"].estimates):
+            first = [task.title, metric, str(task.questions)] if number == 0 else ["", metric, ""]
+            rows.append([*first, *(_cell(task, name, metric) for name in COLUMNS)])
     return rows
 
 
 def print_results(results: Results) -> None:
-    """The table on standard output; * marks the headline metric, brackets the 95 % interval."""
-    print_table("Scores on held-out data (* headline)", ["", "questions", *COLUMNS.values()], summary_rows(results))
+    """The table on standard output; a task's first metric is its headline, ± half the 95 % interval."""
+    print_table("Scores on held-out data", [*_HEADS, *COLUMNS.values()], summary_rows(results))
 
 
 def markdown_table(results: Results) -> str:
     """The same table for a model card."""
-    lines = ["| | questions | " + " | ".join(COLUMNS.values()) + " |", "|---|" + "---:|" * (len(COLUMNS) + 1)]
+    heads = [*_HEADS, *COLUMNS.values()]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---:|" * (len(heads) - 2)]
     lines += ["| " + " | ".join(row) + " |" for row in summary_rows(results)]
     return "\n".join(lines) + "\n"
 
@@ -78,8 +80,8 @@ def _cell(task: TaskResult, column: str, metric: str) -> str:
     if column not in task.columns:
         return "-"
     value = task.columns[column].estimates[metric]
-    interval = f" [{value.low:.3f}, {value.high:.3f}]" if column == "model" else ""
-    return f"{value.mean:.3f}{interval}"
+    spread = f" ±{(value.high - value.low) / 2:.3f}" if column == "model" else ""
+    return f"{value.mean:.3f}{spread}"
 
 
 def _task_view(task: TaskResult, cases: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,8 @@ from openmolmo.inference.answer import Answer
 
 __all__ = ["COLUMNS", "Column", "Estimate", "Results", "Row", "TaskResult", "estimate"]
 
-COLUMNS = {"model": "Model", "frequent": "Most frequent answer", "shuffled": "Images shuffled"}
-"""The model and its two controls, in the order of every table."""
+COLUMNS = {"model": "Model", "frequent": "Most frequent", "shuffled": "Shuffled"}
+"""The model, the most frequent answer, and the model with images shuffled, in the order of every table."""
 
 _RESAMPLES = 1000
 
@@ -118,7 +119,13 @@ def make_column(questions: Sequence[Question], scores: Sequence[Mapping[str, flo
     for question, score in zip(questions, scores, strict=True):
         if question.group:
             groups.setdefault(question.group, []).append(score[headline])
-    return Column(estimates, {name: (float(np.mean(v)), len(v)) for name, v in sorted(groups.items())})
+    return Column(estimates, {name: (float(np.mean(v)), len(v)) for name, v in sorted(groups.items(), key=_order)})
+
+
+def _order(group: tuple[str, list[float]]) -> tuple[int, str]:
+    """Groups by the number they begin with ("not there" first, "10 points" after "2-4 points")."""
+    number = re.match(r"\s*(\d+)", group[0])
+    return (int(number[1]) if number else -1, group[0])
 
 
 def estimate(values: Sequence[float], clusters: Sequence[str]) -> Estimate:

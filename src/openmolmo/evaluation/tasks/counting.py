@@ -38,7 +38,7 @@ class CountingTask:
                 truth=annotation,
                 reply=reply,
                 max_new_tokens=512,
-                group=f"{annotation.count:2d}",
+                group=str(annotation.count),
             )
 
     def score(self, question: Question, answer: Answer) -> dict[str, float]:
