@@ -60,7 +60,7 @@ def annotation_from_dict(values: Any, *, field: str = "annotation") -> Annotatio
     if not isinstance(values, Mapping):
         raise _wrong(field, values, "an object")
     kind = values.get("kind")
-    if kind not in ANNOTATION_KINDS:
+    if not isinstance(kind, str) or kind not in ANNOTATION_KINDS:
         raise DataError(
             f"{kind!r} is no annotation kind; known: {', '.join(ANNOTATION_KINDS)}", field=f"{field}.kind", rule="kind"
         )

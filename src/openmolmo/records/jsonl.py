@@ -108,7 +108,7 @@ class JsonlDataset:
         if not dot or not prefix.startswith("annotations[") or b'"annotations"' in self._content[start:end]:
             return field
         number = int(prefix[len("annotations[") : -1])
-        return self[index].annotations[number].kind if rest == "text" else rest
+        return _short_name(rest, self[index].annotations[number].kind)
 
     def _example(self, row: Any, line: int) -> Example:
         if not isinstance(row, Mapping):
@@ -236,8 +236,13 @@ def _short_form(row: Mapping[str, Any]) -> Iterator[Annotation]:
         try:
             yield annotation_from_dict(values, field=values["kind"])
         except DataError as error:
-            place = (error.field or "").partition(".")[2] or error.field
+            place = _short_name((error.field or "").partition(".")[2], values["kind"])
             raise DataError(error.reason, field=place, rule=error.rule, fix=error.fix) from error
+
+
+def _short_name(field: str, kind: str) -> str:
+    """The key of a short row for a field of an annotation: its text stands under the kind's name."""
+    return kind + field.removeprefix("text").removeprefix("turns") if field.startswith(("text", "turns")) else field
 
 
 def _labelled(row: Mapping[str, Any]) -> dict[str, Any]:
