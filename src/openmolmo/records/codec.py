@@ -227,7 +227,7 @@ def _point(value: Any, where: str) -> Point:
 
 
 def _mask(value: Any, where: str) -> Mask:
-    return Mask(**_exactly(value, {"height": _integer, "width": _integer, "counts": _tuple(_integer)}, where))
+    return Mask(**_exactly(value, {"height": _integer, "width": _integer, "counts": _integers}, where))
 
 
 def _made(value: Any, where: str) -> Made:
@@ -249,6 +249,13 @@ def _tuple(read: Reader) -> Reader:
         return tuple(read(item, f"{where}[{i}]") for i, item in enumerate(value))
 
     return read_all
+
+
+def _integers(value: Any, where: str) -> tuple[int, ...]:
+    """Like ``_tuple(_integer)``, without naming each place unless one is wrong: masks have thousands."""
+    if isinstance(value, list) and set(map(type, value)) <= {int}:
+        return tuple(value)
+    return cast(tuple[int, ...], _tuple(_integer)(value, where))
 
 
 def _optional(read: Reader) -> Reader:
