@@ -124,10 +124,12 @@ def test_counting_is_broken_down_by_the_true_count(results):
     assert [int(name) for name in groups] == sorted(int(name) for name in groups)
 
 
-def test_saying_nothing_is_no_proof_of_absence(scenes):
+def test_absence_must_be_said(scenes):
     absent = next(q for q in pick_questions((POINTING,), scenes)["pointing"] if q.group == "not there")
-    for reply, expected in (("There are none.", 1.0), ("", 0.0), ('<points x1="3', 0.0), ("<point x='1' y='2'>", 0.0)):
-        assert POINTING.score(absent, read_answer(reply))["f1"] == expected, reply
+    said = ("There are none.", "This isn't in the image.", "Counting shows a total of 0.")
+    unsaid = ("", "blue blue blue", '<points x1="3', "<point x='1' y='2'>")
+    for reply in (*said, *unsaid):
+        assert POINTING.score(absent, read_answer(reply))["f1"] == float(reply in said), reply
 
 
 def test_json_holds_every_question(results):

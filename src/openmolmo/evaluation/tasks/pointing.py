@@ -56,15 +56,13 @@ class PointingTask:
     def judge(self, question: Question, answer: Answer) -> PointingScore:
         """The score with a verdict for every predicted point.
 
-        Where nothing is there, words without points say so; an empty reply, or one that begins to
-        point and gives no whole point, does not.
+        Where nothing is there the reply must say so, in a form that ``read_count`` takes for none
+        ("There are none.", "This isn't in the image.", a total of 0): silence and babble are wrong.
         """
         truth, found = question.truth, [point.point for point in answer.points]
         width, height = question.size
         if not isinstance(truth, Pointing):
-            if not found and (not answer.text or "<point" in answer.text):
-                return PointingScore(0.0, 0.0, 0.0)
-            return score_points(found, ())
+            return score_points(found, ()) if found or answer.count == 0 else PointingScore(0.0, 0.0, 0.0)
         return score_points(found, truth.points, truth.masks, radius=self.radius, aspect=height / width)
 
     def constants(self, sample: Sequence[Question]) -> list[str]:
