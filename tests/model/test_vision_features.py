@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny_molmo import batch, config, model, sample
-from transformers import CLIPVisionModel
+from transformers import AutoConfig, CLIPVisionModel, Dinov2Model, SiglipVisionModel
 
 from openmolmo.core.errors import ConfigError, NotRegisteredError
 from openmolmo.model import Molmo
+from openmolmo.model.encoders import ENCODERS
+
+#: Encoder -> (class of the whole library model, leading tokens).
+LIBRARY = {
+    "clip_vision_model": (CLIPVisionModel, 1),
+    "dinov2": (Dinov2Model, 1),
+    "siglip_vision_model": (SiglipVisionModel, 0),
+}
 
 
-def test_features_are_the_chosen_block_outputs_in_order() -> None:
-    net = model()
-    whole = CLIPVisionModel(net.config.vision_config).eval()
-    whole.load_state_dict(net.encoder.backbone.state_dict(), strict=False)
+def _vision(kind: str) -> Any:
+    return AutoConfig.for_model(
+        kind,
+        hidden_size=16,
+        intermediate_size=24,
+        mlp_ratio=2,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        image_size=28,
+        patch_size=14,
+    )
+
+
+def test_every_encoder_is_tested() -> None:
+    assert set(ENCODERS) == set(LIBRARY)
+
+
+@pytest.mark.parametrize("kind", LIBRARY)
+def test_features_are_the_chosen_block_outputs_in_order(kind: str) -> None:
+    net = model(vision_config=_vision(kind))
+    library, leading = LIBRARY[kind]
+    whole = library(net.config.vision_config).eval()
+    assert not whole.load_state_dict(net.encoder.backbone.state_dict(), strict=False).unexpected_keys
     crops = torch.randn(3, 3, 28, 28)
     with torch.no_grad():
         states = whole(crops, output_hidden_states=True).hidden_states  # embeddings, then the 4 blocks
         features = net.encoder(crops)
     assert features.shape == (3, 4, 32)
-    assert torch.allclose(features[..., :16], states[3][:, 1:], atol=1e-6)  # block -2
-    assert torch.allclose(features[..., 16:], states[1][:, 1:], atol=1e-6)  # block -4
+    assert torch.allclose(features[..., :16], states[3][:, leading:], atol=1e-6)  # block -2
+    assert torch.allclose(features[..., 16:], states[1][:, leading:], atol=1e-6)  # block -4
+
+
+@pytest.mark.parametrize("kind", LIBRARY)
+def test_no_encoder_keeps_a_parameter_it_never_uses(kind: str) -> None:
+    net = model(vision_config=_vision(kind)).train()
+    net(**batch([[sample(1)]])).loss.backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []
 
 
 def test_blocks_after_the_last_feature_do_not_exist() -> None:
@@ -34,7 +70,6 @@ def test_blocks_after_the_last_feature_do_not_exist() -> None:
 def test_every_parameter_gets_a_gradient(kind: str) -> None:
     net = model(kind).train()
     net(**batch([[sample(1), sample(2)], [sample(3)]])).loss.backward()
-    # The key bias shifts all scores of a query alike: its gradient exists and is zero.
     assert [name for name, p in net.named_parameters() if p.grad is None] == []
 
 

@@ -1,0 +1,28 @@
+"""DINOv2 encoders: one class token; crops are stretched, not padded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import Dinov2Model
+
+from openmolmo.model.encoders.base import Backbone
+
+__all__ = ["DINOV2"]
+
+
+def _build(config: Any, blocks: int) -> nn.Module:
+    model = Dinov2Model(config)
+    model.encoder.layer = model.encoder.layer[:blocks]
+    model.layernorm = nn.Identity()
+    model.embeddings.mask_token = None  # for masked pre-training only
+    return model  # type: ignore[no-any-return]
+
+
+def _embed(model: Any, pixels: Tensor) -> Tensor:
+    embedded: Tensor = model.embeddings(pixels)
+    return embedded
+
+
+DINOV2 = Backbone(build=_build, embed=_embed, blocks=lambda model: model.encoder.layer, leading_tokens=1)
