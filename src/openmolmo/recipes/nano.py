@@ -9,7 +9,7 @@ from __future__ import annotations
 from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
 from openmolmo.imaging import CropConfig
-from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.prompting.format_config import DEMO_STYLES, FormatConfig
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
 
 __all__ = ["NANO_CROPS", "nano_caption", "nano_sft"]
@@ -17,11 +17,14 @@ __all__ = ["NANO_CROPS", "nano_caption", "nano_sft"]
 NANO_CROPS = CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
 """112 px crops of 8x8 patches, a margin of 2 on each side, at most 6 and the global one."""
 
-_LOADER = LoaderConfig(rows=8, row_length=512, packing=False, lanes=4, workers=1)
+_LOADER = LoaderConfig(rows=8, row_length=512, packing=True, lanes=4, workers=1)
+
+# Questions with short answers and about clocks are asked without their tag too: that is how users ask.
+_UNTAGGED = (*DEMO_STYLES, "vqa2", "clocks")
 
 
 def _synth(generator: str, count: int, **changes: object) -> SourceConfig:
-    options = {"generator": generator, "count": count, "size": [224, 256, 320], "seed": 0}
+    options = {"generator": generator, "count": count, "size": [112, 192, 256, 256, 320], "seed": 0}
     return SourceConfig(source="synth", options=options, **changes)  # type: ignore[arg-type]
 
 
@@ -36,13 +39,13 @@ def nano_caption() -> RunConfig:
     return RunConfig(
         name="nano_caption",
         mixture=MixtureConfig(groups=(GroupConfig(name="captions", rate=1.0, sources=(scenes,)),)),
-        steps=4000,
+        steps=1800,
         model="nano",
         crop=NANO_CROPS,
-        format=FormatConfig(system_prompt="style_and_length", loss_weighting="none"),
+        format=FormatConfig(system_prompt="style_and_length", loss_weighting="none", default_length=None),
         resize_mode="fast",
         loader=_LOADER,
-        optimizer=_rates(1e-3, 200),
+        optimizer=_rates(1e-3, 150),
         dropout=DropoutConfig(residual=0.1, on="supervised"),
         checkpoint_every=250,
         log_every=1,
@@ -51,19 +54,26 @@ def nano_caption() -> RunConfig:
 
 def nano_sft() -> RunConfig:
     """Stage 2: scenes with every kind of annotation, and clocks; starts from stage 1."""
-    demo = GroupConfig(name="scenes", rate=0.7, sources=(_synth("scenes", 1_000_000),))
-    clocks = GroupConfig(name="clocks", rate=0.3, sources=(_synth("clocks", 1_000_000),))
+    demo = GroupConfig(name="scenes", rate=0.8, sources=(_synth("scenes", 1_000_000),))
+    clocks = GroupConfig(name="clocks", rate=0.2, sources=(_synth("clocks", 1_000_000),))
     return RunConfig(
         name="nano_sft",
         mixture=MixtureConfig(groups=(demo, clocks)),
-        steps=8000,
+        steps=6000,
         model="nano",
         init_from="runs/nano_caption/final",
         crop=NANO_CROPS,
-        format=FormatConfig(system_prompt="demo_or_style", loss_weighting="root_branches"),
+        format=FormatConfig(
+            system_prompt="demo_or_style",
+            loss_weighting="root_branches",
+            demo_styles=_UNTAGGED,
+            caption_tag_rate=0.5,
+            caption_tag_length=True,
+            default_length=None,
+        ),
         resize_mode="fast",
         loader=_LOADER,
-        optimizer=_rates(6e-4, 200),
+        optimizer=_rates(1e-3, 150),
         dropout=DropoutConfig(residual=0.1, on="all"),
         checkpoint_every=250,
         log_every=1,

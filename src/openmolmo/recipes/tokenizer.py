@@ -1,7 +1,8 @@
 """The nano model's tokenizer: a byte-level BPE of 4096 tokens, trained on what the generators write.
 
 The generators' words need some 1,400 tokens. The others are learnt from ordinary English (Python's own
-help pages), so that a user's words and data do not fall apart into letters. It is committed under ``openmolmo/bundled/tokenizer``; this makes it again:
+help pages), so that a user's words and data do not fall apart into letters. It is committed under
+``openmolmo/bundled/tokenizer``; this makes it again:
 
     python -m openmolmo.recipes.tokenizer OUT
 """

@@ -76,7 +76,11 @@ class RunConfig(Config):
     checkpoint folder whose weights and tokenizer to start from. ``tokenizer`` is a folder, or
     None for the one that ``init_from`` or the package brings. A step uses ``accumulate`` batches
     of the loader. ``keep`` is how many checkpoints stay on disk. ``threads`` is how many CPU
-    threads computing uses (0: as many as there are cores).
+    threads computing uses (0: as many as there are cores). ``precision`` is the type of matrix
+    products; weights, gradients and optimiser states are float32 always. ``auto`` is bfloat16 where
+    the device multiplies it in hardware (accelerators, processors with AVX512-BF16 or AMX). ``attention`` is how
+    it is computed; ``auto`` is eager on a processor, where SDPA's backward pass with a mask takes
+    half as long again (docs/log.md), and SDPA elsewhere.
     """
 
     name: str
@@ -98,6 +102,8 @@ class RunConfig(Config):
     keep: int = 2
     log_every: int = 1
     threads: int = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    attention: Literal["auto", "eager", "sdpa"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def __post_init__(self) -> None:

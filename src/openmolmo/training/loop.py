@@ -19,7 +19,7 @@ from openmolmo.data.loader import Batch, Loader
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
-from openmolmo.training.build import build_model, build_processor, pick_device, seed_step
+from openmolmo.training.build import build_model, build_processor, pick_device, pick_precision, seed_step
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loss import StepLoss, micro_loss, step_weight
 from openmolmo.training.metrics import Bar, cut_log
@@ -66,6 +66,7 @@ class Trainer:
     model: Molmo
     optimizer: Optimizer
     device: torch.device
+    precision: torch.dtype
     step: int = 0
     examples: int = 0
 
@@ -84,7 +85,7 @@ class Trainer:
         loader.start()
         model = build_model(config, processor, folder).to(device)
         optimizer = Optimizer(trained_parameters(model, config.optimizer), config.optimizer, config.steps)
-        trainer = cls(config, out, processor, loader, model, optimizer, device)
+        trainer = cls(config, out, processor, loader, model, optimizer, device, pick_precision(config, device))
         if state is not None:
             optimizer.adamw.load_state_dict(tensors["optimizer"])
             trainer.step, trainer.examples = int(state["step"]), int(state["examples"])
@@ -121,7 +122,7 @@ class Trainer:
         loss = StepLoss(z_weight=self.config.z_loss)
         for batch in batches:
             tensors = {key: tensor.to(self.device, non_blocking=True) for key, tensor in batch.tensors.items()}
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
                 output = self.model(**tensors)
             torch.autograd.backward(micro_loss(output, weight, self.config.z_loss))
             loss.add(output, weight)
