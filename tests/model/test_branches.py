@@ -129,3 +129,8 @@ def test_several_pictures_in_one_example() -> None:
     changed = (logits(net, batch([[one]])) - before).abs().amax(-1)[0]
     assert (changed[: len(one.prefix) // 2] == 0).all()
     assert changed[len(one.prefix) // 2 + 2 :].min() > 0
+
+
+@pytest.mark.slow  # compiles a kernel; needs a C++ compiler
+def test_flex_attention_gives_the_same_numbers() -> None:
+    _compare_with_separate_runs("qwen2", "flex_attention")

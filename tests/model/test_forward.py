@@ -93,3 +93,16 @@ def test_extra_rows_serve_ids_beyond_the_vocabulary() -> None:
 def test_impossible_settings_are_refused(setting: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config(**setting)
+
+
+def test_mixed_precision_stays_near_full_precision() -> None:
+    net = model(residual_dropout=0.0).train()
+    inputs = batch([[sample(1), sample(2)], [sample(3)]], length=40)
+    full = net(**inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = net(**inputs)
+    assert half.logits.dtype == torch.bfloat16
+    assert half.loss.dtype == torch.float32
+    assert half.loss.item() == pytest.approx(full.loss.item(), rel=0.02)
+    half.loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in net.parameters())

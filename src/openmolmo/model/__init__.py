@@ -18,10 +18,10 @@ from openmolmo.model.parts import parameter_counts, parameter_groups
 from openmolmo.model.presets import PRESETS, nano
 
 __all__ = [
-    "PRESETS",
     "Molmo",
     "MolmoConfig",
     "MolmoOutput",
+    "PRESETS",
     "load_config",
     "load_model",
     "load_weights",
