@@ -21,7 +21,6 @@ from openmolmo.data.packing import Packer
 from openmolmo.data.sources.base import SOURCES, Source
 
 __all__ = [
-    "SOURCES",
     "Batch",
     "GroupConfig",
     "Loader",
@@ -29,6 +28,7 @@ __all__ = [
     "Mixture",
     "MixtureConfig",
     "Packer",
+    "SOURCES",
     "Skipped",
     "Source",
     "SourceConfig",

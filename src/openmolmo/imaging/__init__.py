@@ -22,4 +22,13 @@ from openmolmo.imaging.crops import Crops, cut_crops
 from openmolmo.imaging.open import MAX_PIXELS, open_image
 from openmolmo.imaging.plan import CropPlan, Resize, make_plan
 
-__all__ = ["MAX_PIXELS", "CropConfig", "CropPlan", "Crops", "Resize", "cut_crops", "make_plan", "open_image"]
+__all__ = [
+    "CropConfig",
+    "CropPlan",
+    "Crops",
+    "MAX_PIXELS",
+    "Resize",
+    "cut_crops",
+    "make_plan",
+    "open_image",
+]

@@ -9,13 +9,12 @@ inference and evaluation alike.
 from openmolmo.prompting.counts import is_nothing_there, read_count
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Branch, Formatter, Turn
-from openmolmo.prompting.points import PointGroup, read_points, without_points, write_points
+from openmolmo.prompting.points import PointGroup, read_points, write_points
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.sequence import Tokens
-from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, TextTokenizer, add_special_tokens, train_bpe
+from openmolmo.prompting.tokenizer import TextTokenizer, add_special_tokens, train_bpe
 
 __all__ = [
-    "SPECIAL_TOKENS",
     "Branch",
     "FormatConfig",
     "Formatter",
@@ -29,6 +28,5 @@ __all__ = [
     "read_count",
     "read_points",
     "train_bpe",
-    "without_points",
     "write_points",
 ]
