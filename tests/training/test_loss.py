@@ -38,7 +38,7 @@ def test_packed_rows_have_the_loss_of_separate_ones(still: RunConfig) -> None:
     for rows in ([[e] for e in examples], [examples[:2], examples[2:5], examples[5:]]):
         model.zero_grad()
         output = model(**collate(rows))
-        micro_loss(output, float(output.weight_sum), 1e-4).backward()
+        micro_loss(output, output.weight_sum.item(), 1e-4).backward()
         sums = [float(value.detach()) for value in (output.ce_sum, output.z_sum, output.weight_sum)]
         results.append((sums, gradients(model)))
     separate, packed = results
@@ -68,8 +68,8 @@ def test_the_model_and_the_step_agree_on_a_single_batch(still: RunConfig) -> Non
     weight = step_weight([Batch(tensors, [[0]], len(tokens), [], 0.0, 0.0)])
     loss = StepLoss(z_weight=still.z_loss)
     loss.add(output, weight)
-    assert loss.total == pytest.approx(float(output.loss), rel=1e-6)
-    assert float(micro_loss(output, weight, still.z_loss)) == pytest.approx(float(output.loss), rel=1e-6)
+    assert loss.total == pytest.approx(output.loss.item(), rel=1e-6)
+    assert micro_loss(output, weight, still.z_loss).item() == pytest.approx(output.loss.item(), rel=1e-6)
     assert loss.z > 0
 
 

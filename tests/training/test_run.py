@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from openmolmo.core.config import override
-from openmolmo.core.errors import CheckpointError, ConfigError, DataError, RunError
+from openmolmo.core.errors import CheckpointError, ConfigError, DataError, DiskFullError, RunError
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.model import load_model
 from openmolmo.prompting.processor import Processor
@@ -85,6 +85,29 @@ def test_a_loss_that_is_not_a_number_stops_the_run(
     newest = checkpoint.latest(tmp_path / "run")
     assert newest is not None and newest.name == "step-6"
     assert all(bool(p.isfinite().all()) for p in load_model(newest).parameters())
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_nothing_half_written(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = torch.save
+
+    def fill(tensors: Any, stream: Any) -> None:
+        saves.append(1)
+        if len(saves) < 2:
+            save(tensors, stream)
+        else:
+            with Path("/dev/full").open("wb") as full:
+                save(tensors, full)
+
+    saves: list[int] = []
+    monkeypatch.setattr(torch, "save", fill)
+    with pytest.raises(DiskFullError, match="no space left while writing .*step-12"):
+        run(config, tmp_path / "run")
+    kept = {path.name for path in (tmp_path / "run").iterdir()}
+    assert kept == {"config.json", "metrics.jsonl", "step-6"}
+    monkeypatch.undo()
+    run(config, tmp_path / "run", resume=True)
 
 
 def test_skipped_examples_are_written_down(config: RunConfig, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def tiny() -> RunConfig:
         dropout=DropoutConfig(residual=0.1, on="supervised"),
         checkpoint_every=6,
         threads=1,
+        precision="float32",
     )
 
 

@@ -6,7 +6,9 @@ names every tensor that is missing, left over or of another shape.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ def save_model(
     shards = _shards(state, shard_bytes)
     for name, part in shards.items():
         with atomic_file(folder / name) as temporary, disk_full_as_error(folder / name):
-            save_file({key: state[key].contiguous() for key in part}, temporary, metadata={"format": "pt"})
+            _save_file({key: state[key].contiguous() for key in part}, temporary)
     if len(shards) > 1:
         total = sum(tensor.nbytes for tensor in state.values())
         weight_map = {key: name for name, part in shards.items() for key in part}
@@ -130,6 +132,15 @@ def _without_noise(values: dict[str, Any]) -> dict[str, Any]:
         for key, value in values.items()
         if key not in _NOISE
     }
+
+
+def _save_file(tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        if f"os error {errno.ENOSPC}" in str(error):  # the library wraps the system's own error in a text
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
 def _state(model: Molmo, dtype: torch.dtype | None) -> dict[str, Tensor]:

@@ -42,9 +42,9 @@ def save_step(
     with atomic_dir(folder) as temporary:
         _save_weights(temporary, model, processor)
         (temporary / "run").mkdir()
-        torch.save(
-            {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state()}, temporary / "run/optimizer.pt"
-        )
+        tensors = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state()}
+        with (temporary / "run/optimizer.pt").open("wb") as stream:  # given a path, it hides that the disk is full
+            torch.save(tensors, stream)
         write_json(temporary / "run/state.json", {"step": step, "code": code_version(), **state})
         _seal(temporary)
     _sync(out)
