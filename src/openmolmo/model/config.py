@@ -31,6 +31,9 @@ class MolmoConfig(PreTrainedConfig):  # type: ignore[misc]
 
     #: Encoder blocks whose outputs are concatenated, counted from the last stored block (-1), in this order.
     feature_layers: Any = (-2, -9)
+    #: Bring each chosen block's output to mean 0 and variance 1 per patch. The released models do not; an encoder
+    #: that starts from random weights needs it, or the features' scale runs away and starves it of gradients.
+    feature_norm: bool = False
     #: Learned vectors that mark patches which are padding, wholly or in part.
     padding_embedding: bool = True
     #: Patches that make one image token: 4 for windows of 2x2.

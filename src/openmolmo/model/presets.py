@@ -60,5 +60,6 @@ def nano(
         pooling_head_dim=32,
         projector_hidden=640,
         connector_init=None,
+        feature_norm=True,
         residual_dropout=residual_dropout,
     )

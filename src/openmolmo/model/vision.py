@@ -1,6 +1,6 @@
 """The vision encoder: pixels of all crops of a batch -> features of every patch.
 
-Letters: N crops, S side of a crop in pixels, P patches of a crop, F width of a feature.
+Letters: N crops, S side of a crop in pixels, P patches of a crop, W width of a feature.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmolmo.model.encoders import ENCODERS
@@ -18,22 +19,24 @@ __all__ = ["VisionEncoder"]
 class VisionEncoder(nn.Module):
     """A library backbone whose chosen block outputs are concatenated for each patch.
 
-    No final norm; blocks after the last chosen one do not exist (arXiv 2409.17146, appendix).
+    No norm after the last block (but see ``MolmoConfig.feature_norm``); blocks after the last chosen one do not exist (arXiv 2409.17146, appendix).
     """
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self._spec = ENCODERS.get(config.vision_config.model_type)
         self.feature_layers = config.resolved_feature_layers
+        self.feature_norm = config.feature_norm
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
         self.backbone = self._spec.build(config.vision_config, config.last_feature_layer + 1)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """(N, 3, S, S) normalised pixels -> (N, P, F), features in the order of ``feature_layers``."""
+        """(N, 3, S, S) normalised pixels -> (N, P, W), features in the order of ``feature_layers``."""
         hidden = self._spec.embed(self.backbone, crops)
         found: dict[int, Tensor] = {}
         for index, block in enumerate(self._spec.blocks(self.backbone)):
             hidden = block(hidden, None)
             if index in self.feature_layers:
-                found[index] = hidden[:, self._spec.leading_tokens :]
+                patches = hidden[:, self._spec.leading_tokens :]
+                found[index] = F.layer_norm(patches, patches.shape[-1:]) if self.feature_norm else patches
         return torch.cat([found[layer] for layer in self.feature_layers], dim=-1)

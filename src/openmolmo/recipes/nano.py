@@ -23,29 +23,38 @@ _LOADER = LoaderConfig(rows=8, row_length=512, packing=True, lanes=4, workers=1)
 _UNTAGGED = (*DEMO_STYLES, "vqa2", "clocks")
 
 
-def _synth(generator: str, count: int, **changes: object) -> SourceConfig:
-    options = {"generator": generator, "count": count, "size": [112, 192, 256, 256, 320], "seed": 0}
+def _synth(generator: str, count: int, sizes: tuple[int, ...], **changes: object) -> SourceConfig:
+    options = {"generator": generator, "count": count, "size": list(sizes), "seed": 0}
     return SourceConfig(source="synth", options=options, **changes)  # type: ignore[arg-type]
 
 
-def _rates(peak: float, warmup: int) -> OptimizerConfig:
-    part = PartConfig(lr=peak, warmup=warmup)
-    return OptimizerConfig(encoder=part, connector=part, llm=part)
+def _rates(peak: float, *, warmup: int, delay: int = 0) -> OptimizerConfig:
+    """Rates for training from random weights.
+
+    In the first stage the pictures' side waits until the language model has learnt how captions are
+    built. Before that its gradient says the same for every patch, and at this rate a hundred steps of
+    it make all patches alike (docs/log.md). The gradient of one encoder weight is near 1e-6: the usual
+    eps of 1e-6 would damp it.
+    """
+    seeing = PartConfig(lr=0.7 * peak, warmup=max(warmup, 2 * delay), delay=delay)
+    return OptimizerConfig(
+        encoder=seeing, connector=seeing, llm=PartConfig(lr=peak, warmup=warmup), eps=1e-9, weight_decay=0.02
+    )
 
 
 def nano_caption() -> RunConfig:
     """Stage 1: scenes, their caption and transcript. Everything is trained, from fresh weights."""
-    scenes = _synth("scenes", 1_000_000, kinds=("caption", "transcript"))
+    scenes = _synth("scenes", 1_000_000, (112, 112, 192, 256), kinds=("caption", "transcript"))
     return RunConfig(
         name="nano_caption",
         mixture=MixtureConfig(groups=(GroupConfig(name="captions", rate=1.0, sources=(scenes,)),)),
-        steps=1800,
+        steps=500,
         model="nano",
         crop=NANO_CROPS,
         format=FormatConfig(system_prompt="style_and_length", loss_weighting="none", default_length=None),
         resize_mode="fast",
         loader=_LOADER,
-        optimizer=_rates(1e-3, 150),
+        optimizer=_rates(1e-3, warmup=60, delay=100),
         dropout=DropoutConfig(residual=0.1, on="supervised"),
         checkpoint_every=250,
         log_every=1,
@@ -54,12 +63,12 @@ def nano_caption() -> RunConfig:
 
 def nano_sft() -> RunConfig:
     """Stage 2: scenes with every kind of annotation, and clocks; starts from stage 1."""
-    demo = GroupConfig(name="scenes", rate=0.8, sources=(_synth("scenes", 1_000_000),))
-    clocks = GroupConfig(name="clocks", rate=0.2, sources=(_synth("clocks", 1_000_000),))
+    demo = GroupConfig(name="scenes", rate=0.85, sources=(_synth("scenes", 1_000_000, (112, 192, 256, 256, 320)),))
+    clocks = GroupConfig(name="clocks", rate=0.15, sources=(_synth("clocks", 1_000_000, (112, 192, 256, 256, 320)),))
     return RunConfig(
         name="nano_sft",
         mixture=MixtureConfig(groups=(demo, clocks)),
-        steps=6000,
+        steps=3600,
         model="nano",
         init_from="runs/nano_caption/final",
         crop=NANO_CROPS,
@@ -73,8 +82,8 @@ def nano_sft() -> RunConfig:
         ),
         resize_mode="fast",
         loader=_LOADER,
-        optimizer=_rates(1e-3, 150),
-        dropout=DropoutConfig(residual=0.1, on="all"),
+        optimizer=_rates(1e-3, warmup=150),
+        dropout=DropoutConfig(residual=0.0),  # every picture is new: there is nothing to overfit
         checkpoint_every=250,
         log_every=1,
     )

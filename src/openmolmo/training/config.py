@@ -22,20 +22,26 @@ PARTS = ("encoder", "connector", "llm")
 class PartConfig(Config):
     """Peak learning rate, warm-up in steps and largest gradient norm of one part (lr 0 freezes it).
 
-    The warm-up never takes more than a fifth of the run, so that a recipe can be tried in few steps.
+    Neither the warm-up nor the ``delay`` before it, in which the part stands still, takes more than a
+    fifth of the run, so that a recipe can be tried in few steps.
     """
 
     lr: float
     warmup: int = 200
+    delay: int = 0
     clip: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.lr < 0 or self.warmup < 0 or self.clip <= 0:
-            raise ConfigError(f"lr={self.lr} and warmup={self.warmup} must be >= 0, and clip={self.clip} > 0")
+        if self.lr < 0 or self.warmup < 0 or self.delay < 0 or self.clip <= 0:
+            raise ConfigError(f"lr={self.lr}, warmup={self.warmup} and delay={self.delay} must be >= 0, and clip={self.clip} > 0")
 
     def warmup_in(self, steps: int) -> int:
         """Warm-up of a run of ``steps``."""
         return min(self.warmup, steps // 5)
+
+    def delay_in(self, steps: int) -> int:
+        """Delay of a run of ``steps``."""
+        return min(self.delay, steps // 5)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,11 @@ class Optimizer:
         for part in self.parts:
             settings = self.config.part(part)
             factor = rate_factor(
-                step, steps=self.steps, warmup=settings.warmup_in(self.steps), final_fraction=self.config.final_fraction
+                step,
+                steps=self.steps,
+                warmup=settings.warmup_in(self.steps),
+                final_fraction=self.config.final_fraction,
+                delay=settings.delay_in(self.steps),
             )
             rates[part] = settings.lr * factor
         return rates

@@ -7,12 +7,15 @@ import math
 __all__ = ["rate_factor"]
 
 
-def rate_factor(step: int, *, steps: int, warmup: int, final_fraction: float) -> float:
+def rate_factor(step: int, *, steps: int, warmup: int, final_fraction: float, delay: int = 0) -> float:
     """Factor on the peak learning rate at ``step`` (1 for the first, ``steps`` for the last).
 
-    Rises linearly to 1 at step ``warmup``, then falls along half a cosine to ``final_fraction``
+    Stays 0 for ``delay`` steps, rises linearly to 1 over the next ``warmup`` steps, then falls along half a cosine to ``final_fraction``
     at the last step.
     """
+    step, steps = step - delay, steps - delay
+    if step <= 0:
+        return 0.0
     if step <= warmup:
         return step / warmup
     progress = (step - warmup) / max(1, steps - warmup)
