@@ -58,9 +58,11 @@ def ask(images: tuple[str, ...], text: str, style: str | None, **options: Any) -
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--length", default=65, show_default=True, type=click.IntRange(0, 500), help="About 15 characters each.")
+@click.option(
+    "--length", default=None, type=click.IntRange(0, 500), help="In units of 15 characters; the model's own by default."
+)
 @_options
-def caption(images: tuple[str, ...], length: int, **options: Any) -> None:
+def caption(images: tuple[str, ...], length: int | None, **options: Any) -> None:
     """Describe a picture in detail."""
     _answer(images, lambda image: caption_request(image, length), **options)
 

@@ -61,8 +61,9 @@ class Predictor:
         """Answer a question about one picture (or several, shown in order)."""
         return self.answer_batch([ask_request(image, text, style)])[0]
 
-    def caption(self, image: ImageSource, length: int | None = 65) -> Answer:
-        """Describe a picture. ``length``: a hint of about 0-100, in units of 15 characters; None: the model's own."""
+    def caption(self, image: ImageSource, length: int | None = None) -> Answer:
+        """Describe a picture. ``length``: a hint of about 0-100, in units of 15 characters; None: the model's own
+        default (65 for the released models, whatever there is to say for nano)."""
         return self.answer_batch([caption_request(image, length)])[0]
 
     def point(self, image: ImageSource, label: str) -> Answer:

@@ -39,7 +39,7 @@ def ask_request(images: ImageSource | list[ImageSource], text: str, style: str |
     return Request(text=_said(text), images=tuple(images) if isinstance(images, list) else (images,), style=style)
 
 
-def caption_request(image: ImageSource, length: int | None = 65) -> Request:
+def caption_request(image: ImageSource, length: int | None = None) -> Request:
     """A description of about ``length`` times 15 characters; None: the length the model was trained to give."""
     return Request(images=(image,), style="long_caption", length_hint=length)
 

@@ -19,14 +19,15 @@ _CANDIDATES = 24  # captions tried as the most typical one
 class CaptionsTask:
     """Scenes with a caption and statements in their facts, asked for with a length hint.
 
-    65 is the hint of arXiv 2409.17146 for evaluation (hints count in 15 characters).
+    ``length_hint`` None is the model's own default: 65 for the released models, as in arXiv 2409.17146
+    (hints count in 15 characters).
     """
 
     name: str = "captions"
     title: str = "Captions"
     headline: str = "f1"
     metrics: tuple[str, ...] = ("f1", "recall", "precision")
-    length_hint: int = 65
+    length_hint: int | None = None
 
     def questions(self, example: Example) -> Iterator[Question]:
         """One an example at most: its first caption, where a judge can know the truth."""

@@ -1,0 +1,92 @@
+"""A trained run as a model of the package: weights in float16, tokenizer, processor and a model card.
+
+    python -m openmolmo.recipes.bundle runs/nano_sft src/openmolmo/bundled/nano
+
+The card's facts are read from the run's own records and from an evaluation made on the spot; its
+prose is ``templates/model_card.md.j2``.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import click
+import jinja2
+import torch
+
+from openmolmo.core.errors import CheckpointError
+from openmolmo.core.files import atomic_dir, write_json, write_text
+from openmolmo.core.runlog import read_jsonl
+from openmolmo.evaluation.report import markdown_table
+from openmolmo.evaluation.session import Setup, judge
+from openmolmo.model.checkpoint import load_model, save_model
+from openmolmo.model.parts import parameter_counts
+from openmolmo.prompting.processor import Processor
+
+__all__ = ["bundle", "stage_facts", "write_card"]
+
+MAX_BYTES = 20_000_000
+"""What a bundled model may weigh in the package."""
+
+
+def stage_facts(run: Path) -> dict[str, Any]:
+    """Steps, examples, tokens, hours and final loss of a training run, from its metrics and configuration."""
+    lines = read_jsonl(run / "metrics.jsonl")
+    if not lines:
+        raise CheckpointError(f"{run} has no training metrics", fix="give the folder of a finished run")
+    last = lines[-100:]
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    return {
+        "name": config["name"],
+        "steps": lines[-1]["step"],
+        "examples": lines[-1]["examples"],
+        "tokens": round(sum(line["tokens_per_s"] * line["seconds"] for line in lines)),
+        "hours": sum(line["seconds"] for line in lines) / 3600,
+        "loss": sum(line["loss"] for line in last) / len(last),
+        "init_from": config["init_from"],
+        "mixture": [(group["name"], group["rate"]) for group in config["mixture"]["groups"]],
+    }
+
+
+def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup) -> None:
+    """Judge the model in ``folder`` and write its README.md and results.json there."""
+    results = judge(setup)
+    meta = {**results.meta, "model": folder.name}
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("openmolmo.recipes"), undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    card = environment.get_template("model_card.md.j2").render(
+        name=folder.name,
+        stages=stages,
+        parts=parameter_counts(load_model(folder)),
+        machine=f"{torch.get_num_threads()} cores, {platform.machine()}, no GPU; torch {torch.__version__}",
+        table=markdown_table(results),
+        meta=meta,
+        setup=setup,
+    )
+    write_text(folder / "README.md", card)
+    write_json(folder / "scores.json", {"meta": meta, "scores": results.headlines()})
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--first-stage", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Its caption run.")
+@click.option("--count", default=500, show_default=True, help="Held-out examples a generator for the card's scores.")
+def bundle(run: Path, out: Path, first_stage: Path | None, count: int) -> None:
+    """Write the final checkpoint of RUN as the bundled model OUT, with a model card."""
+    stages = [stage_facts(folder) for folder in (first_stage, run) if folder is not None]
+    with atomic_dir(out) as folder:
+        save_model(load_model(run / "final"), folder, torch.float16)
+        Processor.from_pretrained(run / "final").save_pretrained(folder)
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        if size > MAX_BYTES:
+            raise CheckpointError(f"the model takes {size:,} bytes, a bundled one may take {MAX_BYTES:,}")
+    write_card(out, stages, Setup(model=str(out), count=count))
+
+
+if __name__ == "__main__":
+    bundle()
