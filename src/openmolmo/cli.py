@@ -16,6 +16,7 @@ _SUMMARIES = {
     "caption": "Describe a picture in detail.",
     "count": "Count things in a picture, by pointing.",
     "data": "Check, show and audit data sets.",
+    "demo": "Make data, train, judge and ask, in about ten minutes.",
     "eval": "Judge a model on held-out data, with controls.",
     "point": "Point at things in a picture.",
     "synth": "Make data: clocks and scenes.",

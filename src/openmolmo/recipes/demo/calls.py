@@ -1,0 +1,46 @@
+"""Command lines to show, written as they work in the user's shell."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+__all__ = ["call", "next_calls"]
+
+
+def call(*words: str | Path) -> str:
+    """``openmolmo WORDS``, quoted; with its path where a shell would not find it by name."""
+    return shlex.join([_program(), *map(str, words)])
+
+
+def next_calls(out: Path, pointed: tuple[Path, str], captioned: Path, new: Path, model: str) -> list[tuple[str, str]]:
+    """(command, what it does): what to try after a demo in ``out``.
+
+    ``pointed``: a picture and what to point at in it; ``new``: the weights just trained; ``model``: the finished one.
+    """
+    picture, label = pointed
+    which = [] if model == "nano" else ["--model", model]
+    caption_weights = out / "training/caption/final"
+    return [
+        (
+            call("point", picture, label, "--out", "points.png", *which),
+            "points on a picture; try any picture and words of yours",
+        ),
+        (call("caption", captioned, "--model", new), "what the model trained just now says"),
+        (call("data", "show", out / "data/train-scenes"), "a page with the pictures and texts it learnt from"),
+        (call("eval", model, "--out", "evaluation"), "the scores of the model card: up to 500 questions a task"),
+        (
+            call("train", "nano_sft", f"init_from={caption_weights}", "steps=2000", "--out", "runs/longer"),
+            "train longer, with fresh pictures in every step",
+        ),
+    ]
+
+
+def _program() -> str:
+    called = Path(sys.argv[0])
+    if called.name != "openmolmo" or shutil.which("openmolmo"):
+        return "openmolmo"
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)

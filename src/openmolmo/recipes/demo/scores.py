@@ -1,0 +1,98 @@
+"""Two evaluations of the same questions side by side, with their controls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from openmolmo.core.progress import print_table
+from openmolmo.evaluation.pictures import case_picture, data_url
+from openmolmo.evaluation.report import pick_cases
+from openmolmo.evaluation.results import Estimate, Results, Row, TaskResult
+from openmolmo.prompting.points import without_points
+from openmolmo.records.example import Counting, NotPresent, Pointing
+
+__all__ = ["Comparison", "case_views"]
+
+_COLUMNS = (("new", "model"), ("new", "shuffled"), ("finished", "model"), ("finished", "shuffled"), ("new", "frequent"))
+_LONGEST = 420  # letters of a reply on the page
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Results of the model trained just now and of a finished one called ``name``."""
+
+    new: Results
+    finished: Results
+    name: str
+
+    @property
+    def heads(self) -> list[str]:
+        """Titles of the columns."""
+        return ["trained now", "its shuffled", self.name, "its shuffled", "most frequent"]
+
+    def rows(self, *, every_metric: bool = False) -> list[dict[str, Any]]:
+        """One row a task (or a metric of a task): title, metric, questions, an estimate or None a column."""
+        made = []
+        for task in self.new.tasks.values():
+            metrics = list(task.columns["model"].estimates) if every_metric else [task.headline]
+            for metric in metrics:
+                cells = [self._cell(which, column, task.name, metric) for which, column in _COLUMNS]
+                head = {"title": task.title, "metric": metric, "headline": metric == task.headline}
+                made.append({**head, "asked": task.questions, "cells": cells})
+        return made
+
+    def print(self) -> None:
+        """The headlines on the terminal."""
+        rows = [
+            [f"{row['title']} ({row['metric']})", *("-" if c is None else c.mean for c in row["cells"])]
+            for row in self.rows()
+        ]
+        print_table("Scores on held-out pictures, 0-1", ["", *self.heads], rows)
+
+    def above(self, which: str) -> list[str]:
+        """Titles of the tasks on which the interval of model ``which`` is above both of its controls."""
+        return [task.title for task in self._results(which).tasks.values() if _is_above(task)]
+
+    def _results(self, which: str) -> Results:
+        return self.new if which == "new" else self.finished
+
+    def _cell(self, which: str, column: str, task: str, metric: str) -> Estimate | None:
+        found = self._results(which).tasks.get(task)
+        return found.columns[column].estimates[metric] if found and column in found.columns else None
+
+
+def _is_above(task: TaskResult) -> bool:
+    controls = [column.estimates[task.headline].mean for name, column in task.columns.items() if name != "model"]
+    return task.columns["model"].estimates[task.headline].low > max(controls)
+
+
+def case_views(scores: Comparison, count: int) -> list[dict[str, Any]]:
+    """For every task, ``count`` questions the finished model got right and as many it got wrong."""
+    views = []
+    for task in scores.finished.tasks.values():
+        other = {row.question.id: row for row in scores.new.tasks[task.name].rows}
+        right, wrong = pick_cases(task.rows, task.headline, count)
+        cards = [
+            _card([(scores.name, row), ("trained now", other[row.question.id])], task.headline)
+            for row in (*right, *wrong)
+        ]
+        views.append({"title": task.title, "metric": task.headline, "cards": cards})
+    return views
+
+
+def _card(rows: list[tuple[str, Row]], metric: str) -> dict[str, Any]:
+    question = rows[0][1].question
+    drawn = isinstance(question.truth, (Pointing, Counting, NotPresent))
+    return {
+        "question": question.text or "Describe this picture.",
+        "reference": _short(question.reply),
+        "pictures": [(name, data_url(case_picture(row))) for name, row in (rows if drawn else rows[:1])],
+        "drawn": drawn,
+        "replies": [(name, _short(row.answer.text) or "(nothing)", row.scores[metric]) for name, row in rows],
+    }
+
+
+def _short(text: str) -> str:
+    words = without_points(text).strip()
+    return words if len(words) <= _LONGEST else words[:_LONGEST].rsplit(" ", 1)[0] + " …"
