@@ -10,6 +10,8 @@ import click
 import pytest
 
 from openmolmo.cli import cli
+from openmolmo.data.sources.base import SOURCES
+from openmolmo.engine.synth.base import GENERATORS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,6 +34,8 @@ def name(page: Path) -> str:
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of a page share one namespace and one empty working folder, as a reader typing along would."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(GENERATORS, "_local", dict(GENERATORS._local))  # what a page registers ends with the page
+    monkeypatch.setattr(SOURCES, "_local", dict(SOURCES._local))
     scope: dict[str, object] = {"__name__": "docs"}
     for body in blocks(page, "python"):
         exec(compile(body, name(page), "exec"), scope)
@@ -68,7 +72,23 @@ def test_command_lines_parse(page: str, line: str) -> None:
 def test_links_between_pages_lead_somewhere() -> None:
     broken = []
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{name(page)} -> {target}")
+        targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+        broken += [f"{name(page)} -> {target}" for target in missing]
+    assert not broken, broken
+
+
+def headings(page: Path) -> set[str]:
+    """Anchors of a page's headings: lower case, words joined by hyphens, punctuation dropped."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_links_into_pages_lead_to_headings() -> None:
+    broken = []
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            aim = page.parent / target if target else page
+            if "://" not in target and aim.suffix == ".md" and aim.exists() and anchor not in headings(aim):
+                broken.append(f"{name(page)} -> {target}#{anchor}")
     assert not broken, broken

@@ -1,0 +1,156 @@
+"""Writes docs/reference.md from the code: the command line and every built-in plug-in.
+
+    python docs/generate.py            (make docs runs it)
+
+The page holds only what the program says about itself, so it cannot drift; tests/docs checks that the
+committed page is the generated one. Prose belongs into docs/how-to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from openmolmo.cli import cli
+from openmolmo.core.files import write_text
+from openmolmo.core.registry import Registry
+from openmolmo.data.sources.base import SOURCES
+from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.evaluation.tasks import TASKS
+from openmolmo.model import PRESETS, Molmo, parameter_counts
+from openmolmo.model.encoders import ENCODERS
+from openmolmo.training.recipe import RECIPES
+
+__all__ = ["REGISTRIES", "built_in", "built_in_commands", "page", "preset_counts"]
+
+PAGE = Path(__file__).with_name("reference.md")
+_COLUMNS = 100
+
+REGISTRIES: dict[str, tuple[Registry[Any], str]] = {
+    "generator": (GENERATORS, "Make examples: `openmolmo synth NAME`. [Add one](how-to/add-a-generator.md)."),
+    "dataset": (
+        SOURCES,
+        "`SourceConfig(source=NAME, options={...})` in a mixture. [Add one](how-to/add-a-dataset.md).",
+    ),
+    "preset": (PRESETS, "Models with fresh weights: `model=NAME` in a run."),
+    "recipe": (RECIPES, "Whole runs: `openmolmo train NAME`. [Write one](how-to/train.md#a-recipe-of-your-own)."),
+    "task": (TASKS, "What a model is judged on: `openmolmo eval MODEL --tasks NAME`. [Metrics](how-to/judge.md)."),
+    "encoder": (ENCODERS, "Vision backbones: the `model_type` of a model's `vision_config`."),
+}
+"""Kinds of plug-ins, in the order of the page: the registry, and how its names are used."""
+
+
+def built_in(registry: Registry[Any]) -> list[str]:
+    """Names of this package's own plug-ins; those of other packages, notebooks and tests are left out."""
+    return [name for name in registry if _home(registry.get(name)).startswith("openmolmo.")]
+
+
+def built_in_commands() -> dict[str, click.Command]:
+    """This package's verbs by name, with their subcommands ("data check"), sorted."""
+    points = sorted(entry_points(group="openmolmo.commands"), key=lambda point: point.name)
+    found: dict[str, click.Command] = {}
+    for point in points:
+        if point.value.startswith("openmolmo."):
+            found.update(_with_subcommands(point.name, point.load()))
+    return found
+
+
+def preset_counts(name: str) -> dict[str, int]:
+    """Numbers of parameters by part; built on the meta device, which needs no memory."""
+    with torch.device("meta"):
+        return parameter_counts(Molmo(PRESETS.get(name)()))
+
+
+def page() -> str:
+    """The whole reference page."""
+    lines = [
+        "# Reference",
+        "",
+        "Written by `make docs` from the code; [how-to](README.md#how-to) has the prose.",
+        "",
+        "## Command line",
+        "",
+        *_help("openmolmo", cli),
+    ]
+    for name, command in built_in_commands().items():
+        lines += ["", f"### command {name}", "", *_help(f"openmolmo {name}", command)]
+    for kind, (registry, use) in REGISTRIES.items():
+        lines += ["", f"## {kind.capitalize()}s", "", use]
+        for name in built_in(registry):
+            lines += ["", f"### {kind} {name}", "", *_about(kind, name, registry.get(name))]
+    return "\n".join(lines) + "\n"
+
+
+def _home(plug_in: Any) -> str:
+    """The module that defines a plug-in."""
+    if hasattr(plug_in, "build"):  # a description of a backbone: where its functions are written
+        return str(plug_in.build.__module__)
+    named = plug_in if inspect.isroutine(plug_in) or inspect.isclass(plug_in) else type(plug_in)
+    return str(named.__module__)
+
+
+def _with_subcommands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            if found is not None and (name != "synth" or inner in built_in(GENERATORS)):
+                yield from _with_subcommands(f"{name} {inner}", found)
+
+
+def _help(name: str, command: click.Command) -> list[str]:
+    context = click.Context(command, info_name=name, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    return ["```text", text, "```"]
+
+
+def _about(kind: str, name: str, plug_in: Any) -> list[str]:
+    lines = [_summary(plug_in)]
+    if kind == "generator":
+        lines += ["", f"Version {plug_in.version}."]
+    elif kind == "dataset":
+        lines += ["", f"Options: {', '.join(map(_parameter, inspect.signature(plug_in).parameters.values()))}."]
+    elif kind == "preset":
+        counts = preset_counts(name)
+        parts = ", ".join(f"{part} {count:,}" for part, count in counts.items())
+        lines += ["", f"Parameters: {sum(counts.values()):,} ({parts})."]
+    elif kind == "recipe":
+        lines += ["", f"`openmolmo train {name} --dry-run` prints its settings."]
+    elif kind == "task":
+        others = ", ".join(f"`{metric}`" for metric in plug_in.metrics if metric != plug_in.headline)
+        lines += ["", f"Headline: `{plug_in.headline}`{f'; also {others}' if others else ''}."]
+    return lines
+
+
+def _summary(plug_in: Any) -> str:
+    """The docstring of what was registered, else of its class; a backbone's stands at the top of its file."""
+    if hasattr(plug_in, "build"):
+        text = sys.modules[_home(plug_in)].__doc__
+    elif inspect.isroutine(plug_in):
+        text = plug_in.__doc__
+    else:
+        text = type(plug_in).__doc__
+        if dataclasses.is_dataclass(plug_in) and text and text.startswith(f"{type(plug_in).__name__}("):
+            text = None  # the one that dataclasses make up
+    assert text, f"{plug_in!r} needs a docstring: it is its entry in the reference"
+    return inspect.cleandoc(text).replace("``", "`")
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.default is inspect.Parameter.empty:
+        return f"`{parameter.name}` (required)"
+    return f"`{parameter.name}={parameter.default!r}`"
+
+
+if __name__ == "__main__":
+    write_text(PAGE, page())
+    click.echo(f"written: {PAGE}")
