@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass
@@ -81,9 +82,13 @@ class Trainer:
             state, tensors = checkpoint.load_state(folder)
             check_same_run(state, config, loader.mixture.fingerprints)
             loader.load_state(state["loader"])
-        write_json(out / "config.json", to_dict(config))
-        loader.start()
-        model = build_model(config, processor, folder).to(device)
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(loader.close)
+            loader.start()
+            model = build_model(config, processor, folder).to(device)
+            # The first thing written: what is wrong with the settings is known by now, and left no folder behind.
+            write_json(out / "config.json", to_dict(config))
+            on_error.pop_all()
         optimizer = Optimizer(trained_parameters(model, config.optimizer), config.optimizer, config.steps)
         trainer = cls(config, out, processor, loader, model, optimizer, device, pick_precision(config, device))
         if state is not None:

@@ -30,7 +30,7 @@ FREE_SETTINGS = frozenset(
 
 
 def open_out(out: Path, resume: bool) -> Path | None:
-    """Make ``out`` ready; returns the checkpoint to go on from (None: from the start).
+    """Whether a run may use ``out``; returns the checkpoint to go on from (None: from the start). Writes nothing.
 
     Raises RunError if ``out`` holds something and ``resume`` is not set, or is not a folder.
     """
@@ -41,7 +41,6 @@ def open_out(out: Path, resume: bool) -> Path | None:
             f"{out} is not empty",
             fix="go on with that run by --resume, or choose another folder by --out (or delete it)",
         )
-    out.mkdir(parents=True, exist_ok=True)
     return latest(out) if resume else None
 
 

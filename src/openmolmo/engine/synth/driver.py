@@ -109,20 +109,33 @@ def synthesize(
         raise ConfigError(f"workers is {workers}, must be at least 1")
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is a file, must be a folder", fix="choose another --out")
+    existed = out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    with _only_writer(out):
-        kept = _whole_shards(out, plan)
-        todo = [number for number in range(plan.shards) if number not in kept]
-        if todo:
-            (out / MANIFEST).unlink(missing_ok=True)  # it does not vouch for what is being made
-        for leftover in out.glob(".*.tmp"):  # of a run that was killed
-            leftover.unlink()
-        made = _make(generator, plan, out, todo, workers)
-        shards = {**kept, **made}
-        manifest = Manifest(shards=tuple(shards[number] for number in range(plan.shards)), made_by=to_dict(plan))
-        if todo or not (out / MANIFEST).exists():
-            manifest.save(out)
+    try:
+        with _only_writer(out):
+            kept, made, manifest = _finish(generator, plan, out, workers)
+    finally:
+        if not existed and not any(out.iterdir()):
+            out.rmdir()  # nothing came of it: leave no trace
     return SynthResult(folder=out, manifest=manifest, made=len(made), kept=len(kept))
+
+
+def _finish(
+    generator: Generator, plan: SynthPlan, out: Path, workers: int
+) -> tuple[dict[int, ShardInfo], dict[int, ShardInfo], Manifest]:
+    """Make what is missing in ``out``: the shards kept, the shards made, the manifest of all."""
+    kept = _whole_shards(out, plan)
+    todo = [number for number in range(plan.shards) if number not in kept]
+    if todo:
+        (out / MANIFEST).unlink(missing_ok=True)  # it does not vouch for what is being made
+    for leftover in out.glob(".*.tmp"):  # of a run that was killed
+        leftover.unlink()
+    made = _make(generator, plan, out, todo, workers)
+    shards = {**kept, **made}
+    manifest = Manifest(shards=tuple(shards[number] for number in range(plan.shards)), made_by=to_dict(plan))
+    if todo or not (out / MANIFEST).exists():
+        manifest.save(out)
+    return kept, made, manifest
 
 
 def make_shard(
