@@ -34,5 +34,5 @@ def open_dataset(path: str | Path, *, check_shards: bool = True) -> ParquetDatas
         Manifest.load(path)  # says what is missing
     raise DataError(
         f"{path} holds no data set: neither manifest.json nor a JSONL file",
-        fix="make one with `openmolmo synth`, or write a JSONL file (see docs/tour.md)",
+        fix="make one with `openmolmo synth`, or write a JSONL file (see docs/how-to/bring-your-own-data.md)",
     )

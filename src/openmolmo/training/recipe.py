@@ -62,5 +62,7 @@ def _import(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (ImportError, SyntaxError, NameError) as error:
-        raise ConfigError(f"{path} cannot be imported: {error}") from error
+        raise ConfigError(
+            f"{path} cannot be imported: {error}", fix=f"python {path} shows where in the file it happens"
+        ) from error
     return module
