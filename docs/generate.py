@@ -1,6 +1,6 @@
 """Writes docs/reference.md from the code: the command line and every built-in plug-in.
 
-    python docs/generate.py            (make docs runs it)
+    python docs/generate.py [OUT]            (make docs runs it)
 
 The page holds only what the program says about itself, so it cannot drift; tests/docs checks that the
 committed page is the generated one. Prose belongs into docs/how-to.
@@ -78,10 +78,10 @@ def page() -> str:
         "",
         "## Command line",
         "",
-        *_help("openmolmo", cli),
+        *_help("openmolmo"),
     ]
-    for name, command in built_in_commands().items():
-        lines += ["", f"### command {name}", "", *_help(f"openmolmo {name}", command)]
+    for name in built_in_commands():
+        lines += ["", f"### command {name}", "", *_help(f"openmolmo {name}")]
     for kind, (registry, use) in REGISTRIES.items():
         lines += ["", f"## {kind.capitalize()}s", "", use]
         for name in built_in(registry):
@@ -107,9 +107,16 @@ def _with_subcommands(name: str, command: click.Command) -> Iterator[tuple[str, 
                 yield from _with_subcommands(f"{name} {inner}", found)
 
 
-def _help(name: str, command: click.Command) -> list[str]:
-    context = click.Context(command, info_name=name, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
-    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+def _help(name: str) -> list[str]:
+    """What ``--help`` prints; the parents of a command decide how the option is called."""
+    context = cli.make_context("openmolmo", [], resilient_parsing=True)
+    for word in name.split()[1:]:
+        assert isinstance(context.command, click.Group)
+        inner = context.command.get_command(context, word)
+        assert inner is not None
+        context = click.Context(inner, context, word, terminal_width=_COLUMNS, max_content_width=_COLUMNS)
+    context.terminal_width = context.max_content_width = _COLUMNS
+    text = "\n".join(line.rstrip() for line in context.command.get_help(context).splitlines())
     return ["```text", text, "```"]
 
 
@@ -152,5 +159,6 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 if __name__ == "__main__":
-    write_text(PAGE, page())
-    click.echo(f"written: {PAGE}")
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+    write_text(target, page())
+    click.echo(f"written: {target}")
