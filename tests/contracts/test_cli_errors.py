@@ -1,0 +1,215 @@
+"""Whatever a user gets wrong, each command says what and what to do, ends with an error, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from openmolmo.cli import main
+from openmolmo.records import ParquetDataset, write_dataset
+from openmolmo.records.manifest import MANIFEST, Manifest
+from openmolmo.records.shards import shard_info
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line as the terminal does; (exit code, standard output, standard error)."""
+
+    def call(argv: Sequence[str]) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["openmolmo", *argv])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, shown.out, shown.err
+
+    return call
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with things that are not what a command needs."""
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign/thesis.txt").write_text("three years of work")
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "bare").mkdir()
+    write_dataset(tmp_path / "empty", [])
+    (tmp_path / "empty.jsonl").write_text("\n")
+    (tmp_path / "page.jpg").write_text("<html>404</html>")
+    Image.new("RGB", (24, 16), "red").save(tmp_path / "red.png")
+    (tmp_path / "hollow").mkdir()
+    (tmp_path / "hollow/config.json").write_text("{}")
+    (tmp_path / "hollow/model.safetensors").write_bytes(b"nothing")
+    (tmp_path / "recipes.py").write_text("def number():\n    return 3\n")
+    (tmp_path / "broken.py").write_text("import not_there_at_all\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    """Every path under a folder with its bytes (None for folders)."""
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+
+
+JSONL_MIXTURE = (
+    "mixture.groups.0.sources.0.source=jsonl",
+    "mixture.groups.0.sources.0.options=" + json.dumps({"path": "empty.jsonl"}),
+)
+
+MISTAKES = [
+    # data
+    ("data check nowhere", "nowhere does not exist"),
+    ("data check bare", "bare holds no data set"),
+    ("data check empty --limit many", "'many' is not a valid integer"),
+    ("data show nowhere --out page.html", "nowhere does not exist"),
+    ("data show empty --out page.html", "has no examples"),
+    ("data show empty --out foreign", "is a directory"),
+    ("data audit nowhere", "nowhere does not exist"),
+    ("data audit empty", "has no examples"),
+    ("data audit empty.jsonl", "has no examples"),
+    ("data chekc empty", "No such command 'chekc'"),
+    # synth
+    ("synth cloks --out new", "did you mean clocks"),
+    ("synth clocks", "Missing option '--out'"),
+    ("synth clocks --out new --count 0", "0 is not in the range"),
+    ("synth clocks --out new --count some", "'some' is not a valid integer"),
+    ("synth clocks --out new --size 4", "4 is not in the range"),
+    ("synth clocks --out new --size 32 --count 2", "size=32 is outside"),
+    ("synth clocks --out new --split exam", "'exam' is not one of"),
+    ("synth clocks --out file --count 2", "file is a file"),
+    ("synth clocks --out foreign --count 2", "holds thesis.txt"),
+    # train
+    ("train nano_captoin", "did you mean nano_caption"),
+    ("train nano_caption stepps=3", "did you mean steps"),
+    ("train nano_caption steps=many", "steps='many' is str, must be int"),
+    ("train nano_caption steps=0", "steps=0 must be at least 1"),
+    ("train nano_caption steps", "not of the form key=value"),
+    ("train nano_caption model=giant", "no preset called 'giant'"),
+    ("train nano_caption tokenizer=nowhere", "nowhere"),
+    ("train nano_caption init_from=file", "file"),
+    ("train nano_caption mixture.groups.0.sources.0.source=parket", "did you mean parquet"),
+    ("train nano_caption mixture.groups.0.sources.0.options.generator=cloks", "did you mean clocks"),
+    (("train", "nano_caption", *JSONL_MIXTURE), "is empty"),
+    ("train nano_caption --out file", "file is a file"),
+    ("train nano_caption --out foreign", "foreign is not empty"),
+    ("train nano_sft", "no checkpoint folder runs/nano_caption/final"),
+    ("train nano_sft --dry-run", "no checkpoint folder runs/nano_caption/final"),
+    ("train nowhere.py:f", "no recipe file nowhere.py"),
+    ("train recipes.py:numbr", "it has: number"),
+    ("train recipes.py:number", "returned int, must return RunConfig"),
+    ("train broken.py:f", "No module named 'not_there_at_all'"),
+    # eval
+    ("eval giant --out new", "no model 'giant'"),
+    ("eval file --out new", "file is a file"),
+    ("eval hollow --out new --count 2 --synth cloks", "did you mean clocks"),
+    ("eval hollow --out new --tasks pointin", "did you mean pointing"),
+    ("eval hollow --out new --data nowhere", "nowhere"),
+    ("eval hollow --out new --data empty", "has no example"),
+    ("eval hollow --out new --count 0", "0 is not in the range"),
+    ("eval hollow --out file", "file is a file"),
+    ("eval hollow --out new --synth clocks --count 2 --size 64", "hollow"),
+    # ask, caption, point, count
+    ("ask nowhere.png what", "no picture nowhere.png"),
+    ("ask page.jpg what", "page.jpg"),
+    ("ask red.png what --model giant", "no model 'giant'"),
+    ("ask red.png what --model bare", "bare holds no model"),
+    ("ask red.png what --model hollow", "hollow"),
+    ("ask red.png what --model hollow --temperature hot", "'hot' is not a valid float"),
+    ("ask red.png", "Missing argument"),
+    (("point", "red.png", " "), "the text is empty"),
+    ("point red.png star --out new.txt", "must end in .png"),
+    ("point red.png red.png star --out new.png", "must be a folder"),
+    ("caption bare", "no picture bare"),
+    ("caption red.png --length long", "'long' is not a valid integer"),
+    ("count page.jpg stars --out new.png", "page.jpg"),
+    ("count red.png stars --model hollow --device tpu9", "hollow"),
+    # demo and the program itself
+    ("demo --out foreign --model hollow", "foreign is not empty"),
+    ("demo --out file --model hollow", "file is a file"),
+    ("demo --out new --model giant", "no model 'giant'"),
+    ("demo --out new --minutes soon", "'soon' is not a valid float"),
+    ("trian nano_caption", "No such command 'trian'"),
+    ("--verion", "No such option"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), MISTAKES, ids=[str(line) for line, _ in MISTAKES])
+def test_mistakes_are_explained_and_leave_nothing(run: Run, here: Path, line: str | Sequence[str], words: str) -> None:
+    before = contents(here)
+    code, out, err = run(line.split() if isinstance(line, str) else line)
+    assert code in (1, 2)
+    assert words in " ".join(err.split()), err
+    assert "Traceback" not in err
+    assert "  -> " in err or "must be" in err or "must return" in err or "--help" in err, f"what to do? {err}"
+    assert out == ""
+    assert contents(here) == before
+
+
+def test_check_lists_faults_on_standard_output(run: Run, here: Path) -> None:
+    for path, words in (("empty", "has no rows"), ("empty.jsonl", "has no rows"), ("file", "is not JSON")):
+        code, out, _ = run(["data", "check", path])
+        assert code == 1
+        assert words in " ".join(out.split())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is an accelerator")
+def test_an_accelerator_that_is_not_there(run: Run, here: Path) -> None:
+    before = contents(here)
+    code, _, err = run(["train", "nano_caption", "device=cuda"])
+    assert code == 1
+    assert "no CUDA device" in err
+    assert contents(here) == before
+
+
+def test_a_place_that_cannot_be_written(run: Run, here: Path) -> None:
+    assert run(["synth", "clocks", "--out", "made", "--count", "2", "--size", "64"])[0] == 0
+    before = contents(here)
+    for line in ("data show made --out /proc/page.html", "synth clocks --count 2 --out /proc/clocks"):
+        code, out, err = run(line.split())
+        assert (code, out) == (1, "")
+        assert err.startswith("error: ") and "/proc" in err
+    assert contents(here) == before
+
+
+def test_ctrl_c_keeps_whole_shards_only(tmp_path: Path) -> None:
+    out = tmp_path / "clocks"
+    code = "from openmolmo.cli import main; main()"
+    words = ["synth", "clocks", "--out", str(out), "--count", "40000", "--size", "64", "--rows-per-shard", "4"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 180
+        while len(list(out.glob("*.parquet"))) < 2 and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the command
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "interrupted" in err and "Traceback" not in err
+    names = sorted(path.name for path in out.iterdir())
+    assert len(names) >= 2
+    assert names == [f"train-{number:05d}.parquet" for number in range(len(names))]  # no manifest, nothing half-written
+    shards = tuple(shard_info(out / name) for name in names)
+    assert {shard.rows for shard in shards} == {4}
+    Manifest(shards=shards).save(out)
+    assert len(ParquetDataset(out)) == 4 * len(names)
+    assert (out / MANIFEST).is_file()
