@@ -16,6 +16,7 @@ import pytest
 from openmolmo.core.config import override
 from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.data import SOURCES, Source
 from openmolmo.training import checkpoint, loop
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loop import run
@@ -135,17 +136,17 @@ def test_workers_and_threads_may_change_on_resume_but_nothing_else(
 def test_changed_data_are_noticed(
     whole: Path, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import tiny
-
     out = tmp_path / "run"
     shutil.copytree(whole, out)
-    original = tiny.Squares.__init__
+    opened = SOURCES.get("squares")
 
-    def changed(self: Any, *arguments: Any) -> None:
-        original(self, *arguments)
-        self.fingerprint = "other"
+    def changed(**options: Any) -> Source:
+        source = opened(**options)
+        source.fingerprint = "other"  # type: ignore[misc]
+        return source
 
-    monkeypatch.setattr(tiny.Squares, "__init__", changed)
+    # By its registered name: the recipe file may have been read once more by another test.
+    monkeypatch.setitem(SOURCES._local, "squares", changed)
     with pytest.raises(DataError, match="'squares' has changed since the checkpoint: fingerprint squares-50 then"):
         run(config, out, resume=True)
 
