@@ -54,10 +54,8 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 def _steps(count: int) -> list[int]:
     """The first, the last, and round steps between."""
-    if count < 3:
-        return list(range(1, count + 1))
-    between = [round(step) for step in ticks(1, count, 4) if count * 0.08 < step < count * 0.9]
-    return [1, *between, count]
+    between = {round(step) for step in ticks(1, count, 4) if count * 0.08 < step < count * 0.9} if count > 2 else set()
+    return sorted({1, *between, count})
 
 
 def _points(values: np.ndarray, x: Callable[[float], float], y: Callable[[float], float]) -> str:

@@ -94,9 +94,9 @@ def _show(verb: str, annotation: Annotation, answer: Answer, path: Path, model: 
     if answer.points and verb == "point":
         reply = f"{reply} ({_many(len(answer.points), 'point')})"
     if isinstance(annotation, Pointing):
-        truth = f"there are {len(annotation.points)}"
+        truth = f"there are {len(annotation.points)} of them"
     elif isinstance(annotation, Counting):
-        truth = f"there are {annotation.count}"
+        truth = f"there are {annotation.count} of them"
     else:
         truth = annotation.text if isinstance(annotation, Caption) else ""
     return Asked(

@@ -13,13 +13,14 @@ class Plan:
     """Sizes of one demo.
 
     ``train`` and ``test``: examples of each generator. ``size``: longer side of the pictures, pixels.
-    ``seconds``: time for both training stages together; None takes ``steps`` steps in each, in small
-    batches. ``questions`` a task, replies cut at ``max_new_tokens``; ``workers``: processes that make data.
+    ``seconds``: time for both training stages together; None takes ``steps`` steps in each, and
+    starts no process for data. ``questions`` a task, replies cut at ``max_new_tokens``; ``workers``:
+    processes that make data.
     """
 
     train: dict[str, int]
     test: dict[str, int]
-    size: int = 192
+    size: int = 112
     seconds: float | None = None
     steps: int = 0
     questions: int = 64

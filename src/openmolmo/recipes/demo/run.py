@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from openmolmo.core.errors import ConfigError
 from openmolmo.core.files import disk_full_as_error
 from openmolmo.core.optional import require
 from openmolmo.core.progress import console
@@ -53,12 +54,16 @@ class _Teller:
 def run_demo(out: Path, plan: Plan, *, seed: int, model: str) -> Path:
     """Do all of it in folder ``out``; returns the page.
 
-    Raises MissingDependencyError, CheckpointError (no such ``model``) and RunError (``out`` is not
-    the demo's) before anything is written.
+    Raises MissingDependencyError, CheckpointError (no such ``model``), ConfigError (it lies in ``out``)
+    and RunError (``out`` is not the demo's) before anything is written.
     """
     for package in ("cv2", "scipy"):
         require(package, extra="synth,eval,train")
-    find_model(model)
+    if find_model(model).resolve().is_relative_to(out.resolve()):
+        raise ConfigError(
+            f"--model {model} lies in {out}, which the demo is about to replace",
+            fix="copy the model, or choose another --out",
+        )
     open_folder(out, seed)
     teller = _Teller()
     teller.say(f"seed {seed}: openmolmo demo --seed {seed} makes the same data again")

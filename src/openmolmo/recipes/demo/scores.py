@@ -29,7 +29,7 @@ class Comparison:
     @property
     def heads(self) -> list[str]:
         """Titles of the columns."""
-        return ["trained now", "its shuffled", self.name, "its shuffled", "most frequent"]
+        return ["trained now", "shuffled", self.name, "shuffled", "most frequent"]
 
     def rows(self, *, every_metric: bool = False) -> list[dict[str, Any]]:
         """One row a task (or a metric of a task): title, metric, questions, an estimate or None a column."""

@@ -1,0 +1,100 @@
+"""The whole demo, as small as can be."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from openmolmo.core.runlog import read_jsonl
+from openmolmo.inference.load import find_model
+from openmolmo.recipes.demo.commands import demo
+
+
+class Page(HTMLParser):
+    """What a page refers to, and its words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.sources += [values[name] or "" for name in ("src", "data") if name in values]
+        self.links += [values["href"] or ""] if "href" in values else []
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, random_model: Path):
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    result = CliRunner().invoke(
+        demo, ["--quick", "--seed", "3", "--model", str(random_model), "--out", str(out)], catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    return out, result
+
+
+def test_it_ends_with_a_page_that_needs_no_other_file(done) -> None:
+    out, result = done
+    assert result.stdout.rstrip().endswith(str(out / "report.html"))
+    page = Page()
+    page.feed((out / "report.html").read_text())
+    assert len(page.sources) > 10 and all(source.startswith("data:image/") for source in page.sources)
+    assert all(link.startswith("#") for link in page.links)
+    words = " ".join(" ".join(page.words).split())
+    for expected in (
+        "Pointing",
+        "Counting",
+        "Clocks",
+        "Captions",
+        "most frequent",
+        "shuffled",
+        "seed 3",
+        "quick run",
+    ):
+        assert expected in words
+    assert "openmolmo train nano_sft" in words
+    assert not re.search(r"\bnan\b|None\b|Undefined", words)
+
+
+def test_it_tells_its_steps(done) -> None:
+    _, result = done
+    told = " ".join(result.stderr.split())
+    for number in range(1, 6):
+        assert f"[{number}/5]" in told
+    assert "--seed 3 makes the same data again" in told and "What to try next" in told
+
+
+def test_it_leaves_models_scores_and_pictures(done) -> None:
+    out, _ = done
+    for stage in ("caption", "sft"):
+        assert find_model(out / "training" / stage) == out / "training" / stage / "final"
+        assert [row["step"] for row in read_jsonl(out / "training" / stage / "metrics.jsonl")] == [1, 2]
+        assert not list((out / "training" / stage).glob("step-*"))
+    assert {path.parent.name for path in out.glob("evaluation/*/results.json")} == {"trained-now", "finished"}
+    for number, verb in enumerate(("point", "count", "caption"), 1):
+        with Image.open(out / f"pictures/{number}-{verb}.jpg") as picture:
+            assert max(picture.size) == 320
+        with Image.open(out / f"pictures/{number}-{verb}-answer.png") as picture:
+            picture.load()
+
+
+@pytest.mark.slow
+def test_a_second_demo_with_the_same_seed_makes_the_same_data(done, random_model: Path) -> None:
+    out, _ = done
+    before = {path.name: path.read_bytes() for path in out.glob("data/*/*.parquet")}
+    losses = [row["loss"] for row in read_jsonl(out / "training/sft/metrics.jsonl")]
+    again = CliRunner().invoke(demo, ["--quick", "--seed", "3", "--model", str(random_model), "--out", str(out)])
+    assert again.exit_code == 0, again.exception
+    assert "is replaced" in " ".join(again.stderr.split())
+    assert {path.name: path.read_bytes() for path in out.glob("data/*/*.parquet")} == before
+    assert [row["loss"] for row in read_jsonl(out / "training/sft/metrics.jsonl")] == losses

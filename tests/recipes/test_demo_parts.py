@@ -1,0 +1,189 @@
+"""The parts of the demo that need no training: its folder, its schedule, its curves, its words."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError, RunError
+from openmolmo.recipes.demo import training
+from openmolmo.recipes.demo.calls import next_calls
+from openmolmo.recipes.demo.commands import demo
+from openmolmo.recipes.demo.curves import curve, ticks
+from openmolmo.recipes.demo.folder import MARKER, open_folder
+from openmolmo.recipes.demo.plan import QUICK, full
+from openmolmo.recipes.nano import nano_sft
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(demo, [str(argument) for argument in arguments])
+
+
+def finished(out: Path) -> Path:
+    """A folder as a demo leaves it, with empty files."""
+    open_folder(out, seed=1)
+    for name in (
+        "data/train-scenes/train-00000.parquet",
+        "data/train-scenes/manifest.json",
+        "training/caption/metrics.jsonl",
+        "training/caption/config.json",
+        "training/sft/final/model.safetensors",
+        "training/sft/step-300/run/optimizer.pt",
+        "evaluation/finished/report.html",
+        "pictures/1-point.jpg",
+        "report.html",
+    ):
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return out
+
+
+def test_an_earlier_demo_is_replaced_and_what_lies_beside_it_stays(tmp_path: Path, capsys) -> None:
+    out = finished(tmp_path / "demo")
+    (out / "notes.txt").write_text("mine")
+    (out / "holiday").mkdir()
+    open_folder(out, seed=2)
+    assert sorted(path.name for path in out.iterdir()) == sorted([MARKER, "holiday", "notes.txt"])
+    assert "is replaced" in " ".join(capsys.readouterr().err.split())
+    assert '"seed": 2' in (out / MARKER).read_text()
+
+
+@pytest.mark.parametrize(
+    "stranger", ["pictures/holiday.jpg", "data/mine/rows.parquet", "training/sft/notes.md", "data/x"]
+)
+def test_a_users_file_among_the_demos_stops_it_before_anything_is_deleted(tmp_path: Path, stranger: str) -> None:
+    out = finished(tmp_path / "demo")
+    (out / stranger).parent.mkdir(exist_ok=True)
+    (out / stranger).write_text("mine")
+    before = sorted(out.rglob("*"))
+    with pytest.raises(RunError, match="not a file of the demo's"):
+        open_folder(out, seed=2)
+    assert sorted(out.rglob("*")) == before
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    out = finished(tmp_path / "demo")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "train-00000.parquet").write_text("mine")
+    (out / "data" / "train-linked").symlink_to(tmp_path / "mine")
+    with pytest.raises(RunError, match="train-linked"):
+        open_folder(out, seed=2)
+    assert (tmp_path / "mine" / "train-00000.parquet").exists()
+
+
+def test_other_folders_are_refused_and_left_alone(tmp_path: Path, random_model: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "report.html").write_text("mine")
+    result = call("--quick", "--model", random_model, "--out", tmp_path / "mine")
+    assert isinstance(result.exception, RunError) and "was not made by openmolmo demo" in str(result.exception)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["report.html"]
+    result = call("--quick", "--model", random_model, "--out", tmp_path / "mine" / "report.html")
+    assert isinstance(result.exception, RunError) and "is a file" in str(result.exception)
+
+
+def test_what_is_missing_is_said_before_anything_is_written(tmp_path: Path, monkeypatch) -> None:
+    result = call("--quick", "--model", "nanoo", "--out", tmp_path / "demo")
+    assert isinstance(result.exception, CheckpointError) and "'nanoo'" in str(result.exception)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    result = call("--quick", "--out", tmp_path / "demo")
+    assert isinstance(result.exception, MissingDependencyError) and "pip install" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+    assert call("--minutes", "0").exit_code == 2
+
+
+def test_the_mixture_keeps_its_shares_and_reads_the_folders(tmp_path: Path) -> None:
+    recipe = nano_sft()
+    folders = {"scenes": tmp_path / "s", "clocks": tmp_path / "c"}
+    config = training.with_folders(recipe, folders)
+    for before, after in zip(recipe.mixture.groups, config.mixture.groups, strict=True):
+        assert (before.name, before.rate) == (after.name, after.rate)
+        (source,) = after.sources
+        assert source.source == "parquet"
+        assert source.options == {"path": str(folders[before.sources[0].options["generator"]])}
+        assert source.kinds == before.sources[0].kinds
+    with pytest.raises(ConfigError, match="the demo makes only scenes"):
+        training.with_folders(recipe, {"scenes": tmp_path})
+
+
+class FakeTrainer:
+    """Takes steps of half a second, the first two slower."""
+
+    def __init__(self) -> None:
+        self.loader, self.taken, self.closed = self, 0, False
+
+    def take_step(self) -> dict[str, Any]:
+        self.taken += 1
+        return {"seconds": 2.0 if self.taken <= 2 else 0.5}
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_the_number_of_steps_fills_the_time_that_is_left(monkeypatch) -> None:
+    trainer = FakeTrainer()
+    monkeypatch.setattr(training.Trainer, "start", lambda *arguments: trainer)
+    assert training.steps_in(nano_sft(), 106.0) == (200, 0.5)  # six seconds went into the trial
+    assert trainer.closed
+    assert training.steps_in(nano_sft(), 1.0)[0] >= 20
+
+
+def test_a_stopped_stage_says_how_to_go_on(tmp_path: Path, monkeypatch) -> None:
+    def stopped(*arguments: object) -> Path:
+        raise RunError("stopped by Ctrl-C after step 3 of 9; it is saved", fix="--resume")
+
+    monkeypatch.setattr(training, "run", stopped)
+    with pytest.raises(RunError, match=r"stopped by Ctrl-C(.|\n)*run the demo again(.|\n)*--resume --out .*caption"):
+        training.train_stages(tmp_path, QUICK, {"scenes": tmp_path, "clocks": tmp_path}, 0)
+
+
+def test_more_time_brings_more_data() -> None:
+    assert full(10).train["scenes"] > full(5).train["scenes"] > full(1).train["scenes"] >= full(0.2).train["scenes"]
+    assert full(600).train["scenes"] == full(6000).train["scenes"]
+    assert full(5).seconds == 300
+
+
+def test_commands_are_quoted_for_a_shell() -> None:
+    calls = next_calls(Path("my demo"), (Path("my demo/1.jpg"), "red star"), Path("3.jpg"), Path("new"), "nano")
+    assert calls[0][0] == "openmolmo point 'my demo/1.jpg' 'red star' --out points.png"
+    assert len(calls) == 5
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=700), st.booleans())
+def test_any_run_can_be_drawn(values: list[float], smooth: bool) -> None:
+    picture = ElementTree.fromstring(str(curve(values, label='loss < "10" & more', smooth=smooth)))
+    lines = [line.attrib["points"] for line in picture if line.tag == "polyline"]
+    assert len(lines) == 1 + smooth
+    for line in lines:
+        for point in line.split():
+            x, y = map(float, point.split(","))
+            assert 0 <= x <= 520 and 0 <= y <= 200
+
+
+@settings(deadline=None)
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(2, 6))
+def test_ticks_are_round_and_cover_the_range(low: float, span: float, count: int) -> None:
+    found = ticks(low, low + span, count)
+    steps = [b - a for a, b in itertools.pairwise(found)]
+    assert found[0] <= low + 1e-9 * max(1, abs(low)) and found[-1] >= low + span - 1e-6 * max(1.0, span, abs(low))
+    assert 2 <= len(found) <= 2 * count + 3
+    assert all(math.isclose(step, steps[0], rel_tol=1e-3, abs_tol=1e-9) for step in steps)
+
+
+def test_a_model_of_the_earlier_demo_is_not_deleted_under_itself(tmp_path: Path, random_model: Path) -> None:
+    out = finished(tmp_path / "demo")
+    shutil.copytree(random_model, out / "training" / "mine")
+    result = call("--quick", "--model", out / "training" / "mine", "--out", out)
+    assert isinstance(result.exception, ConfigError) and "about to replace" in str(result.exception)
+    assert (out / "report.html").exists()

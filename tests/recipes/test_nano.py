@@ -1,0 +1,69 @@
+"""The two nano recipes: they resolve, say what they would do, and agree with each other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from openmolmo.imaging import CropConfig
+from openmolmo.prompting.tokenizer import TextTokenizer
+from openmolmo.recipes.tokenizer import generated_texts
+from openmolmo.training.build import BUNDLED_TOKENIZER, build_processor
+from openmolmo.training.commands import train
+from openmolmo.training.recipe import RECIPES, load_recipe
+
+STAGES = ("nano_caption", "nano_sft")
+
+
+def test_both_stages_are_registered_and_fit_each_other() -> None:
+    assert set(STAGES) <= set(RECIPES.names())
+    first, second = (load_recipe(name) for name in STAGES)
+    assert (first.name, second.name) == STAGES
+    assert first.init_from is None and second.init_from == "runs/nano_caption/final"
+    assert (
+        first.crop
+        == second.crop
+        == CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
+    )
+    assert first.loader.row_length == second.loader.row_length == 512
+    assert first.mixture.groups[0].sources[0].kinds == ("caption", "transcript")
+    assert {g.sources[0].options["generator"] for g in second.mixture.groups} == {"scenes", "clocks"}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_dry_run(name: str) -> None:
+    result = CliRunner().invoke(train, [name, "steps=7", "init_from=none", "--dry-run"])
+    assert result.exit_code == 0, result.exception
+    settings = json.loads(result.stdout[: result.stdout.index("\n}\n") + 3])
+    assert settings["name"] == name and settings["steps"] == 7
+    for expected in ("scenes", "encoder", "connector", "llm", "together, about"):
+        assert expected in result.stdout
+
+
+def test_the_second_stage_says_that_it_needs_the_first(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(train, ["nano_sft", "--dry-run"])
+    assert "runs/nano_caption/final" in str(result.exception) and "init_from" in str(result.exception)
+
+
+def test_the_tokenizer_is_the_committed_one() -> None:
+    processor = build_processor(load_recipe("nano_caption"))
+    committed = TextTokenizer.from_pretrained(BUNDLED_TOKENIZER)
+    assert processor.tokenizer.special == committed.special
+    assert committed.special.im_start == 4096  # special tokens follow the vocabulary
+    texts = list(generated_texts(scenes=2, clocks=2, seed=5))
+    for text in texts:
+        ids = committed.encode(text)
+        assert ids == processor.tokenizer.encode(text)
+        assert committed.decode(ids) == text
+        assert max(ids) < 4096
+    assert sum(len(committed.encode(text)) for text in texts) < sum(map(len, texts)) / 2.5  # made for these words
+
+
+def test_the_bundled_model_has_the_same_tokenizer() -> None:
+    bundled = BUNDLED_TOKENIZER.parent / "nano" / "tokenizer.json"
+    if not bundled.exists():
+        pytest.skip("no bundled model in this installation")
+    assert bundled.read_bytes() == (BUNDLED_TOKENIZER / "tokenizer.json").read_bytes()
