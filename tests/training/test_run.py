@@ -102,7 +102,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_nothing_half_written(
 
     saves: list[int] = []
     monkeypatch.setattr(torch, "save", fill)
-    with pytest.raises(DiskFullError, match="no space left while writing .*step-12"):
+    with pytest.raises(DiskFullError, match=r"no space left while writing .*step-12"):
         run(config, tmp_path / "run")
     kept = {path.name for path in (tmp_path / "run").iterdir()}
     assert kept == {"config.json", "metrics.jsonl", "step-6"}

@@ -33,7 +33,9 @@ class PartConfig(Config):
 
     def __post_init__(self) -> None:
         if self.lr < 0 or self.warmup < 0 or self.delay < 0 or self.clip <= 0:
-            raise ConfigError(f"lr={self.lr}, warmup={self.warmup} and delay={self.delay} must be >= 0, and clip={self.clip} > 0")
+            raise ConfigError(
+                f"lr={self.lr}, warmup={self.warmup} and delay={self.delay} must be >= 0, and clip={self.clip} > 0"
+            )
 
     def warmup_in(self, steps: int) -> int:
         """Warm-up of a run of ``steps``."""

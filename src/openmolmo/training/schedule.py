@@ -10,8 +10,8 @@ __all__ = ["rate_factor"]
 def rate_factor(step: int, *, steps: int, warmup: int, final_fraction: float, delay: int = 0) -> float:
     """Factor on the peak learning rate at ``step`` (1 for the first, ``steps`` for the last).
 
-    Stays 0 for ``delay`` steps, rises linearly to 1 over the next ``warmup`` steps, then falls along half a cosine to ``final_fraction``
-    at the last step.
+    Stays 0 for ``delay`` steps, rises linearly to 1 over the next ``warmup`` steps, then falls along
+    half a cosine to ``final_fraction`` at the last step.
     """
     step, steps = step - delay, steps - delay
     if step <= 0:
