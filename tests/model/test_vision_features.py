@@ -82,3 +82,27 @@ def test_wrong_layers_and_unknown_encoders_are_named() -> None:
     odd.vision_config.model_type = "clop_vision_model"
     with pytest.raises(NotRegisteredError, match="clip_vision_model"):
         Molmo(odd)
+
+
+@pytest.mark.parametrize("kind", LIBRARY)
+def test_a_new_encoder_can_start_with_places_to_hear(kind: str) -> None:
+    """Sines and cosines of row and column, of the wished strength; the class token is left alone."""
+    quiet, loud = (model(vision_config=_vision(kind), position_init=rms) for rms in (None, 1.0))
+    spec = ENCODERS.get(kind)
+    before, after = (spec.positions(net.encoder.backbone)[spec.leading_tokens :].detach() for net in (quiet, loud))
+    assert before.pow(2).mean().sqrt() < 0.5
+    assert after.pow(2).mean().sqrt() == pytest.approx(1.0, abs=0.05)
+    distances = torch.cdist(after, after) + 9 * torch.eye(len(after))
+    assert distances.min() > 0.5, "every place has an embedding of its own"
+
+
+def test_normed_features_keep_their_size_whatever_the_weights() -> None:
+    net = model(feature_norm=True)
+    crops, windows = torch.randn(2, 3, 28, 28), torch.arange(4).view(1, 4)
+    with torch.no_grad():
+        before = net.image_features(crops, None, windows)
+        for parameter in net.connector.projector.parameters():
+            parameter.mul_(10.0)
+        after = net.image_features(crops, None, windows)
+    assert float(before.pow(2).mean()) == pytest.approx(1.0, abs=1e-2)
+    assert float(after.pow(2).mean()) == pytest.approx(1.0, abs=1e-2)

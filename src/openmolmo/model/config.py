@@ -31,9 +31,13 @@ class MolmoConfig(PreTrainedConfig):  # type: ignore[misc]
 
     #: Encoder blocks whose outputs are concatenated, counted from the last stored block (-1), in this order.
     feature_layers: Any = (-2, -9)
-    #: Bring each chosen block's output to mean 0 and variance 1 per patch. The released models do not; an encoder
-    #: that starts from random weights needs it, or the features' scale runs away and starves it of gradients.
+    #: Bring each chosen block's output to mean 0 and variance 1 per patch, and the connector's output to mean square 1.
+    #: The released models do not; an encoder that starts from random weights needs it, or the features' scale runs
+    #: away and starves it of gradients (docs/log.md).
     feature_norm: bool = False
+    #: Root mean square of sines and cosines of row and column that a new encoder's position embedding starts from;
+    #: None leaves the library's start (N(0, 0.02)), next to which patches are so loud that places go unheard.
+    position_init: float | None = None
     #: Learned vectors that mark patches which are padding, wholly or in part.
     padding_embedding: bool = True
     #: Patches that make one image token: 4 for windows of 2x2.

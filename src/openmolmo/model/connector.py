@@ -26,6 +26,7 @@ class Connector(nn.Module):
             self.pool = AttentionPool(features, config.pooling_heads, config.pooling_head_dim)
         else:
             self.pool = StackPool(features, config.patches_per_token)
+        self.norm = config.feature_norm
         self.projector = Projector(self.pool.width, config.projector_hidden, config.text_config.hidden_size)
 
     def forward(self, features: Tensor, patch_mask: Tensor | None, pooled_patches: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ class Connector(nn.Module):
             features = self.padding(features, patch_mask)
         windows = gather_windows(features.flatten(0, 1), pooled_patches)
         projected: Tensor = self.projector(self.pool(windows))
-        return projected
+        return F.rms_norm(projected, projected.shape[-1:]) if self.norm else projected
 
 
 def gather_windows(patches: Tensor, indices: Tensor) -> Tensor:

@@ -85,6 +85,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             add_residual_dropout(self.decoder.layers, text.model_type)
         self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
         self.post_init()
+        if config.position_init is not None:
+            self.encoder.start_positions(config.position_init)
 
     def _init_weights(self, module: nn.Module) -> None:
         """New weights: N(0, 0.02) for embeddings and head; the connector as its configuration says.

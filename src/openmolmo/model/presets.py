@@ -61,5 +61,6 @@ def nano(
         projector_hidden=640,
         connector_init=None,
         feature_norm=True,
+        position_init=1.0,
         residual_dropout=residual_dropout,
     )

@@ -5,6 +5,7 @@ Letters: N crops, S side of a crop in pixels, P patches of a crop, W width of a 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -13,13 +14,28 @@ from torch import Tensor, nn
 
 from openmolmo.model.encoders import ENCODERS
 
-__all__ = ["VisionEncoder"]
+__all__ = ["VisionEncoder", "sines_and_cosines"]
+
+
+def sines_and_cosines(places: int, width: int) -> Tensor:
+    """(places, width) for a square grid: a quarter each of sine and cosine of column and of row, from half a wave
+    across the grid to one wave in four patches."""
+    side = math.isqrt(places)
+    assert side * side == places and width % 4 == 0
+    waves = torch.logspace(math.log10(0.5), math.log10(side / 4), width // 4)
+    at = (torch.arange(side) + 0.5) / side
+    angles = 2 * math.pi * at.unsqueeze(1) * waves
+    line = torch.cat((angles.sin(), angles.cos()), dim=1)
+    column = line.repeat(side, 1)
+    row = line.repeat_interleave(side, dim=0)
+    return torch.cat((column, row), dim=1)
 
 
 class VisionEncoder(nn.Module):
     """A library backbone whose chosen block outputs are concatenated for each patch.
 
-    No norm after the last block (but see ``MolmoConfig.feature_norm``); blocks after the last chosen one do not exist (arXiv 2409.17146, appendix).
+    No norm after the last block (but see ``MolmoConfig.feature_norm``); blocks after the last chosen one do
+    not exist (arXiv 2409.17146, appendix).
     """
 
     def __init__(self, config: Any) -> None:
@@ -29,6 +45,13 @@ class VisionEncoder(nn.Module):
         self.feature_norm = config.feature_norm
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
         self.backbone = self._spec.build(config.vision_config, config.last_feature_layer + 1)
+
+    @torch.no_grad()
+    def start_positions(self, rms: float) -> None:
+        """Start the position embedding as sines and cosines of row and column, of root mean square ``rms``."""
+        table = self._spec.positions(self.backbone)
+        grid = sines_and_cosines(table.shape[0] - self._spec.leading_tokens, table.shape[1])
+        table[self._spec.leading_tokens :] = grid.to(table) * (rms * 2**0.5)
 
     def forward(self, crops: Tensor) -> Tensor:
         """(N, 3, S, S) normalised pixels -> (N, P, W), features in the order of ``feature_layers``."""

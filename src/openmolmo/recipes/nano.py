@@ -48,7 +48,7 @@ def nano_caption() -> RunConfig:
     return RunConfig(
         name="nano_caption",
         mixture=MixtureConfig(groups=(GroupConfig(name="captions", rate=1.0, sources=(scenes,)),)),
-        steps=500,
+        steps=400,
         model="nano",
         crop=NANO_CROPS,
         format=FormatConfig(system_prompt="style_and_length", loss_weighting="none", default_length=None),
@@ -62,13 +62,23 @@ def nano_caption() -> RunConfig:
 
 
 def nano_sft() -> RunConfig:
-    """Stage 2: scenes with every kind of annotation, and clocks; starts from stage 1."""
-    demo = GroupConfig(name="scenes", rate=0.85, sources=(_synth("scenes", 1_000_000, (112, 192, 256, 256, 320)),))
-    clocks = GroupConfig(name="clocks", rate=0.15, sources=(_synth("clocks", 1_000_000, (112, 192, 256, 256, 320)),))
+    """Stage 2: every kind of annotation of scenes, and clocks; starts from stage 1.
+
+    Captions get pictures of their own: beside them, in one row, there would be no room for the questions.
+    """
+    asked = ("pointing", "counting", "not_present", "question_answer", "point_explanation")
+    questions = _synth("scenes", 1_000_000, (112, 112, 192, 256, 256), kinds=asked)
+    captions = _synth("scenes", 1_000_001, (112, 112, 192, 256), kinds=("caption", "transcript"), name="captions")
+    clocks = _synth("clocks", 1_000_000, (112, 192, 256))
+    groups = (
+        GroupConfig(name="scenes", rate=0.75, sources=(questions,)),
+        GroupConfig(name="captions", rate=0.15, sources=(captions,)),
+        GroupConfig(name="clocks", rate=0.1, sources=(clocks,)),
+    )
     return RunConfig(
         name="nano_sft",
-        mixture=MixtureConfig(groups=(demo, clocks)),
-        steps=3600,
+        mixture=MixtureConfig(groups=groups),
+        steps=1900,
         model="nano",
         init_from="runs/nano_caption/final",
         crop=NANO_CROPS,

@@ -24,5 +24,7 @@ class Backbone:
     embed: Callable[[Any, Tensor], Tensor]
     #: The blocks; each is called with (hidden, None) and returns hidden.
     blocks: Callable[[Any], nn.ModuleList]
+    #: The learned position embedding, (leading + P, width).
+    positions: Callable[[Any], Tensor]
     #: Class and register tokens in front of the patches.
     leading_tokens: int

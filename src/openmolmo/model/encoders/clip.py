@@ -24,4 +24,10 @@ def _embed(model: Any, pixels: Tensor) -> Tensor:
     return embedded
 
 
-CLIP = Backbone(build=_build, embed=_embed, blocks=lambda model: model.encoder.layers, leading_tokens=1)
+CLIP = Backbone(
+    build=_build,
+    embed=_embed,
+    blocks=lambda model: model.encoder.layers,
+    positions=lambda model: model.embeddings.position_embedding.weight,
+    leading_tokens=1,
+)

@@ -25,4 +25,10 @@ def _embed(model: Any, pixels: Tensor) -> Tensor:
     return embedded
 
 
-DINOV2 = Backbone(build=_build, embed=_embed, blocks=lambda model: model.encoder.layer, leading_tokens=1)
+DINOV2 = Backbone(
+    build=_build,
+    embed=_embed,
+    blocks=lambda model: model.encoder.layer,
+    positions=lambda model: model.embeddings.position_embeddings[0],
+    leading_tokens=1,
+)

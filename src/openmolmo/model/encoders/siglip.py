@@ -26,4 +26,10 @@ def _embed(model: Any, pixels: Tensor) -> Tensor:
     return embedded
 
 
-SIGLIP = Backbone(build=_build, embed=_embed, blocks=lambda model: model.encoder.layers, leading_tokens=0)
+SIGLIP = Backbone(
+    build=_build,
+    embed=_embed,
+    blocks=lambda model: model.encoder.layers,
+    positions=lambda model: model.embeddings.position_embedding.weight,
+    leading_tokens=0,
+)
