@@ -145,7 +145,7 @@ def _summary(plug_in: Any) -> str:
     elif inspect.isroutine(plug_in):
         text = plug_in.__doc__
     else:
-        text = type(plug_in).__doc__
+        text = plug_in.__doc__  # its own, if it was given one, else its class's
         if dataclasses.is_dataclass(plug_in) and text and text.startswith(f"{type(plug_in).__name__}("):
             text = None  # the one that dataclasses make up
     assert text, f"{plug_in!r} needs a docstring: it is its entry in the reference"
