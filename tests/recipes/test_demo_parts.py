@@ -19,7 +19,7 @@ from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependenc
 from openmolmo.recipes.demo import training
 from openmolmo.recipes.demo.calls import next_calls
 from openmolmo.recipes.demo.commands import demo
-from openmolmo.recipes.demo.curves import curve, ticks
+from openmolmo.recipes.demo.curves import curve, log_ticks, ticks
 from openmolmo.recipes.demo.folder import MARKER, open_folder
 from openmolmo.recipes.demo.plan import QUICK, full
 from openmolmo.recipes.nano import nano_sft
@@ -161,10 +161,10 @@ def test_commands_are_quoted_for_a_shell() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=700), st.booleans())
-def test_any_run_can_be_drawn(values: list[float], smooth: bool) -> None:
-    picture = ElementTree.fromstring(str(curve(values, label='loss < "10" & more', smooth=smooth)))
+def test_any_run_can_be_drawn(values: list[float], log: bool) -> None:
+    picture = ElementTree.fromstring(str(curve(values, label='loss < "10" & more', log=log)))
     lines = [line.attrib["points"] for line in picture if line.tag == "polyline"]
-    assert len(lines) == 1 + smooth
+    assert len(lines) == 1 + log
     for line in lines:
         for point in line.split():
             x, y = map(float, point.split(","))
@@ -187,3 +187,11 @@ def test_a_model_of_the_earlier_demo_is_not_deleted_under_itself(tmp_path: Path,
     result = call("--quick", "--model", out / "training" / "mine", "--out", out)
     assert isinstance(result.exception, ConfigError) and "about to replace" in str(result.exception)
     assert (out / "report.html").exists()
+
+
+@settings(deadline=None)
+@given(st.floats(1e-3, 1e6), st.floats(1, 1e6))
+def test_logarithmic_ticks_cover_the_range(low: float, factor: float) -> None:
+    found = log_ticks(low, low * factor)
+    assert found[0] <= low * (1 + 1e-9) and found[-1] >= low * factor * (1 - 1e-9)
+    assert 2 <= len(found) <= 14 and found == sorted(set(found))

@@ -79,7 +79,7 @@ def _stage(stage: Stage, colour: str) -> dict[str, Any]:
     tail = losses[-max(1, len(losses) // 20) :]
     return {
         "stage": stage,
-        "loss": curve(losses, label=f"cross-entropy, {stage.title}", smooth=True, colour=colour),
+        "loss": curve(losses, label=f"cross-entropy, {stage.title}", log=True, colour=colour),
         "rate": curve([max(row["lr"].values()) for row in stage.log], label="learning rate", height=84, colour=colour),
         "first": losses[0],
         "last": sum(tail) / len(tail),
