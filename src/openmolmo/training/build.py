@@ -17,7 +17,15 @@ from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.checkpoint import require_model_folder
 from openmolmo.training.config import RunConfig
 
-__all__ = ["BUNDLED_TOKENIZER", "build_model", "build_processor", "pick_device", "pick_precision", "seed_step"]
+__all__ = [
+    "BUNDLED_TOKENIZER",
+    "build_model",
+    "build_processor",
+    "pick_attention",
+    "pick_device",
+    "pick_precision",
+    "seed_step",
+]
 
 BUNDLED_TOKENIZER = Path(openmolmo.__file__).parent / "bundled" / "tokenizer"
 """Byte-level BPE of 4096 tokens, trained on the text of the package's own generators."""
@@ -80,6 +88,13 @@ def pick_precision(config: RunConfig, device: torch.device) -> torch.dtype:
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     fast = any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
     return torch.bfloat16 if fast else torch.float32
+
+
+def pick_attention(config: RunConfig, device: torch.device) -> str:
+    """How the language model's attention is computed; see ``RunConfig.attention``."""
+    if config.attention != "auto":
+        return config.attention
+    return "eager" if device.type == "cpu" else "sdpa"
 
 
 def seed_step(seed: int, step: int) -> None:

@@ -20,7 +20,14 @@ from openmolmo.data.loader import Batch, Loader
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
-from openmolmo.training.build import build_model, build_processor, pick_device, pick_precision, seed_step
+from openmolmo.training.build import (
+    build_model,
+    build_processor,
+    pick_attention,
+    pick_device,
+    pick_precision,
+    seed_step,
+)
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loss import StepLoss, micro_loss, step_weight
 from openmolmo.training.metrics import Bar, cut_log
@@ -86,6 +93,7 @@ class Trainer:
             on_error.callback(loader.close)
             loader.start()
             model = build_model(config, processor, folder).to(device)
+            model.decoder.set_attn_implementation(pick_attention(config, device))  # the encoder has no mask
             # The first thing written: what is wrong with the settings is known by now, and left no folder behind.
             write_json(out / "config.json", to_dict(config))
             on_error.pop_all()
