@@ -17,7 +17,7 @@ from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.draw import inner_point, paint_objects
 from openmolmo.engine.synth.scenes.explanations import make_explanation
 from openmolmo.engine.synth.scenes.graph import Scene, Thing
-from openmolmo.engine.synth.scenes.layout import Placed, choose_objects, place_objects
+from openmolmo.engine.synth.scenes.layout import Placed, choose_easy, choose_objects, place_objects
 from openmolmo.engine.synth.scenes.questions import make_counting, make_not_present, make_pointing
 from openmolmo.engine.synth.scenes.statements import reference_statements
 from openmolmo.engine.synth.scenes.transcripts import write_transcript
@@ -40,15 +40,18 @@ class SceneGenerator:
     fifteen objects, patterns, overlaps, textured backgrounds, or are crowds of one kind.
     """
 
-    name = "scenes"
     version = "1"
+
+    def __init__(self, name: str = "scenes", *, most: int | None = None) -> None:
+        """``most``: only easy scenes, of one to so many plain objects, medium or large, on calm backgrounds."""
+        self.name, self.most = name, most
 
     def make(self, rng: np.random.Generator, index: int, *, size: int, split: str) -> Example:
         """One example; ``size`` is the longer side in pixels. Example.facts holds the scene graph."""
         if size < _LEAST_SIZE:
             raise ConfigError(f"size={size} is too small for a scene", fix=f"use at least {_LEAST_SIZE} pixels")
         dice = Dice(rng)
-        scene, picture = make_scene(dice, size)
+        scene, picture = make_scene(dice, size, self.most)
         facts = scene.facts()
         facts["statements"] = sorted(map(list, reference_statements(facts)))
         tag = f"{dice.below(1 << 32):08x}"
@@ -57,11 +60,11 @@ class SceneGenerator:
             image=_jpeg(picture),
             annotations=_annotate(dice, scene),
             provenance=Provenance(
-                dataset="openmolmo-synth-scenes",
+                dataset=f"openmolmo-synth-{self.name.replace('_', '-')}",
                 licence="Apache-2.0",
                 made=dict.fromkeys(_KINDS, (Made.PROGRAM,)),
                 image="program",
-                tool="openmolmo synth scenes",
+                tool=f"openmolmo synth {self.name}",
                 version=self.version,
             ),
             split=cast(Split, split),
@@ -69,14 +72,15 @@ class SceneGenerator:
         )
 
 
-def make_scene(dice: Dice, size: int) -> tuple[Scene, npt.NDArray[np.uint8]]:
-    """A scene graph and its picture (height, width, 3; RGB)."""
+def make_scene(dice: Dice, size: int, most: int | None = None) -> tuple[Scene, npt.NDArray[np.uint8]]:
+    """A scene graph and its picture (height, width, 3; RGB); an easy one of at most ``most`` objects, if given."""
     shape = dice.weighted((70, 17, 13))
     width, height = ((size, size), (size, size * 3 // 4), (size * 3 // 4, size))[shape]
-    simple = dice.chance(0.5)
+    simple = most is not None or dice.chance(0.5)
     background = choose_background(dice, calm=simple or dice.chance(0.2))
     avoid = avoided_colours(background)
-    wanted = choose_objects(dice, [colour for colour in COLOURS if colour not in avoid], simple=simple)
+    colours = [colour for colour in COLOURS if colour not in avoid]
+    wanted = choose_easy(dice, colours, most) if most else choose_objects(dice, colours, simple=simple)
     style = ("flat", "outlined", "shadowed")[dice.weighted((5, 3, 2))]
     placed, owner = place_objects(dice, wanted, width, height)
     picture = paint_background(dice, background, width, height)

@@ -13,7 +13,7 @@ from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.shapes import outline
 from openmolmo.engine.synth.scenes.vocabulary import PATTERNS, SHAPES, SIZES
 
-__all__ = ["Placed", "Wanted", "choose_objects", "place_objects"]
+__all__ = ["Placed", "Wanted", "choose_easy", "choose_objects", "place_objects"]
 
 MOST_OBJECTS = 15
 LEAST_VISIBLE = 0.65
@@ -65,6 +65,11 @@ def choose_objects(dice: Dice, colours: list[str], *, simple: bool) -> list[Want
         sizes = (3, 4, 3) if count < 8 else (6, 4, 0.5)
         return _mixture(dice, count, colours, sizes, patterned=dice.pick((0.0, 0.5, 0.5)))
     return _crowd(dice, colours)
+
+
+def choose_easy(dice: Dice, colours: list[str], most: int) -> list[Wanted]:
+    """One to ``most`` plain objects, large or medium."""
+    return _mixture(dice, 1 + dice.below(most), colours, (0, 4, 6), patterned=0.0)
 
 
 def _crowd(dice: Dice, colours: list[str]) -> list[Wanted]:
