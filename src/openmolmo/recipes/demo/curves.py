@@ -87,4 +87,5 @@ def _running_mean(values: np.ndarray) -> np.ndarray:
     reach = np.minimum(np.minimum(index, len(values) - 1 - index), half)
     sums = np.concatenate([[0.0], np.cumsum(values)])
     means: np.ndarray = (sums[index + reach + 1] - sums[index - reach]) / (2 * reach + 1)
-    return np.maximum(means, values.min())  # rounding in the sums must not leave the range
+    within: np.ndarray = np.maximum(means, values.min())  # rounding in the sums must not leave the range
+    return within
