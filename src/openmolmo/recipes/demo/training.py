@@ -62,7 +62,7 @@ def train_stages(out: Path, plan: Plan, folders: Mapping[str, Path], seed: int) 
             steps, pace = steps_in(config, share)
             config = config.replace(steps=steps)
             console.print(
-                f"  {title.lower()}: a step takes {pace:.2f} s, so {steps} steps fill {share / 60:.1f} minutes; "
+                f"  {title.lower()}: a step takes {pace:.2f} s, so {steps} steps fill {round(share)} s; "
                 "the learning rate falls to its end in just these",
                 highlight=False,
                 soft_wrap=True,
