@@ -23,7 +23,7 @@ class Plan:
     size: int = 112
     seconds: float | None = None
     steps: int = 0
-    questions: int = 64
+    questions: int = 100
     max_new_tokens: int = 320
     workers: int = 1
 
@@ -44,7 +44,7 @@ def full(minutes: float) -> Plan:
     scenes = min(max(round(1000 * minutes), 500), 20_000)
     return Plan(
         train={"scenes": scenes, "clocks": scenes * 2 // 5},
-        test={"scenes": 150, "clocks": 80},
+        test={"scenes": 150, "clocks": 100},
         seconds=60 * minutes,
         workers=min(2, os.cpu_count() or 1),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import os
 import platform
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def write_report(story: Story) -> Path:
         version=__version__,
         quick=story.plan.seconds is None,
         samples=[_sample(example) for example in story.shown],
-        stages=[_stage(stage, colour) for stage, colour in zip(story.stages, "ab", strict=True)],
+        stages=[_stage(stage, colour) for stage, colour in zip(story.stages, itertools.cycle("ab"), strict=False)],
         pictures=[{"asked": asked, "url": _embedded(asked.annotated)} for asked in story.asked],
         cases=case_views(story.scores, _CASES),
         colours={"right": RIGHT, "wrong": WRONG, "truth": TRUTH},
