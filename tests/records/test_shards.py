@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import pickle
@@ -18,7 +19,7 @@ from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_file
 from openmolmo.records.example import Example, ImageRef
 from openmolmo.records.manifest import Manifest, ShardInfo
-from openmolmo.records.shards import ParquetDataset, read_metadata, write_dataset, write_shard
+from openmolmo.records.shards import ParquetDataset, ShardWriter, read_metadata, write_dataset, write_shard
 
 MANY = [example(number) for number in range(150)]
 
@@ -199,3 +200,25 @@ def test_copies_work_in_other_processes(folder: Path) -> None:
     for method in methods:
         with multiprocessing.get_context(method).Pool(1) as pool:
             assert pool.apply(_length_and_last, (dataset,)) == (150, "e-149")
+
+
+def test_an_interruption_while_closing_leaves_nothing_and_no_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C in the middle of finishing a shard: no file, and no noise from destructors afterwards."""
+    real, calls = pq.ParquetWriter.close, []
+
+    def interrupted(self: pq.ParquetWriter) -> None:
+        calls.append(self)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(pq.ParquetWriter, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt), ShardWriter(tmp_path / "a.parquet"):
+        pass
+    monkeypatch.undo()
+    calls.clear()
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+    assert "Traceback" not in capfd.readouterr().err

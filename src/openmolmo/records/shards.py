@@ -70,6 +70,7 @@ class ShardWriter:
                 write_statistics=False,
                 write_page_checksum=True,
             )
+            stack.callback(_put_down, self._parquet)
             self._stack = stack.pop_all()
         return self
 
@@ -90,13 +91,23 @@ class ShardWriter:
     ) -> None:
         with self._stack:
             if value is not None:
-                with contextlib.suppress(OSError, ValueError, pa.ArrowException):
-                    self._parquet.close()  # its destructor would complain about the closed stream
                 raise value
             self._flush()
             self._parquet.close()
             self._stream.close()
             self.info = dataclasses.replace(shard_info(self._temporary, rows=self.rows), name=self.path.name)
+
+
+def _put_down(writer: pq.ParquetWriter) -> None:
+    """Close a writer whose shard was not finished, while its stream is still open.
+
+    Ctrl-C may come at any moment, in the middle of closing too; the writer's destructor would then
+    complain about a closed stream, long after the error that matters.
+    """
+    if writer.is_open:
+        with contextlib.suppress(OSError, ValueError, pa.ArrowException):
+            writer.close()
+        writer.is_open = False
 
 
 def write_shard(path: Path, examples: Iterable[Example], *, metadata: Mapping[str, Any] | None = None) -> ShardInfo:
