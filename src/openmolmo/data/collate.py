@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.errors import DataError
-from openmolmo.prompting.sequence import Tokens
+from openmolmo.prompting.sequence import Tokens, join_images
 
 __all__ = ["collate", "collate_arrays", "to_tensors"]
 
@@ -60,19 +60,10 @@ def collate_arrays(rows: Sequence[Sequence[Tokens]], row_length: int | None = No
 
 def _images(examples: Sequence[Tokens]) -> dict[str, np.ndarray]:
     """Crops of all examples one after the other; indices of pooled patches moved accordingly."""
-    images = [image for tokens in examples for image in tokens.images]
-    if not images:
+    if not any(tokens.images for tokens in examples):
         return {
             "crops": np.zeros((0, 3, 0, 0), np.float32),
             "patch_mask": np.zeros((0, 0), np.float32),
             "pooled_patches": np.zeros((0, 0), np.int64),
         }
-    pooled, before = [], 0
-    for image in images:
-        pooled.append(np.where(image.pooled_patches >= 0, image.pooled_patches + before, -1))
-        before += image.patch_mask.size
-    return {
-        "crops": np.concatenate([image.pixels for image in images]),
-        "patch_mask": np.concatenate([image.patch_mask for image in images]),
-        "pooled_patches": np.concatenate(pooled),
-    }
+    return join_images(examples)

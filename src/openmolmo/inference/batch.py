@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openmolmo.prompting.sequence import Tokens
+from openmolmo.prompting.sequence import Tokens, join_images
 
 __all__ = ["left_padded"]
 
@@ -30,21 +30,6 @@ def left_padded(prompts: Sequence[Tokens], device: torch.device) -> dict[str, Te
         ids[row, start:] = tokens.input_ids
         positions[row, start:] = tokens.position_ids
         mask[row, start:] = 1
-    arrays = {"input_ids": ids, "position_ids": positions, "attention_mask": mask, **_images(prompts)}
+    images = join_images(prompts) if any(tokens.images for tokens in prompts) else {}
+    arrays = {"input_ids": ids, "position_ids": positions, "attention_mask": mask, **images}
     return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-
-
-def _images(prompts: Sequence[Tokens]) -> dict[str, np.ndarray]:
-    """Crops of all prompts one after the other; window indices moved accordingly."""
-    images = [image for tokens in prompts for image in tokens.images]
-    if not images:
-        return {}
-    windows, before = [], 0
-    for image in images:
-        windows.append(np.where(image.pooled_patches >= 0, image.pooled_patches + before, -1))
-        before += image.patch_mask.size
-    return {
-        "crops": np.concatenate([image.pixels for image in images]),
-        "patch_mask": np.concatenate([image.patch_mask for image in images]),
-        "pooled_patches": np.concatenate(windows),
-    }

@@ -24,7 +24,7 @@ from openmolmo.imaging import Crops
 from openmolmo.prompting.formatter import Branch, Turn
 from openmolmo.prompting.tokenizer import IMAGE_PLACE, SpecialIds, TextTokenizer
 
-__all__ = ["Tokens", "image_token_ids", "prompt_sequence", "training_sequence"]
+__all__ = ["Tokens", "image_token_ids", "join_images", "prompt_sequence", "training_sequence"]
 
 Grids = tuple[tuple[int, int], ...]  # (rows, columns) of patch tokens: the global crop, then the high-resolution grid
 
@@ -211,3 +211,20 @@ def _cut(draft: _Draft, weights: npt.NDArray[np.float32], max_length: int) -> in
             fix="raise max_length, lower crop.max_crops or shorten the prompt",
         )
     return int(learned[-1]) + 1
+
+
+def join_images(examples: Sequence[Tokens]) -> dict[str, np.ndarray]:
+    """Crops of all examples one after the other (at least one); indices of pooled patches moved accordingly.
+
+    ``crops`` (N, 3, S, S), ``patch_mask`` (N, P), ``pooled_patches`` (M, W) into N*P, -1 kept.
+    """
+    images = [image for tokens in examples for image in tokens.images]
+    pooled, before = [], 0
+    for image in images:
+        pooled.append(np.where(image.pooled_patches >= 0, image.pooled_patches + before, -1))
+        before += image.patch_mask.size
+    return {
+        "crops": np.concatenate([image.pixels for image in images]),
+        "patch_mask": np.concatenate([image.patch_mask for image in images]),
+        "pooled_patches": np.concatenate(pooled),
+    }
