@@ -21,7 +21,7 @@ def test_both_stages_are_registered_and_fit_each_other() -> None:
     assert set(STAGES) <= set(RECIPES.names())
     first, second = (load_recipe(name) for name in STAGES)
     assert (first.name, second.name) == STAGES
-    assert first.init_from is None and second.init_from == "runs/nano_caption/final"
+    assert first.init_from == "runs/nano_encoder/final" and second.init_from == "runs/nano_caption/final"
     assert (
         first.crop
         == second.crop
@@ -49,7 +49,7 @@ def test_the_second_stage_says_that_it_needs_the_first(tmp_path, monkeypatch) ->
 
 
 def test_the_tokenizer_is_the_committed_one() -> None:
-    processor = build_processor(load_recipe("nano_caption"))
+    processor = build_processor(load_recipe("nano_encoder"))
     committed = TextTokenizer.from_pretrained(BUNDLED_TOKENIZER)
     assert processor.tokenizer.special == committed.special
     assert committed.special.im_start == 4096  # special tokens follow the vocabulary

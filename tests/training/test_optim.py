@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
 from openmolmo.model import Molmo
+from openmolmo.model.parts import part_of
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import PARTS, OptimizerConfig, PartConfig, RunConfig
-from openmolmo.training.optim import Optimizer, trained_parameters
+from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters
 
 SETTINGS = OptimizerConfig(
     encoder=PartConfig(lr=1e-3, warmup=10, clip=1.0),
@@ -64,3 +67,41 @@ def test_a_part_with_rate_0_is_frozen(model: Molmo) -> None:
 def test_parts_cover_every_parameter_once(model: Molmo) -> None:
     members = [p for part in trained_parameters(model, SETTINGS).values() for p in part]
     assert len({id(p) for p in members}) == len(members) == len(list(model.parameters()))
+
+
+def test_muon_takes_the_matrices_and_adamw_the_rest(model: Molmo) -> None:
+    settings = SETTINGS.replace(matrices="muon", muon_scale=2.0)
+    parameters = trained_parameters(model, settings)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    torch.manual_seed(0)
+    for p in model.parameters():
+        p.grad = torch.randn_like(p)
+    Optimizer(parameters, settings, steps=100, matrices=matrices_of(model)).update(50)
+    rates = Optimizer(parameters, settings, steps=100).rates(50)
+    for name, p in model.named_parameters():
+        moved = (p.detach() - before[name]).square().mean().sqrt().item()
+        if ("layers." in name or "pool." in name or "projector." in name) and p.ndim == 2:
+            assert moved == pytest.approx(2 * 0.2 * rates[part_of(name)], rel=0.35), name  # as large as Adam's, twice
+        else:  # Adam's first step moves every weight by the rate
+            assert moved == pytest.approx(rates[part_of(name)], rel=0.02), name
+
+
+def test_the_state_of_both_optimisers_goes_on_exactly(model: Molmo) -> None:
+    settings = SETTINGS.replace(matrices="muon")
+
+    def step(optimizer: Optimizer, number: int) -> None:
+        torch.manual_seed(number)
+        for p in model.parameters():
+            p.grad = torch.randn_like(p)
+        optimizer.update(number)
+
+    first = Optimizer(trained_parameters(model, settings), settings, 10, matrices_of(model))
+    step(first, 1)
+    weights, state = copy.deepcopy(model.state_dict()), copy.deepcopy(first.state_dict())
+    step(first, 2)
+    expected = copy.deepcopy(model.state_dict())
+    model.load_state_dict(weights)
+    second = Optimizer(trained_parameters(model, settings), settings, 10, matrices_of(model))
+    second.load_state_dict(state)
+    step(second, 2)
+    assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())

@@ -1,7 +1,10 @@
-"""The nano model from scratch, in two stages: captions, then everything.
+"""The nano model from scratch: first its encoder alone, then the two stages of the paper, captions and everything.
 
+The released models start from encoders that have seen billions of pictures; nano's starts from random weights.
+
+openmolmo train nano_encoder --out runs/nano_encoder
 openmolmo train nano_caption --out runs/nano_caption
-openmolmo train nano_sft init_from=runs/nano_caption/final --out runs/nano_sft
+openmolmo train nano_sft --out runs/nano_sft
 """
 
 from __future__ import annotations
@@ -10,9 +13,16 @@ from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
 from openmolmo.imaging import CropConfig
 from openmolmo.prompting.format_config import DEMO_STYLES, FormatConfig
-from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
+from openmolmo.training.config import (
+    DropoutConfig,
+    OptimizerConfig,
+    PartConfig,
+    PatchRunConfig,
+    RunConfig,
+    SceneConfig,
+)
 
-__all__ = ["NANO_CROPS", "nano_caption", "nano_sft"]
+__all__ = ["NANO_CROPS", "nano_caption", "nano_encoder", "nano_sft"]
 
 NANO_CROPS = CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
 """112 px crops of 8x8 patches, a margin of 2 on each side, at most 6 and the global one."""
@@ -42,14 +52,42 @@ def _rates(peak: float, *, warmup: int, delay: int = 0) -> OptimizerConfig:
     )
 
 
+def nano_encoder() -> PatchRunConfig:
+    """Stage 0: the encoder alone learns what covers each patch of a scene: shape, colour, pattern, size, centre."""
+    return PatchRunConfig(
+        name="nano_encoder",
+        scenes=(
+            SceneConfig(size=112, most=2),
+            SceneConfig(size=112),
+            SceneConfig(size=192, windows=2),
+            SceneConfig(size=256, windows=3),
+        ),
+        steps=6000,
+        model="nano",
+        crop=NANO_CROPS,
+        batch=32,
+        optimizer=OptimizerConfig(
+            encoder=PartConfig(lr=1e-3, warmup=100),
+            eps=1e-9,
+            weight_decay=0.02,
+            final_fraction=0.03,
+            matrices="muon",
+            muon_scale=3.0,
+        ),
+        checkpoint_every=1000,
+        log_every=10,
+    )
+
+
 def nano_caption() -> RunConfig:
-    """Stage 1: scenes, their caption and transcript. Everything is trained, from fresh weights."""
+    """Stage 1: scenes, their caption and transcript; starts from the taught encoder, the rest has fresh weights."""
     scenes = _synth("scenes", 1_000_000, (112, 112, 192, 256), kinds=("caption", "transcript"))
     return RunConfig(
         name="nano_caption",
         mixture=MixtureConfig(groups=(GroupConfig(name="captions", rate=1.0, sources=(scenes,)),)),
         steps=400,
         model="nano",
+        init_from="runs/nano_encoder/final",
         crop=NANO_CROPS,
         format=FormatConfig(system_prompt="style_and_length", loss_weighting="none", default_length=None),
         resize_mode="fast",

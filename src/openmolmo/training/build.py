@@ -15,7 +15,7 @@ from openmolmo.model.presets import PRESETS
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.checkpoint import require_model_folder
-from openmolmo.training.config import RunConfig
+from openmolmo.training.config import BaseRunConfig
 
 __all__ = [
     "BUNDLED_TOKENIZER",
@@ -31,7 +31,7 @@ BUNDLED_TOKENIZER = Path(openmolmo.__file__).parent / "bundled" / "tokenizer"
 """Byte-level BPE of 4096 tokens, trained on the text of the package's own generators."""
 
 
-def build_processor(config: RunConfig) -> Processor:
+def build_processor(config: BaseRunConfig) -> Processor:
     """The tokenizer named by the configuration, else that of ``init_from``, else the package's own."""
     if config.tokenizer:
         folder = Path(config.tokenizer)
@@ -43,7 +43,7 @@ def build_processor(config: RunConfig) -> Processor:
     return Processor(tokenizer, config.crop, config.format, resize_mode=config.resize_mode)
 
 
-def build_model(config: RunConfig, processor: Processor, weights: Path | None = None) -> Molmo:
+def build_model(config: BaseRunConfig, processor: Processor, weights: Path | None = None) -> Molmo:
     """The model in float32: from ``weights`` (a resumed run), from ``init_from``, or fresh from the seed.
 
     Raises ConfigError if the model's table and the tokenizer do not fit each other.
@@ -71,7 +71,7 @@ def build_model(config: RunConfig, processor: Processor, weights: Path | None = 
     return model
 
 
-def pick_device(config: RunConfig) -> torch.device:
+def pick_device(config: BaseRunConfig) -> torch.device:
     """The device to compute on; raises ConfigError when an accelerator is asked for and there is none."""
     available = torch.cuda.is_available()
     if config.device == "cuda" and not available:
@@ -79,7 +79,7 @@ def pick_device(config: RunConfig) -> torch.device:
     return torch.device("cuda" if available and config.device != "cpu" else "cpu")
 
 
-def pick_precision(config: RunConfig, device: torch.device) -> torch.dtype:
+def pick_precision(config: BaseRunConfig, device: torch.device) -> torch.dtype:
     """The type of matrix products. On processors without it bfloat16 is emulated, some 90 times slower."""
     if config.precision != "auto":
         return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
@@ -90,8 +90,8 @@ def pick_precision(config: RunConfig, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def pick_attention(config: RunConfig, device: torch.device) -> str:
-    """How the language model's attention is computed; see ``RunConfig.attention``."""
+def pick_attention(config: BaseRunConfig, device: torch.device) -> str:
+    """How the language model's attention is computed; see ``BaseRunConfig.attention``."""
     if config.attention != "auto":
         return config.attention
     return "eager" if device.type == "cpu" else "sdpa"

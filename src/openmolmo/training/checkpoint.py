@@ -15,6 +15,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from openmolmo.core.files import atomic_dir, write_json
 from openmolmo.model.checkpoint import save_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
+from openmolmo.training.optim import Optimizer
 
 __all__ = ["checkpoints", "code_version", "latest", "load_state", "prune", "save_final", "save_step"]
 
@@ -35,16 +37,25 @@ _NAME = re.compile(r"step-(\d+)")
 
 
 def save_step(
-    out: Path, step: int, model: Molmo, processor: Processor, optimizer: torch.optim.Optimizer, state: dict[str, Any]
+    out: Path,
+    step: int,
+    model: Molmo,
+    processor: Processor,
+    optimizer: Optimizer,
+    state: dict[str, Any],
+    tensors: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write ``OUT/step-N`` atomically; ``state`` holds JSON values. Returns its path."""
+    """Write ``OUT/step-N`` atomically; ``state`` holds JSON values, ``tensors`` more of what torch saves.
+
+    Returns its path.
+    """
     folder = out / f"step-{step}"
     with atomic_dir(folder) as temporary:
         _save_weights(temporary, model, processor)
         (temporary / "run").mkdir()
-        tensors = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state()}
+        saved = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state(), **(tensors or {})}
         with (temporary / "run/optimizer.pt").open("wb") as stream:  # given a path, it hides that the disk is full
-            torch.save(tensors, stream)
+            torch.save(saved, stream)
         write_json(temporary / "run/state.json", {"step": step, "code": code_version(), **state})
         _seal(temporary)
     _sync(out)

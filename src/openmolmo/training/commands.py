@@ -25,8 +25,7 @@ def train(recipe: str, settings: tuple[str, ...], out: Path | None, resume: bool
     from openmolmo.core.config import override
     from openmolmo.core.progress import console, print_table
     from openmolmo.training.describe import describe
-    from openmolmo.training.loop import run
-    from openmolmo.training.recipe import load_recipe
+    from openmolmo.training.recipe import load_recipe, run_of
     from openmolmo.training.resume import saved_config
 
     config = load_recipe(recipe)
@@ -40,6 +39,6 @@ def train(recipe: str, settings: tuple[str, ...], out: Path | None, resume: bool
         for title, columns, rows in description.tables:
             print_table(title, columns, rows)
         return
-    final = run(config, out, resume)
+    final = run_of(config)(out, resume)
     console.print(f"done: {final} (curves: {out / 'curves.png'}, log: {out / 'metrics.jsonl'})", highlight=False)
     click.echo(str(final))

@@ -12,7 +12,16 @@ from openmolmo.data.mixture import MixtureConfig
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
 
-__all__ = ["PARTS", "DropoutConfig", "OptimizerConfig", "PartConfig", "RunConfig"]
+__all__ = [
+    "PARTS",
+    "BaseRunConfig",
+    "DropoutConfig",
+    "OptimizerConfig",
+    "PartConfig",
+    "PatchRunConfig",
+    "RunConfig",
+    "SceneConfig",
+]
 
 PARTS = ("encoder", "connector", "llm")
 """The parts of a model that have a learning rate, warm-up and clipping of their own."""
@@ -48,7 +57,12 @@ class PartConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig(Config):
-    """AdamW with cosine decay to ``final_fraction`` of the peak (arXiv 2409.17146, appendix on training)."""
+    """AdamW with cosine decay to ``final_fraction`` of the peak (arXiv 2409.17146, appendix on training).
+
+    ``matrices="muon"`` gives the weights of linear layers to Muon, at ``muon_scale`` times the rate of
+    their part; everything else stays with AdamW. From random weights it learns in a third of the steps
+    (docs/log.md); the paper uses AdamW for all.
+    """
 
     encoder: PartConfig = field(default_factory=lambda: PartConfig(lr=6e-6, warmup=2000))
     connector: PartConfig = field(default_factory=lambda: PartConfig(lr=2e-4, warmup=200))
@@ -57,6 +71,12 @@ class OptimizerConfig(Config):
     eps: float = 1e-6
     weight_decay: float = 0.0
     final_fraction: float = 0.1
+    matrices: Literal["adamw", "muon"] = "adamw"
+    muon_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.muon_scale <= 0:
+            raise ConfigError(f"muon_scale={self.muon_scale} must be greater than 0")
 
     def part(self, name: str) -> PartConfig:
         """Settings of one of :data:`PARTS`."""
@@ -77,13 +97,13 @@ class DropoutConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunConfig(Config):
-    """One training run.
+class BaseRunConfig(Config):
+    """What every kind of run has.
 
     ``model`` is a registered preset, built with fresh weights, unless ``init_from`` names a
     checkpoint folder whose weights and tokenizer to start from. ``tokenizer`` is a folder, or
-    None for the one that ``init_from`` or the package brings. A step uses ``accumulate`` batches
-    of the loader. ``keep`` is how many checkpoints stay on disk. ``threads`` is how many CPU
+    None for the one that ``init_from`` or the package brings. ``keep`` is how many checkpoints
+    stay on disk. ``threads`` is how many CPU
     threads computing uses (0: as many as there are cores). ``precision`` is the type of matrix
     products; weights, gradients and optimiser states are float32 always. ``auto`` is bfloat16 where
     the device multiplies it in hardware (accelerators, processors with AVX512-BF16 or AMX). ``attention`` is how
@@ -92,7 +112,6 @@ class RunConfig(Config):
     """
 
     name: str
-    mixture: MixtureConfig
     steps: int
     model: str = "nano"
     init_from: str | None = None
@@ -100,8 +119,6 @@ class RunConfig(Config):
     crop: CropConfig = field(default_factory=CropConfig)
     format: FormatConfig = field(default_factory=FormatConfig)
     resize_mode: Literal["exact", "fast"] = "exact"
-    loader: LoaderConfig = field(default_factory=LoaderConfig)
-    accumulate: int = 1
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     z_loss: float = 1e-4
     dropout: DropoutConfig = field(default_factory=DropoutConfig)
@@ -115,8 +132,57 @@ class RunConfig(Config):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def __post_init__(self) -> None:
-        for name in ("steps", "accumulate", "checkpoint_every", "keep", "log_every"):
+        for name in ("steps", "checkpoint_every", "keep", "log_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
         if self.z_loss < 0 or self.threads < 0:
             raise ConfigError(f"z_loss={self.z_loss} and threads={self.threads} must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(BaseRunConfig):
+    """A run that trains a whole model on a mixture; a step uses ``accumulate`` batches of the loader."""
+
+    mixture: MixtureConfig
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.accumulate < 1:
+            raise ConfigError(f"accumulate={self.accumulate} must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneConfig(Config):
+    """One kind of scene: its size in pixels, how many crops are cut from it, the most objects (None: any)."""
+
+    size: int
+    windows: int = 1
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.windows < 1:
+            raise ConfigError(f"windows={self.windows} must be at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchRunConfig(BaseRunConfig):
+    """A run that teaches the encoder alone: a step takes ``batch`` crops of scenes, their kinds drawn evenly.
+
+    The encoder and the layer that reads the labels learn at the rate of ``optimizer.encoder``; the rest of
+    the model is saved as it was made. ``workers`` are processes that draw the scenes (0: none beside this one).
+    """
+
+    scenes: tuple[SceneConfig, ...]
+    batch: int = 32
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch < 1 or self.workers < 0:
+            raise ConfigError(f"batch={self.batch} must be at least 1, and workers={self.workers} not negative")
+        if not self.scenes:
+            raise ConfigError("scenes is empty", fix="name at least one kind of scene")
+        if self.optimizer.encoder.lr == 0:
+            raise ConfigError("optimizer.encoder.lr=0: nothing would be trained", fix="give it a learning rate")

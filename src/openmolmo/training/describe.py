@@ -9,7 +9,7 @@ from openmolmo.core.config import to_dict
 from openmolmo.data.mixture import Mixture
 from openmolmo.model.molmo import Molmo
 from openmolmo.training.build import build_model, build_processor
-from openmolmo.training.config import PARTS, RunConfig
+from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
 from openmolmo.training.optim import trained_parameters
 
 __all__ = ["Description", "describe"]
@@ -29,14 +29,37 @@ class Description:
         self.settings, self.tables = settings, tables
 
 
-def describe(config: RunConfig) -> Description:
+def describe(config: BaseRunConfig) -> Description:
     """Build the model and open the data (nothing is written). Raises what the run itself would."""
+    if isinstance(config, PatchRunConfig):
+        return _describe_patches(config)
+    assert isinstance(config, RunConfig)
     mixture = Mixture(config.mixture, config.seed)
     processor = build_processor(config)
     model = build_model(config, processor)
     return Description(
         json.dumps(to_dict(config), indent=2),
         [_data(mixture), _parts(model, config), _steps(config), _memory(model, config)],
+    )
+
+
+def _describe_patches(config: PatchRunConfig) -> Description:
+    from openmolmo.training.patches.loop import make_reader
+
+    reader = make_reader(config, build_model(config, build_processor(config)))
+    kinds: list[tuple[object, ...]] = [
+        (f"{kind.size} px", kind.windows, kind.most or "any", f"{1 / len(config.scenes):.0%}") for kind in config.scenes
+    ]
+    numbers: list[tuple[object, ...]] = [
+        ("parameters trained (encoder and head)", f"{sum(p.numel() for p in reader.parameters()):,}"),
+        ("peak rate", f"{config.optimizer.encoder.lr:g}"),
+        ("steps", f"{config.steps:,}"),
+        ("crops a step", config.batch),
+        ("crops in all", f"{config.steps * config.batch:,}"),
+    ]
+    columns = ("size", "crops of each", "objects at most", "share of scenes")
+    return Description(
+        json.dumps(to_dict(config), indent=2), [("Scenes", columns, kinds), ("Steps", ("what", "value"), numbers)]
     )
 
 

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import MissingDependencyError, RunError
+from openmolmo.core.errors import RunError
 from openmolmo.core.files import write_json
-from openmolmo.core.progress import console
 from openmolmo.core.runlog import RunLog
 from openmolmo.data.loader import Batch, Loader
 from openmolmo.model.molmo import Molmo
@@ -30,11 +29,12 @@ from openmolmo.training.build import (
 )
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loss import StepLoss, micro_loss, step_weight
-from openmolmo.training.metrics import Bar, cut_log
-from openmolmo.training.optim import Optimizer, trained_parameters
-from openmolmo.training.plot import plot_metrics
+from openmolmo.training.metrics import cut_log
+from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters
+from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import check_same_run, open_out
 from openmolmo.training.signals import StopRequest
+from openmolmo.training.steps import take_steps
 
 __all__ = ["Trainer", "run"]
 
@@ -52,14 +52,11 @@ def run(config: RunConfig, out: Path, resume: bool = False) -> Path:
     trainer = Trainer.start(config, out, start)
     try:
         with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
-            trainer.train(log, stop)
+            take_steps(trainer, log, stop)
     finally:
         trainer.loader.close()
     final = checkpoint.save_final(out, trainer.model, trainer.processor)
-    try:
-        plot_metrics(out / "metrics.jsonl", out / "curves.png")
-    except MissingDependencyError as error:
-        console.print(f"no curves drawn: {error}", highlight=False)
+    try_plot(out / "metrics.jsonl", out / "curves.png")
     return final
 
 
@@ -97,33 +94,15 @@ class Trainer:
             # The first thing written: what is wrong with the settings is known by now, and left no folder behind.
             write_json(out / "config.json", to_dict(config))
             on_error.pop_all()
-        optimizer = Optimizer(trained_parameters(model, config.optimizer), config.optimizer, config.steps)
+        trained = trained_parameters(model, config.optimizer)
+        optimizer = Optimizer(trained, config.optimizer, config.steps, matrices_of(model))
         trainer = cls(config, out, processor, loader, model, optimizer, device, pick_precision(config, device))
         if state is not None:
-            optimizer.adamw.load_state_dict(tensors["optimizer"])
+            optimizer.load_state_dict(tensors["optimizer"])
             trainer.step, trainer.examples = int(state["step"]), int(state["examples"])
         cut_log(out / "metrics.jsonl", trainer.step)
         cut_log(out / "skipped.jsonl", trainer.step)
         return trainer
-
-    def train(self, log: RunLog, stop: StopRequest) -> None:
-        """Take the remaining steps."""
-        saved = self.step
-        with Bar(self.config.name, self.config.steps, self.step) as bar:
-            while self.step < self.config.steps:
-                metrics = self.take_step()
-                if self.step % self.config.log_every == 0 or self.step == self.config.steps:
-                    log.write(**metrics)
-                bar.update(self.step, metrics)
-                last = self.step == self.config.steps
-                if stop.name or last or self.step % self.config.checkpoint_every == 0:
-                    self.save()
-                    saved = self.step
-                if stop.name and not last:
-                    raise RunError(
-                        f"stopped by {stop.name} after step {saved} of {self.config.steps}; it is saved",
-                        fix=f"go on with the same command and --resume (--out {self.out})",
-                    )
 
     def take_step(self) -> dict[str, Any]:
         """One optimiser step over ``accumulate`` batches; returns what the log says about it."""
@@ -171,7 +150,7 @@ class Trainer:
             "config": to_dict(self.config),
             "fingerprints": self.loader.mixture.fingerprints,
         }
-        folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer.adamw, state)
+        folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state)
         checkpoint.prune(self.out, self.config.keep)
         return folder
 

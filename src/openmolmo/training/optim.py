@@ -1,8 +1,9 @@
-"""AdamW over the parts of a model, each with its own learning rate, warm-up and clipping."""
+"""AdamW (or Muon and AdamW) over the parts of a model, each with its own learning rate, warm-up and clipping."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from openmolmo.model.parts import parameter_groups
 from openmolmo.training.config import PARTS, OptimizerConfig
 from openmolmo.training.schedule import rate_factor
 
-__all__ = ["Optimizer", "trained_parameters"]
+__all__ = ["Optimizer", "matrices_of", "trained_parameters"]
 
 
 def trained_parameters(model: nn.Module, config: OptimizerConfig) -> dict[str, list[nn.Parameter]]:
@@ -29,16 +30,51 @@ def trained_parameters(model: nn.Module, config: OptimizerConfig) -> dict[str, l
     return trained
 
 
-class Optimizer:
-    """Clips each part's gradients by its own norm, then takes an AdamW step at its own learning rate."""
+def matrices_of(model: nn.Module) -> list[nn.Parameter]:
+    """The weights that Muon is made for: those of linear layers, but not the one that gives the logits."""
+    linear = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and name != "lm_head"]
+    return [parameter for module in linear for name, parameter in module.named_parameters() if name == "weight"]
 
-    def __init__(self, parameters: Mapping[str, Sequence[nn.Parameter]], config: OptimizerConfig, steps: int) -> None:
+
+class Optimizer:
+    """Clips each part's gradients by its own norm, then takes a step at the part's learning rate.
+
+    With ``config.matrices = "muon"`` the weights in ``matrices`` are changed by Muon and the others by AdamW.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Sequence[nn.Parameter]],
+        config: OptimizerConfig,
+        steps: int,
+        matrices: Iterable[nn.Parameter] = (),
+    ) -> None:
         self.config, self.steps = config, steps
         self.parts = {part: list(parameters[part]) for part in PARTS if parameters.get(part)}
-        groups = [{"params": members, "lr": 0.0} for members in self.parts.values()]
-        self.adamw = torch.optim.AdamW(
-            groups, betas=config.betas, eps=config.eps, weight_decay=config.weight_decay, fused=True
+        by_muon = {id(matrix) for matrix in matrices} if config.matrices == "muon" else set()
+        self._adamw = torch.optim.AdamW(
+            _groups(self.parts, lambda p: id(p) not in by_muon),
+            betas=config.betas,
+            eps=config.eps,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
+        self._muon: torch.optim.Muon | None = None
+        if groups := _groups(self.parts, lambda p: id(p) in by_muon):
+            # Updates as large as AdamW's, so that one learning rate serves both (arXiv 2502.16982).
+            self._muon = torch.optim.Muon(
+                groups, weight_decay=config.weight_decay, momentum=config.betas[1], adjust_lr_fn="match_rms_adamw"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of its states, for :meth:`load_state_dict`."""
+        return {"adamw": self._adamw.state_dict(), "muon": self._muon.state_dict() if self._muon else None}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""
+        self._adamw.load_state_dict(state["adamw"])
+        if self._muon is not None:
+            self._muon.load_state_dict(state["muon"])
 
     def rates(self, step: int) -> dict[str, float]:
         """Learning rate of each part at ``step`` (1 for the first)."""
@@ -60,12 +96,15 @@ class Optimizer:
         return {part: float(norm) for part, norm in {part: self._clip(part) for part in self.parts}.items()}
 
     def update(self, step: int) -> dict[str, float]:
-        """Take AdamW's step number ``step`` and drop the gradients; returns the learning rates used."""
+        """Take step number ``step`` and drop the gradients; returns the learning rates used."""
         rates = self.rates(step)
-        for group, rate in zip(self.adamw.param_groups, rates.values(), strict=True):
-            group["lr"] = rate
-        self.adamw.step()
-        self.adamw.zero_grad(set_to_none=True)
+        for optimizer, scale in ((self._adamw, 1.0), (self._muon, self.config.muon_scale)):
+            if optimizer is None:
+                continue
+            for group in optimizer.param_groups:
+                group["lr"] = rates[group["part"]] * scale
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return rates
 
     def _clip(self, part: str) -> Tensor:
@@ -76,3 +115,10 @@ class Optimizer:
         factor = (self.config.part(part).clip / (norm + 1e-6)).clamp(max=1.0)
         torch._foreach_mul_(gradients, factor)
         return norm
+
+
+def _groups(
+    parts: Mapping[str, Sequence[nn.Parameter]], wanted: Callable[[nn.Parameter], bool]
+) -> list[dict[str, Any]]:
+    chosen = {part: [p for p in members if wanted(p)] for part, members in parts.items()}
+    return [{"params": members, "lr": 0.0, "part": part} for part, members in chosen.items() if members]

@@ -6,12 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from openmolmo.core.errors import DataError
+from openmolmo.core.errors import DataError, MissingDependencyError
 from openmolmo.core.files import atomic_file
 from openmolmo.core.optional import require
+from openmolmo.core.progress import console
 from openmolmo.core.runlog import read_jsonl
 
-__all__ = ["plot_metrics"]
+__all__ = ["plot_metrics", "try_plot"]
+
+
+def try_plot(log: Path, picture: Path) -> None:
+    """:func:`plot_metrics` at the end of a run: without matplotlib it only says so."""
+    try:
+        plot_metrics(log, picture)
+    except MissingDependencyError as error:
+        console.print(f"no curves drawn: {error}", highlight=False)
 
 
 def plot_metrics(log: Path, picture: Path) -> Path:
@@ -24,13 +33,14 @@ def plot_metrics(log: Path, picture: Path) -> Path:
     from matplotlib.figure import Figure
 
     steps = np.array([row["step"] for row in rows])
-    losses = np.array([row["ce"] for row in rows])
+    measure = "ce" if "ce" in rows[0] else "loss"
+    losses = np.array([row[measure] for row in rows])
     figure = Figure(figsize=(10, 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     loss_axes, rate_axes, norm_axes = figure.subplots(1, 3)
     loss_axes.plot(steps, losses, color="0.8", linewidth=0.7)
     loss_axes.plot(steps, _smooth(losses), color="C3")
-    loss_axes.set(title="cross-entropy (nats per token)", xlabel="step")
+    loss_axes.set(title="cross-entropy (nats per token)" if measure == "ce" else "loss", xlabel="step")
     for part in rows[0]["lr"]:
         rate_axes.plot(steps, [row["lr"][part] for row in rows], label=part)
         norm_axes.plot(steps, [row["norm"][part] for row in rows], label=part, linewidth=0.8)

@@ -1,4 +1,4 @@
-"""Recipes: functions without arguments that return a :class:`RunConfig`, found by name or in a file."""
+"""Recipes: functions without arguments that return a :class:`BaseRunConfig`, found by name or in a file."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import difflib
 import importlib.util
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from openmolmo.core.errors import ConfigError, NotRegisteredError
 from openmolmo.core.registry import Registry
-from openmolmo.training.config import RunConfig
+from openmolmo.training.config import BaseRunConfig, PatchRunConfig, RunConfig
 
-__all__ = ["RECIPES", "load_recipe"]
+__all__ = ["RECIPES", "load_recipe", "run_of"]
 
-Recipe = Callable[[], RunConfig]
+Recipe = Callable[[], BaseRunConfig]
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 """Recipes by name; entry points of the group ``openmolmo.recipes``."""
 
 
-def load_recipe(text: str) -> RunConfig:
+def load_recipe(text: str) -> BaseRunConfig:
     """``name`` of a registered recipe, or ``path/to/file.py:function``.
 
     Raises NotRegisteredError for an unknown name, ConfigError for a file that has no such
@@ -35,9 +36,21 @@ def load_recipe(text: str) -> RunConfig:
     else:
         recipe = RECIPES.get(text)
     config = recipe()
-    if not isinstance(config, RunConfig):
+    if not isinstance(config, BaseRunConfig):
         raise ConfigError(f"recipe {text} returned {type(config).__name__}, must return RunConfig")
     return config
+
+
+def run_of(config: BaseRunConfig) -> Callable[[Path, bool], Path]:
+    """What carries a run out: (folder, resume) -> the final checkpoint."""
+    if isinstance(config, PatchRunConfig):
+        from openmolmo.training.patches.loop import run_patches
+
+        return partial(run_patches, config)
+    from openmolmo.training.loop import run
+
+    assert isinstance(config, RunConfig)
+    return partial(run, config)
 
 
 def _from_file(path: Path, function: str) -> Recipe:

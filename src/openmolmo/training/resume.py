@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from openmolmo.core.config import from_dict, to_dict
 from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.training.checkpoint import latest
-from openmolmo.training.config import RunConfig
+from openmolmo.training.config import BaseRunConfig
 
 __all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "saved_config"]
+
+_AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 
 FREE_SETTINGS = frozenset(
     {
@@ -24,6 +26,7 @@ FREE_SETTINGS = frozenset(
         "loader.workers",
         "log_every",
         "threads",
+        "workers",
     }
 )
 """Settings that may differ when a run goes on: they change neither the data nor the mathematics."""
@@ -44,7 +47,7 @@ def open_out(out: Path, resume: bool) -> Path | None:
     return latest(out) if resume else None
 
 
-def saved_config(out: Path, recipe: RunConfig) -> RunConfig:
+def saved_config(out: Path, recipe: _AnyRun) -> _AnyRun:
     """The settings that the run in ``out`` was started with; ``recipe`` where it had not begun.
 
     Raises ConfigError if it was started by another recipe.
@@ -53,7 +56,7 @@ def saved_config(out: Path, recipe: RunConfig) -> RunConfig:
     if not path.is_file():
         return recipe
     try:
-        saved: RunConfig = from_dict(RunConfig, json.loads(path.read_text(encoding="utf-8")))
+        saved: _AnyRun = from_dict(type(recipe), json.loads(path.read_text(encoding="utf-8")))
     except json.JSONDecodeError as error:
         raise RunError(f"{path} is not JSON: {error}", fix="delete that file and give all settings again") from error
     if saved.name != recipe.name:
@@ -61,7 +64,7 @@ def saved_config(out: Path, recipe: RunConfig) -> RunConfig:
     return saved
 
 
-def check_same_run(state: Mapping[str, Any], config: RunConfig, fingerprints: Mapping[str, str]) -> None:
+def check_same_run(state: Mapping[str, Any], config: BaseRunConfig, fingerprints: Mapping[str, str]) -> None:
     """Raise ConfigError or DataError if a checkpoint belongs to other settings or other data."""
     changed = changed_settings(state["config"], to_dict(config))
     if changed:

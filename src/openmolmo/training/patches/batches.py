@@ -1,0 +1,65 @@
+"""Batches of labelled crops: batch ``step`` depends on (seed, step) and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from openmolmo.core.rng import derive
+from openmolmo.engine.synth.scenes.patches import Window, make_windows
+from openmolmo.training.config import PatchRunConfig
+
+__all__ = ["PatchBatches", "make_loader"]
+
+
+class PatchBatches(Dataset[dict[str, Tensor]]):
+    """Item i is the batch of step ``first + i``: ``pixels`` (B, 3, S, S) uint8, ``facts`` (B, P, 4) int64 and
+    ``offsets`` (B, P, 2) float32, as :class:`~openmolmo.engine.synth.scenes.patches.Window` has them."""
+
+    def __init__(self, config: PatchRunConfig, first: int = 1) -> None:
+        self._config, self._first = config, first
+
+    def __len__(self) -> int:
+        return self._config.steps - self._first + 1
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        windows = self._windows(self._first + index)
+        pixels = np.stack([window.pixels for window in windows]).transpose(0, 3, 1, 2)
+        return {
+            "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
+            "facts": torch.from_numpy(np.stack([window.facts for window in windows])),
+            "offsets": torch.from_numpy(np.stack([window.offsets for window in windows])),
+        }
+
+    def _windows(self, step: int) -> list[Window]:
+        config, crop = self._config, self._config.crop
+        made: list[Window] = []
+        while len(made) < config.batch:
+            rng = derive(config.seed, "patches", step, len(made))
+            kind = config.scenes[int(rng.integers(len(config.scenes)))]
+            count = min(kind.windows, config.batch - len(made))
+            made += make_windows(rng, count, size=kind.size, most=kind.most, side=crop.crop_size, patch=crop.patch_size)
+        return made
+
+
+def make_loader(config: PatchRunConfig, first: int) -> DataLoader[Any]:
+    """Batches from step ``first`` to the last, in order, whatever the number of workers."""
+    return DataLoader(
+        PatchBatches(config, first),
+        batch_size=None,
+        num_workers=config.workers,
+        prefetch_factor=4 if config.workers else None,
+        worker_init_fn=_one_thread,
+        multiprocessing_context="spawn" if config.workers else None,  # a fork would inherit torch's locked threads
+    )
+
+
+def _one_thread(_: int) -> None:
+    import cv2
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

@@ -1,0 +1,150 @@
+"""A run that teaches an encoder alone, from its configuration to its final checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from openmolmo.core.config import to_dict
+from openmolmo.core.errors import ConfigError, RunError
+from openmolmo.core.files import write_json
+from openmolmo.core.rng import derive_seed
+from openmolmo.core.runlog import RunLog
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor
+from openmolmo.training import checkpoint
+from openmolmo.training.build import build_model, build_processor, pick_device, pick_precision
+from openmolmo.training.config import PatchRunConfig
+from openmolmo.training.metrics import cut_log
+from openmolmo.training.optim import Optimizer, matrices_of
+from openmolmo.training.patches.batches import make_loader
+from openmolmo.training.patches.head import PatchReader, patch_loss
+from openmolmo.training.plot import try_plot
+from openmolmo.training.resume import check_same_run, open_out
+from openmolmo.training.signals import StopRequest
+from openmolmo.training.steps import take_steps
+
+__all__ = ["PatchTrainer", "run_patches"]
+
+
+def run_patches(config: PatchRunConfig, out: Path, resume: bool = False) -> Path:
+    """Teach the encoder; returns the folder of the final checkpoint, ``out/final``: a whole model.
+
+    As :func:`openmolmo.training.loop.run`, which see for ``out``, ``resume`` and errors.
+    """
+    start = open_out(out, resume)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    trainer = PatchTrainer.start(config, out, start)
+    with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
+        take_steps(trainer, log, stop)
+    final = checkpoint.save_final(out, trainer.model, trainer.processor)
+    try_plot(out / "metrics.jsonl", out / "curves.png")
+    return final
+
+
+@dataclass
+class PatchTrainer:
+    """A run in progress: ``step`` steps are done."""
+
+    config: PatchRunConfig
+    out: Path
+    processor: Processor
+    model: Molmo
+    reader: PatchReader
+    optimizer: Optimizer
+    device: torch.device
+    precision: torch.dtype
+    batches: Iterator[dict[str, Tensor]]
+    step: int = 0
+
+    @classmethod
+    def start(cls, config: PatchRunConfig, out: Path, folder: Path | None) -> PatchTrainer:
+        """Build a run; go on from checkpoint ``folder`` where given."""
+        state: dict[str, Any] | None = None
+        if folder is not None:
+            state, tensors = checkpoint.load_state(folder)
+            check_same_run(state, config, {})
+        step = 0 if state is None else int(state["step"])
+        batches = iter(make_loader(config, step + 1))  # its workers start here, before a model is built
+        device = pick_device(config)
+        processor = build_processor(config)
+        model = build_model(config, processor, folder).to(device)
+        reader = make_reader(config, model).to(device)
+        write_json(out / "config.json", to_dict(config))
+        optimizer = Optimizer({"encoder": list(reader.parameters())}, config.optimizer, config.steps, matrices(reader))
+        if state is not None:
+            reader.head.load_state_dict(tensors["head"])
+            optimizer.load_state_dict(tensors["optimizer"])
+        cut_log(out / "metrics.jsonl", step)
+        precision = pick_precision(config, device)
+        return cls(config, out, processor, model, reader, optimizer, device, precision, batches, step)
+
+    def take_step(self) -> dict[str, Any]:
+        """One optimiser step; returns what the log says about it."""
+        began = time.perf_counter()
+        batch = {key: value.to(self.device) for key, value in next(self.batches).items()}
+        waited = time.perf_counter() - began
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+            logits, found = self.reader(batch["pixels"])
+        loss, parts = patch_loss(logits, found, batch["facts"], batch["offsets"])
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise RunError(
+                f"the loss is {value} at step {self.step + 1}; "
+                f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
+                fix="lower the learning rate or lengthen the warm-up, and start again",
+            )
+        torch.autograd.backward(loss)
+        norms = self.optimizer.clip()
+        rates = self.optimizer.update(self.step + 1)
+        self.step += 1
+        seconds = time.perf_counter() - began
+        return {
+            "step": self.step,
+            "loss": value,
+            **{name: round(value, 5) for name, value in parts.items()},
+            "lr": rates,
+            "norm": norms,
+            "examples": self.step * self.config.batch,
+            "examples_per_s": round(self.config.batch / seconds, 2),
+            "seconds": round(seconds, 4),
+            "wait": round(waited, 4),
+        }
+
+    def save(self) -> Path:
+        """Write a checkpoint of this moment and delete old ones."""
+        state = {"config": to_dict(self.config), "fingerprints": {}}
+        head = {"head": self.reader.head.state_dict()}
+        folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state, head)
+        checkpoint.prune(self.out, self.config.keep)
+        return folder
+
+
+def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
+    """The model's encoder with a new layer on it. Raises ConfigError if the crops do not fit the encoder."""
+    vision: Any = model.config.vision_config
+    if (vision.image_size, vision.patch_size) != (config.crop.crop_size, config.crop.patch_size):
+        raise ConfigError(
+            f"the encoder takes pictures of {vision.image_size} px in patches of {vision.patch_size} px, the crops "
+            f"have {config.crop.crop_size} and {config.crop.patch_size}",
+            fix="set crop.crop_size and crop.patch_size to the encoder's",
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "head") % 2**63)
+        reader = PatchReader(model.encoder, config.crop)
+    backbone: Any = reader.encoder.backbone
+    backbone.set_attn_implementation("eager")  # crops are short: faster than SDPA on any device
+    return reader.train()
+
+
+def matrices(reader: PatchReader) -> list[torch.nn.Parameter]:
+    """What Muon may change: the encoder's matrices; the layer that reads them is like an output head."""
+    return matrices_of(reader.encoder)
