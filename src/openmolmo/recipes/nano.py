@@ -38,17 +38,18 @@ def _synth(generator: str, count: int, sizes: tuple[int, ...], **changes: object
     return SourceConfig(source="synth", options=options, **changes)  # type: ignore[arg-type]
 
 
-def _rates(peak: float, *, warmup: int, delay: int = 0) -> OptimizerConfig:
-    """Rates for training from random weights.
-
-    In the first stage the pictures' side waits until the language model has learnt how captions are
-    built. Before that its gradient says the same for every patch, and at this rate a hundred steps of
-    it make all patches alike (docs/log.md). The gradient of one encoder weight is near 1e-6: the usual
-    eps of 1e-6 would damp it.
-    """
-    seeing = PartConfig(lr=0.7 * peak, warmup=max(warmup, 2 * delay), delay=delay)
+def _rates(encoder: float) -> OptimizerConfig:
+    """Rates for a connector and a language model that start from random weights, beside a taught encoder."""
+    fresh = PartConfig(lr=1.5e-3, warmup=60)
     return OptimizerConfig(
-        encoder=seeing, connector=seeing, llm=PartConfig(lr=peak, warmup=warmup), eps=1e-9, weight_decay=0.02
+        encoder=PartConfig(lr=encoder, warmup=500),
+        connector=fresh,
+        llm=fresh,
+        eps=1e-9,
+        weight_decay=0.02,
+        final_fraction=0.03,
+        matrices="muon",
+        muon_scale=2.0,
     )
 
 
@@ -85,14 +86,14 @@ def nano_caption() -> RunConfig:
     return RunConfig(
         name="nano_caption",
         mixture=MixtureConfig(groups=(GroupConfig(name="captions", rate=1.0, sources=(scenes,)),)),
-        steps=400,
+        steps=600,
         model="nano",
         init_from="runs/nano_encoder/final",
         crop=NANO_CROPS,
         format=FormatConfig(system_prompt="style_and_length", loss_weighting="none", default_length=None),
         resize_mode="fast",
         loader=_LOADER,
-        optimizer=_rates(1e-3, warmup=60, delay=100),
+        optimizer=_rates(encoder=0.0),  # what it sees already is worth more than what captions could add
         dropout=DropoutConfig(residual=0.1, on="supervised"),
         checkpoint_every=250,
         log_every=1,
@@ -130,7 +131,7 @@ def nano_sft() -> RunConfig:
         ),
         resize_mode="fast",
         loader=_LOADER,
-        optimizer=_rates(1e-3, warmup=150),
+        optimizer=_rates(encoder=2e-4),
         dropout=DropoutConfig(residual=0.0),  # every picture is new: there is nothing to overfit
         checkpoint_every=250,
         log_every=1,

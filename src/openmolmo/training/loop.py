@@ -54,7 +54,7 @@ def run(config: RunConfig, out: Path, resume: bool = False) -> Path:
         with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
             take_steps(trainer, log, stop)
     finally:
-        trainer.loader.close()
+        trainer.close()
     final = checkpoint.save_final(out, trainer.model, trainer.processor)
     try_plot(out / "metrics.jsonl", out / "curves.png")
     return final
@@ -153,6 +153,10 @@ class Trainer:
         folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state)
         checkpoint.prune(self.out, self.config.keep)
         return folder
+
+    def close(self) -> None:
+        """End the processes that make batches."""
+        self.loader.close()
 
     def _note_skipped(self, batches: list[Batch]) -> None:
         skipped = [skip for batch in batches for skip in batch.skipped]

@@ -20,7 +20,7 @@ __all__ = ["demo"]
     default=5.0,
     show_default=True,
     type=click.FloatRange(min=0.2, max=24 * 60),
-    help="Time to train, both stages together.",
+    help="Time to train, all stages together.",
 )
 @click.option("--model", default="nano", show_default=True, help="The finished model to compare with and to ask.")
 @click.option("--quick", is_flag=True, help="A few steps on a few pictures: see that everything works, in a minute.")

@@ -13,7 +13,7 @@ class Plan:
     """Sizes of one demo.
 
     ``train`` and ``test``: examples of each generator. ``size``: longer side of the pictures, pixels.
-    ``seconds``: time for both training stages together; None takes ``steps`` steps in each, and
+    ``seconds``: time for all training stages together; None takes ``steps`` steps in each, and
     starts no process for data. ``questions`` a task, replies cut at ``max_new_tokens``; ``workers``:
     processes that make data.
     """

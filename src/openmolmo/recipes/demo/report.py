@@ -76,11 +76,13 @@ def _sample(example: Example) -> dict[str, str]:
 
 
 def _stage(stage: Stage, colour: str) -> dict[str, Any]:
-    losses = [row["ce"] for row in stage.log]
+    words = "ce" in stage.log[0]  # the encoder's stage has none
+    losses = [row["ce" if words else "loss"] for row in stage.log]
     tail = losses[-max(1, len(losses) // 20) :]
     return {
         "stage": stage,
-        "loss": curve(losses, label=f"cross-entropy, {stage.title}", log=True, colour=colour),
+        "measure": "cross-entropy, nats a token" if words else "loss over all labels of a patch",
+        "loss": curve(losses, label=f"loss, {stage.title}", log=True, colour=colour),
         "rate": curve([max(row["lr"].values()) for row in stage.log], label="learning rate", height=84, colour=colour),
         "first": losses[0],
         "last": sum(tail) / len(tail),

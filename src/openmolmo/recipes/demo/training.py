@@ -1,4 +1,4 @@
-"""The two stages of the nano recipes on the demo's own data, in as many steps as the time allows."""
+"""The stages of the nano recipes on the demo's own data, each in as many steps as its time allows."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from openmolmo.core.progress import console
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.data.mixture import SourceConfig
 from openmolmo.recipes.demo.plan import Plan
-from openmolmo.recipes.nano import nano_caption, nano_sft
+from openmolmo.recipes.nano import nano_caption, nano_encoder, nano_sft
 from openmolmo.training import checkpoint
-from openmolmo.training.config import RunConfig
-from openmolmo.training.loop import Trainer, run
+from openmolmo.training.config import PatchRunConfig, RunConfig
+from openmolmo.training.loop import Trainer
+from openmolmo.training.patches.loop import PatchTrainer
+from openmolmo.training.recipe import run_of
 
 __all__ = ["Stage", "steps_in", "train_stages", "with_folders"]
 
-_CAPTION_SHARE = 0.45  # of the time
+_SHARES = {"encoder": 0.4, "caption": 0.2}  # of the time; fine-tuning has what is left
+_LEAST_SHARE = 0.25  # of fine-tuning, whatever the others took
 _ROWS = 4  # of a batch, half of the recipes': in so short a run more steps are worth more than larger ones
 _TIMED, _WARMING = 6, 2  # steps of the trial, and how many of them are left out as not yet warm
 _FEWEST = 20  # steps; with less the schedule means nothing
@@ -34,7 +37,7 @@ class Stage:
     """One finished stage: its configuration, how long it took in seconds, its log, its final weights."""
 
     title: str
-    config: RunConfig
+    config: RunConfig | PatchRunConfig
     seconds: float
     pace: float | None
     log: list[dict[str, Any]]
@@ -42,23 +45,22 @@ class Stage:
 
 
 def train_stages(out: Path, plan: Plan, folders: Mapping[str, Path], seed: int) -> list[Stage]:
-    """Train captions, then everything. What the first stage takes too long is taken from the second."""
+    """Teach the encoder, train captions, then everything. What a stage takes too long is taken from the last."""
     began = time.monotonic()
     stages: list[Stage] = []
-    recipes = (("Captions", nano_caption(), "caption"), ("Fine-tuning", nano_sft(), "sft"))
-    for title, recipe, name in recipes:
-        config = with_folders(recipe, folders).replace(
-            seed=seed,
-            keep=1,
-            init_from=str(stages[-1].final) if stages else None,
-            loader=recipe.loader.replace(rows=_ROWS),
-        )
+    recipes: tuple[tuple[str, str, RunConfig | PatchRunConfig], ...] = (
+        ("Encoder alone", "encoder", nano_encoder().replace(log_every=1)),
+        ("Captions", "caption", _on_folders(nano_caption(), folders)),
+        ("Fine-tuning", "sft", _on_folders(nano_sft(), folders)),
+    )
+    for title, name, recipe in recipes:
+        config = recipe.replace(seed=seed, keep=1, init_from=str(stages[-1].final) if stages else None)
         pace = None
         if plan.seconds is None:
-            config = config.replace(steps=plan.steps, loader=config.loader.replace(workers=0))
+            config = _without_workers(config).replace(steps=plan.steps)
         else:
             left = plan.seconds - (time.monotonic() - began)
-            share = plan.seconds * _CAPTION_SHARE if not stages else max(left, plan.seconds * 0.3)
+            share = plan.seconds * _SHARES[name] if name in _SHARES else max(left, plan.seconds * _LEAST_SHARE)
             steps, pace = steps_in(config, share)
             config = config.replace(steps=steps)
             console.print(
@@ -71,6 +73,16 @@ def train_stages(out: Path, plan: Plan, folders: Mapping[str, Path], seed: int) 
     return stages
 
 
+def _on_folders(recipe: RunConfig, folders: Mapping[str, Path]) -> RunConfig:
+    return with_folders(recipe, folders).replace(loader=recipe.loader.replace(rows=_ROWS))
+
+
+def _without_workers(config: RunConfig | PatchRunConfig) -> RunConfig | PatchRunConfig:
+    if isinstance(config, PatchRunConfig):
+        return config.replace(workers=0)
+    return config.replace(loader=config.loader.replace(workers=0))
+
+
 def with_folders(config: RunConfig, folders: Mapping[str, Path]) -> RunConfig:
     """The recipe with each generator of its mixture replaced by the data set made with it."""
     groups = tuple(
@@ -80,18 +92,19 @@ def with_folders(config: RunConfig, folders: Mapping[str, Path]) -> RunConfig:
     return config.replace(mixture=config.mixture.replace(groups=groups))
 
 
-def steps_in(config: RunConfig, seconds: float) -> tuple[int, float]:
+def steps_in(config: RunConfig | PatchRunConfig, seconds: float) -> tuple[int, float]:
     """How many steps fill ``seconds``, and how long one takes: the median of a few real ones, thrown away.
 
     The number must be known before the first step, because the learning rate falls over the whole run.
     """
     with tempfile.TemporaryDirectory(prefix="openmolmo-demo-") as scratch:
-        alone = config.replace(steps=_TIMED, loader=config.loader.replace(workers=0))
-        trial = Trainer.start(alone, Path(scratch), None)
+        alone = _without_workers(config).replace(steps=_TIMED)
+        start = PatchTrainer.start if isinstance(alone, PatchRunConfig) else Trainer.start
+        trial = start(alone, Path(scratch), None)  # type: ignore[arg-type]
         try:
             took = [trial.take_step()["seconds"] for _ in range(_TIMED)]
         finally:
-            trial.loader.close()
+            trial.close()
     pace = statistics.median(took[_WARMING:])
     return max(_FEWEST, round((seconds - sum(took)) / pace)), pace
 
@@ -103,10 +116,10 @@ def _local(source: SourceConfig, folders: Mapping[str, Path]) -> SourceConfig:
     return source.replace(source="parquet", options={"path": str(folders[name])})
 
 
-def _train(title: str, config: RunConfig, folder: Path, pace: float | None) -> Stage:
+def _train(title: str, config: RunConfig | PatchRunConfig, folder: Path, pace: float | None) -> Stage:
     began = time.monotonic()
     try:
-        final = run(config, folder)
+        final = run_of(config)(folder, False)
     except DiskFullError:
         raise
     except RunError as error:

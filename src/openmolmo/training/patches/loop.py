@@ -43,8 +43,11 @@ def run_patches(config: PatchRunConfig, out: Path, resume: bool = False) -> Path
     if config.threads:
         torch.set_num_threads(config.threads)
     trainer = PatchTrainer.start(config, out, start)
-    with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
-        take_steps(trainer, log, stop)
+    try:
+        with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
+            take_steps(trainer, log, stop)
+    finally:
+        trainer.close()
     final = checkpoint.save_final(out, trainer.model, trainer.processor)
     try_plot(out / "metrics.jsonl", out / "curves.png")
     return final
@@ -126,6 +129,10 @@ class PatchTrainer:
         folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state, head)
         checkpoint.prune(self.out, self.config.keep)
         return folder
+
+    def close(self) -> None:
+        """End the processes that draw scenes."""
+        self.batches = iter(())
 
 
 def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
