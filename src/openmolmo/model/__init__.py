@@ -8,9 +8,12 @@
     model = load_model("out")
     model.generate(**prompts, max_new_tokens=64)
 
+Importing this room also tells the library's ``AutoConfig`` and ``AutoModelForImageTextToText`` of Molmo.
+
 :mod:`~openmolmo.model.molmo` is the place to start reading.
 """
 
+from openmolmo.model.auto import register_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights, save_model
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo, MolmoOutput
@@ -30,3 +33,5 @@ __all__ = [
     "parameter_groups",
     "save_model",
 ]
+
+register_model()

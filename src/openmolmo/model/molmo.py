@@ -27,6 +27,8 @@ from openmolmo.model.vision import VisionEncoder
 
 __all__ = ["Molmo", "MolmoOutput"]
 
+_IDS = "pass input_ids, and crops with pooled_patches for pictures"
+
 
 @dataclass
 class MolmoOutput(ModelOutput):  # type: ignore[misc]
@@ -156,6 +158,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         """
         logits_to_keep = kwargs.pop("logits_to_keep", 0)
         kwargs.pop("return_dict", None)
+        if kwargs.pop("inputs_embeds", None) is not None:  # wrappers pass it along as None
+            raise PromptError("inputs_embeds cannot be given: pictures are added to embeddings made here", fix=_IDS)
         embeds = self._embed(input_ids, crops, patch_mask, pooled_patches)
         mask = self._mask(embeds, position_ids, example_ids, branch_ids, kwargs)
         dropout = self._dropout(loss_weights)
