@@ -1,6 +1,7 @@
 """A trained run as a model of the package: weights in float16, tokenizer, processor and a model card.
 
-    python -m openmolmo.recipes.bundle runs/nano_sft src/openmolmo/bundled/nano
+    python -m openmolmo.recipes.bundle runs/nano_sft src/openmolmo/bundled/nano \\
+        --stage runs/nano_encoder --stage runs/nano_caption
 
 The card's facts are read from the run's own records and from an evaluation made on the spot; its
 prose is ``templates/model_card.md.j2``.
@@ -33,21 +34,23 @@ MAX_BYTES = 20_000_000
 
 
 def stage_facts(run: Path) -> dict[str, Any]:
-    """Steps, examples, tokens, hours and final loss of a training run, from its metrics and configuration."""
+    """Steps, pictures, tokens, hours and final loss of a training run, from its metrics and configuration.
+
+    A line stands for all steps since the one before (``log_every``); a run without text has no tokens.
+    """
     lines = read_jsonl(run / "metrics.jsonl")
     if not lines:
         raise CheckpointError(f"{run} has no training metrics", fix="give the folder of a finished run")
-    last = lines[-100:]
     config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    steps, last = lines[-1]["step"], lines[-100:]
+    per_line = steps / len(lines)
     return {
         "name": config["name"],
-        "steps": lines[-1]["step"],
+        "steps": steps,
         "examples": lines[-1]["examples"],
-        "tokens": round(sum(line["tokens_per_s"] * line["seconds"] for line in lines)),
-        "hours": sum(line["seconds"] for line in lines) / 3600,
+        "tokens": round(per_line * sum(line.get("tokens_per_s", 0) * line["seconds"] for line in lines)),
+        "hours": per_line * sum(line["seconds"] for line in lines) / 3600,
         "loss": sum(line["loss"] for line in last) / len(last),
-        "init_from": config["init_from"],
-        "mixture": [(group["name"], group["rate"]) for group in config["mixture"]["groups"]],
     }
 
 
@@ -74,11 +77,17 @@ def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup) -> None
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--first-stage", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Its caption run.")
+@click.option(
+    "--stage",
+    "earlier",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A run before it; give all, in order.",
+)
 @click.option("--count", default=500, show_default=True, help="Held-out examples a generator for the card's scores.")
-def bundle(run: Path, out: Path, first_stage: Path | None, count: int) -> None:
+def bundle(run: Path, out: Path, earlier: tuple[Path, ...], count: int) -> None:
     """Write the final checkpoint of RUN as the bundled model OUT, with a model card."""
-    stages = [stage_facts(folder) for folder in (first_stage, run) if folder is not None]
+    stages = [stage_facts(folder) for folder in (*earlier, run)]
     with atomic_dir(out) as folder:
         save_model(load_model(run / "final"), folder, torch.float16)
         Processor.from_pretrained(run / "final").save_pretrained(folder)

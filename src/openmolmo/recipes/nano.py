@@ -117,7 +117,7 @@ def nano_sft() -> RunConfig:
     return RunConfig(
         name="nano_sft",
         mixture=MixtureConfig(groups=groups),
-        steps=1900,
+        steps=7600,
         model="nano",
         init_from="runs/nano_caption/final",
         crop=NANO_CROPS,
