@@ -98,8 +98,8 @@ def test_folders_that_are_no_models(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(CheckpointError, match="JSON"):
         load_model(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "molmo"}))
-    with pytest.raises(CheckpointError, match="'molmo', not 'openmolmo'"):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    with pytest.raises(CheckpointError, match="'llama'; known here: 'openmolmo', 'molmo'"):
         load_model(tmp_path)
     save_model(model(), tmp_path / "m")
     (tmp_path / "m" / "model.safetensors").unlink()

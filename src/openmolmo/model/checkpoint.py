@@ -1,7 +1,8 @@
 """Model folders: ``config.json`` and ``model.safetensors`` (or several files and an index), whole or absent.
 
-Names and shapes are compared with the model before any weight is read: a folder that does not fit
-names every tensor that is missing, left over or of another shape.
+Released folders are read as well; what a folder is, its configuration says. Names and shapes are compared with
+the model before any weight is read: a folder that does not fit names every tensor that is missing, left over
+or of another shape.
 """
 
 from __future__ import annotations
@@ -9,24 +10,26 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers.initialization import no_init_weights
 
-from openmolmo.core.errors import CheckpointError
+from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.files import atomic_file, disk_full_as_error, write_json, write_text
+from openmolmo.core.model_folder import CONFIG, INDEX, Settings, read_settings
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.devices import DeviceMap, filled_over_devices
+from openmolmo.model.filling import StoredModel, copy_into, filled_model
 from openmolmo.model.molmo import Molmo
+from openmolmo.model.released.load import config_of_released, open_released
+from openmolmo.model.released.rules import Rule
+from openmolmo.model.weights import WEIGHTS, SafetensorsWeights
 
-__all__ = ["load_config", "load_model", "load_weights", "open_weights", "save_model", "weight_files"]
-
-CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+__all__ = ["load_config", "load_model", "load_weights", "save_model"]
 
 
 def save_model(
@@ -57,48 +60,43 @@ def save_model(
 
 
 def load_config(folder: Path | str) -> MolmoConfig:
-    """The configuration of a model folder.
+    """The configuration of a model folder, ours or released.
 
     Raises:
-        CheckpointError: the file is missing, is not JSON, or describes another kind of model.
+        CheckpointError: the file is missing, cannot be read, or describes another kind of model.
     """
-    path = Path(folder) / CONFIG
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{folder} is not a model folder: it has no {CONFIG}", fix="give the folder that a training run wrote"
-        ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is not readable JSON: {error}", fix="copy the folder again") from error
-    kind = values.get("model_type") if isinstance(values, dict) else None
-    if kind != MolmoConfig.model_type:
-        raise CheckpointError(
-            f"{path} describes a model of type {kind!r}, not {MolmoConfig.model_type!r}",
-            fix="released Molmo weights are converted with openmolmo.model.released.load_released",
-        )
-    return MolmoConfig(**values)
+    return _config(read_settings(folder))
 
 
-def load_model(folder: Path | str, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Molmo:
+def load_model(
+    folder: Path | str,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+    device_map: DeviceMap | None = None,
+) -> Molmo:
     """Read a model folder, ready for inference (evaluation mode).
 
+    Weights are read tensor by tensor, in ``dtype``, to where they belong: peak memory is that of the loaded
+    weights and little more.
+
     Args:
-        folder: as :func:`save_model` wrote it.
+        folder: as :func:`save_model` wrote it, or a released Molmo in the published or the native layout.
         dtype: type of the weights in memory; None means float32, whatever the file holds.
         device: where to put the model; None means the processor.
+        device_map: ``"auto"`` spreads the model over the accelerators (and the processor), a dictionary says
+            which module goes where; instead of ``device``.
 
     Raises:
         CheckpointError: files are missing or damaged, or names or shapes do not fit the configuration.
     """
-    config = load_config(folder)
-    with no_init_weights():
-        model = Molmo(config)
-    model.tie_weights()
-    model.to(dtype or torch.float32)
-    load_weights(model, folder)
-    model.eval()
-    return model.to(device) if device is not None else model
+    stored = _open(read_settings(folder))
+    dtype = dtype or torch.float32
+    if device_map is None:
+        target = torch.device(device or "cpu")
+        model = filled_model(stored, dtype, lambda empty: lambda name: target)
+        model.to(target)  # the buffers
+        return model
+    return filled_over_devices(stored, dtype, device_map)
 
 
 def load_weights(model: Molmo, folder: Path | str) -> None:
@@ -107,19 +105,28 @@ def load_weights(model: Molmo, folder: Path | str) -> None:
     Raises:
         CheckpointError: files are missing or damaged, or names or shapes do not fit.
     """
-    folder = Path(folder)
-    files = weight_files(folder)
-    target = _state(model, None)
-    found: dict[str, list[int]] = {}
-    for path in files:
-        with open_weights(path) as stored:
-            found.update({name: list(stored.get_slice(name).get_shape()) for name in stored.keys()})  # noqa: SIM118
-    _compare(target, found, folder)
-    with torch.no_grad():
-        for path in files:
-            with open_weights(path) as stored:
-                for name in stored.keys():  # noqa: SIM118  (not a dictionary)
-                    target[name].copy_(stored.get_tensor(name))
+    settings = read_settings(folder)
+    copy_into(model, _open(settings))
+
+
+def _config(settings: Settings) -> MolmoConfig:
+    if settings.layout != "ours":
+        return config_of_released(settings)
+    try:
+        return MolmoConfig(**settings.values)
+    except (TypeError, ValueError, ConfigError) as error:
+        raise CheckpointError(f"{settings.path}: {error}", fix="copy the folder again") from error
+
+
+def _open(settings: Settings) -> StoredModel:
+    if settings.layout != "ours":
+        return open_released(settings)
+    folder = settings.path.parent
+    return StoredModel(folder, _config(settings), SafetensorsWeights(folder), _same_names)
+
+
+def _same_names(model: Molmo) -> list[Rule]:
+    return [Rule((name,), (name,)) for name, _ in model.named_parameters()]
 
 
 #: Entries which the library puts into every configuration and which mean nothing here.
@@ -164,63 +171,3 @@ def _shards(state: dict[str, Tensor], limit: int) -> dict[str, list[str]]:
     if len(parts) == 1:
         return {WEIGHTS: parts[0]}
     return {f"model-{i:05d}-of-{len(parts):05d}.safetensors": part for i, part in enumerate(parts, start=1)}
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a folder: the only one, or those of the index.
-
-    Raises:
-        CheckpointError: there is none, or one of the index is missing.
-    """
-    index = folder / INDEX
-    if (folder / WEIGHTS).exists():
-        return [folder / WEIGHTS]
-    if not index.exists():
-        raise CheckpointError(
-            f"{folder} has no weights: neither {WEIGHTS} nor {INDEX}", fix="give a folder that save_model wrote"
-        )
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{index} is not a weight index: {error!r}", fix="copy the folder again") from error
-    missing = [name for name in names if not (folder / name).exists()]
-    if missing:
-        raise CheckpointError(
-            f"{folder} lacks {len(missing)} of {len(names)} weight files: {', '.join(missing[:3])}",
-            fix="copy the folder again",
-        )
-    return [folder / name for name in names]
-
-
-def open_weights(path: Path) -> Any:
-    """A safetensors file, to be read tensor by tensor.
-
-    Raises:
-        CheckpointError: it is damaged or cut short.
-    """
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or cut short ({path.stat().st_size} bytes): {error}", fix="copy the file again"
-        ) from error
-
-
-def _compare(target: dict[str, Tensor], found: dict[str, list[int]], folder: Path) -> None:
-    faults = list(_faults(target, found))
-    if faults:
-        shown = "; ".join(faults[:5]) + (f"; and {len(faults) - 5} more" if len(faults) > 5 else "")
-        raise CheckpointError(
-            f"the weights in {folder} do not fit its {CONFIG}: {shown}",
-            fix="config.json and the weights must come from the same run; copy the folder again",
-        )
-
-
-def _faults(target: dict[str, Tensor], found: dict[str, list[int]]) -> Iterator[str]:
-    for name, tensor in target.items():
-        if name not in found:
-            yield f"{name} {list(tensor.shape)} is missing"
-        elif found[name] != list(tensor.shape):
-            yield f"{name} is {found[name]} in the file, {list(tensor.shape)} in the model"
-    for name in found.keys() - target.keys():
-        yield f"{name} {found[name]} is left over"

@@ -4,8 +4,8 @@
 
     model = load_released("Molmo-7B-D-0924")
 
-The maps are tables: :mod:`~openmolmo.model.released.dense` and :mod:`~openmolmo.model.released.moe`,
-with what they have in common in :mod:`~openmolmo.model.released.shared`.
+The maps are tables: :mod:`~openmolmo.model.released.dense`, :mod:`~openmolmo.model.released.moe` and
+:mod:`~openmolmo.model.released.native`, with what they have in common in :mod:`~openmolmo.model.released.shared`.
 """
 
 from openmolmo.model.released.config import read_config

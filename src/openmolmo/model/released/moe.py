@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from openmolmo.model.config import MolmoConfig
-from openmolmo.model.released.rules import Rule, for_blocks, fused_experts, stacked_rows
+from openmolmo.model.released.rules import Change, Rule, for_blocks, fused_experts, stacked_rows
 from openmolmo.model.released.shared import shared_rules
 
-__all__ = ["moe_rules"]
+__all__ = ["attention_rows", "moe_rules"]
 
 _BLOCK, _LAYER = "model.transformer.blocks.{n}.", "decoder.layers.{n}."
 
@@ -14,7 +16,6 @@ _BLOCK, _LAYER = "model.transformer.blocks.{n}.", "decoder.layers.{n}."
 def moe_rules(config: MolmoConfig) -> list[Rule]:
     """The whole map of a mixture-of-experts model."""
     text = config.text_config
-    head = text.hidden_size // text.num_attention_heads
     experts = [
         f"{_BLOCK}mlp.experts.{expert}.{part}_proj.weight"
         for part in ("gate", "up", "down")
@@ -24,7 +25,7 @@ def moe_rules(config: MolmoConfig) -> list[Rule]:
         Rule(
             (_BLOCK + "attn.att_proj.weight",),
             tuple(f"{_LAYER}self_attn.{part}_proj.weight" for part in "qkv"),
-            stacked_rows(text.num_attention_heads * head, *[text.num_key_value_heads * head] * 2),
+            attention_rows(text),
         ),
         Rule((_BLOCK + "attn.attn_out.weight",), (_LAYER + "self_attn.o_proj.weight",)),
         Rule((_BLOCK + "attn.q_norm.weight",), (_LAYER + "self_attn.q_norm.weight",)),
@@ -43,3 +44,9 @@ def moe_rules(config: MolmoConfig) -> list[Rule]:
         Rule(("lm_head.weight",), ("lm_head.weight",)),
     ]
     return [*shared_rules(config), *for_blocks(block, text.num_hidden_layers), *top]
+
+
+def attention_rows(text: Any) -> Change:
+    """Query, key and value, one below the other."""
+    head = text.hidden_size // text.num_attention_heads
+    return stacked_rows(text.num_attention_heads * head, *[text.num_key_value_heads * head] * 2)

@@ -69,7 +69,10 @@ def fused_experts(experts: int) -> Change:
 
     def to_ours(tensors: list[Tensor]) -> list[Tensor]:
         gates, ups, downs = tensors[:experts], tensors[experts : 2 * experts], tensors[2 * experts :]
-        fused = torch.stack([torch.cat(pair) for pair in zip(gates, ups, strict=True)])
+        # Written in place: a stack of pairs would hold every expert three times.
+        fused = gates[0].new_empty(experts, gates[0].shape[0] + ups[0].shape[0], gates[0].shape[1])
+        for expert, pair in enumerate(zip(gates, ups, strict=True)):
+            torch.cat(pair, out=fused[expert])
         return [fused, torch.stack(downs)]
 
     def to_theirs(tensors: list[Tensor]) -> list[Tensor]:

@@ -1,0 +1,91 @@
+"""Model folders by their settings: which of the known layouts a folder has, and what its settings say.
+
+    ours       config.json with "model_type": "openmolmo"    *.safetensors   processor_config.json
+    released   config.json with "model_type": "molmo"        *.safetensors   preprocessor_config.json
+    native     config.yaml with a section "model"            model.pt        no tokenizer of its own
+
+The released layout is that of the published models; the native one is that of the checkpoints of their training.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from openmolmo.core.errors import CheckpointError
+
+__all__ = ["CONFIG", "INDEX", "NATIVE_CONFIG", "NATIVE_WEIGHTS", "Layout", "Settings", "holds_model", "read_settings"]
+
+Layout = Literal["ours", "released", "native"]
+
+CONFIG, INDEX = "config.json", "model.safetensors.index.json"
+NATIVE_CONFIG, NATIVE_WEIGHTS = "config.yaml", "model.pt"
+
+_LAYOUTS: dict[Any, Layout] = {"openmolmo": "ours", "molmo": "released"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a model folder says of itself; of a native folder only its section ``model``, with its tokenizer."""
+
+    layout: Layout
+    path: Path
+    values: dict[str, Any]
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder has the settings and (some of) the weights of a model."""
+    if (folder / NATIVE_CONFIG).is_file() and (folder / NATIVE_WEIGHTS).is_file():
+        return True
+    return (folder / CONFIG).is_file() and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors")))
+
+
+def read_settings(folder: Path | str) -> Settings:
+    """The layout and the settings of a model folder.
+
+    Raises:
+        CheckpointError: there are no settings, they cannot be read, or they describe another kind of model.
+    """
+    folder = Path(folder)
+    if (folder / CONFIG).is_file():
+        return _from_json(folder / CONFIG)
+    if (folder / NATIVE_CONFIG).is_file():
+        return Settings("native", folder / NATIVE_CONFIG, _from_yaml(folder / NATIVE_CONFIG))
+    raise CheckpointError(
+        f"{folder} is not a model folder: it has no {CONFIG} (nor {NATIVE_CONFIG})"
+        if folder.is_dir()
+        else f"{folder} is not a model folder: it does not exist, so it has no {CONFIG}",
+        fix="give a folder that a training run wrote, or that of a released Molmo",
+    )
+
+
+def _from_json(path: Path) -> Settings:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} is not readable JSON: {error}", fix="copy the folder again") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} holds a {type(values).__name__}, not settings", fix="copy the folder again")
+    kind = values.get("model_type")
+    if kind not in _LAYOUTS:
+        raise CheckpointError(
+            f"{path} describes a model of type {kind!r}; known here: {', '.join(map(repr, _LAYOUTS))}",
+            fix="give the folder of a Molmo: a released one, or one that this library wrote",
+        )
+    return Settings(_LAYOUTS[kind], path, values)
+
+
+def _from_yaml(path: Path) -> dict[str, Any]:
+    import yaml  # rarely needed
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{path} is not readable YAML: {error}", fix="unpack the checkpoint again") from error
+    model = values.get("model") if isinstance(values, dict) else None
+    if not isinstance(model, dict):
+        raise CheckpointError(f"{path} has no section 'model'", fix="give the folder of a released training checkpoint")
+    # Older files keep the tokenizer's name beside the model, newer ones inside.
+    return {"tokenizer": values.get("tokenizer"), **model}
