@@ -12,12 +12,21 @@ from inference_toys import noise
 
 from openmolmo.core.errors import ConfigError, PromptError
 from openmolmo.inference.batch import left_padded
-from openmolmo.inference.generate import generate
+from openmolmo.inference.cache import CacheConfig
+from openmolmo.inference.decoding import Decoding
+from openmolmo.inference.generate import Limit, generate
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.requests import Request
 from openmolmo.inference.sampling import Sampling, next_tokens
 
 GREEDY = Sampling()
+STATIC = CacheConfig(kind="static")
+
+
+def decode(model, prompts, limits, *, end=-1, cache=None):
+    """Greedy replies to prompts."""
+    decoding = Decoding(model, prompts, room=max(limits), cache=cache)
+    return generate(decoding, [Limit(limit, end) for limit in limits], GREEDY)
 
 
 def prompts(processor, count=5):
@@ -28,9 +37,9 @@ def prompts(processor, count=5):
 def test_a_batch_answers_as_each_prompt_alone(model, processor):
     asked = prompts(processor)
     limits = [9, 3, 12, 6, 1]
-    together = generate(model, asked, max_new_tokens=limits, end_id=-1, sampling=GREEDY)
+    together = decode(model, asked, limits)
     for prompt, limit, reply in zip(asked, limits, together, strict=True):
-        alone = generate(model, [prompt], max_new_tokens=[limit], end_id=-1, sampling=GREEDY)[0]
+        alone = decode(model, [prompt], [limit])[0]
         assert reply.ids == alone.ids
         assert len(reply.ids) == limit
         assert not reply.finished
@@ -41,15 +50,15 @@ def test_the_loop_agrees_with_the_librarys_generate(model, processor):
     asked = prompts(processor, 3)
     batch = left_padded(asked, torch.device("cpu"))
     expected = model.generate(**batch, max_new_tokens=8, do_sample=False, eos_token_id=None, pad_token_id=0)
-    replies = generate(model, asked, max_new_tokens=[8] * 3, end_id=-1, sampling=GREEDY)
+    replies = decode(model, asked, [8] * 3)
     assert [reply.ids for reply in replies] == expected[:, batch["input_ids"].shape[1] :].tolist()
 
 
 def test_the_end_token_ends_one_reply_only(model, processor):
     asked = prompts(processor, 4)
-    free = generate(model, asked, max_new_tokens=[10] * 4, end_id=-1, sampling=GREEDY)
+    free = decode(model, asked, [10] * 4)
     end = Counter(token for reply in free for token in set(reply.ids)).most_common()[-1][0]
-    ended = generate(model, asked, max_new_tokens=[10] * 4, end_id=end, sampling=GREEDY)
+    ended = decode(model, asked, [10] * 4, end=end)
     assert any(reply.finished for reply in ended)
     for reply, full in zip(ended, free, strict=True):
         assert reply.finished == (end in full.ids)
@@ -113,5 +122,69 @@ def test_replies_stop_at_the_end_of_the_context(model, processor, predictor):
     request = Request(text="red star " * 20, images=(noise(60, 80),))
     prompt = len(processor.prompt(request.text, request.images))
     patient = Predictor(model, processor, max_new_tokens=10_000)
-    assert patient._room(10_000, prompt) == 256 - prompt
+    assert patient.limit(patient._prepare(request)).tokens == 256 - prompt
     assert len(patient.answer_batch([request])[0].text) > len(predictor.answer_batch([request])[0].text)
+
+
+# ------------------------------------------------------------------------------------- the cache
+
+
+@pytest.fixture
+def implementation(model, request):
+    model.set_attn_implementation(request.param)
+    yield request.param
+    model.set_attn_implementation("sdpa")
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"], indirect=True)
+def test_a_static_cache_gives_the_same_logits(model, processor, implementation):
+    for asked in (prompts(processor, 3), prompts(processor, 1)):
+        grown, fixed = (Decoding(model, asked, room=4, cache=cache) for cache in (None, STATIC))
+        first, second = grown.start(), fixed.start()
+        for _ in range(4):
+            torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
+            ids = first.argmax(-1, keepdim=True)
+            first, second = grown.step(ids), fixed.step(ids)
+        torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-5)
+
+
+def test_a_static_cache_gives_the_same_tokens_although_rows_cannot_leave(model, processor):
+    asked = prompts(processor)
+    limits = [9, 3, 12, 1, 1]
+    assert [r.ids for r in decode(model, asked, limits)] == [r.ids for r in decode(model, asked, limits, cache=STATIC)]
+
+
+def test_cached_steps_give_the_logits_of_one_pass(model, processor):
+    (asked,) = prompts(processor, 1)
+    decoding = Decoding(model, [asked], room=100)
+    logits = decoding.start()
+    ids = list(asked.input_ids)
+    for _ in range(70):  # more than the room that the cache begins with
+        ids.append(int(logits.argmax()))
+        logits = decoding.step(torch.tensor([ids[-1:]]))
+    longer = dataclasses.replace(asked, input_ids=np.array(ids), position_ids=np.arange(len(ids)))
+    torch.testing.assert_close(logits, Decoding(model, [longer], room=1).start(), rtol=1e-4, atol=1e-4)
+
+
+def test_compiled_steps_answer_as_the_others(model, processor, predictor, monkeypatch):
+    """Compiled for this machine elsewhere; here without code generation, which takes longer than the test may."""
+    compiled = torch.compile
+    asked = []
+
+    def quickly(module, *, mode, fullgraph):
+        asked.append((mode, fullgraph))
+        return compiled(module, backend="eager", fullgraph=fullgraph)
+
+    monkeypatch.setattr(torch, "compile", quickly)
+    quick = Predictor(model, processor, max_new_tokens=5, cache=STATIC.replace(compile="default"))
+    requests = [Request(text="Describe", images=(noise(40, 40 + 20 * i, i),), max_new_tokens=5) for i in range(3)]
+    assert quick.answer_batch(requests) == predictor.answer_batch(requests)
+    assert asked == [("default", True)]
+    torch._dynamo.reset()
+
+
+def test_impossible_caches_are_refused():
+    with pytest.raises(ConfigError, match="static"):
+        CacheConfig(compile="default")
+    with pytest.raises(ConfigError, match="kind='giant'"):
+        CacheConfig(kind="giant")

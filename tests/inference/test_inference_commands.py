@@ -39,7 +39,7 @@ def says(monkeypatch):
             Predictor,
             "_decode",
             lambda self, requests, prepared, chosen: [
-                read_answer(reply, prepared[i][1], finished=finished) for i in chosen
+                read_answer(reply, prepared[i].sizes, finished=finished) for i in chosen
             ],
         )
 

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inference_toys import noise
 from PIL import Image
@@ -15,6 +15,7 @@ from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, Prom
 from openmolmo.inference.answer import read_answer
 from openmolmo.inference.load import find_model, load
 from openmolmo.inference.predictor import Predictor
+from openmolmo.inference.prompts import wording_of
 from openmolmo.inference.requests import Request, caption_request, count_request, point_request
 from openmolmo.prompting.points import write_points
 from openmolmo.records.example import Point
@@ -30,11 +31,11 @@ class Scripted(Predictor):
         self.reply, self.asked = reply, []
 
     def _prepare(self, request):
-        self.asked.append(self._wording(request))
+        self.asked.append(wording_of(self.processor, request))
         return super()._prepare(request)
 
     def _decode(self, requests, prepared, chosen):
-        return [read_answer(self.reply, prepared[i][1]) for i in chosen]
+        return [read_answer(self.reply, prepared[i].sizes) for i in chosen]
 
 
 def test_points_come_in_percent_and_in_pixels(model, processor):
@@ -85,6 +86,7 @@ def test_a_cut_reply_gives_its_whole_points():
     assert not answer.finished
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 1000)), min_size=1, max_size=12),
     st.integers(1, 4000),

@@ -50,10 +50,13 @@ class Answer:
         return {"text": self.text, "points": points, "count": self.count, "finished": self.finished}
 
 
-def read_answer(text: str, sizes: Sequence[tuple[int, int]] = (), *, finished: bool = True) -> Answer:
+def read_answer(
+    text: str, sizes: Sequence[tuple[int, int]] = (), *, finished: bool = True, counted: bool = True
+) -> Answer:
     """Read points and count out of a reply. ``sizes``: (width, height) in pixels of each picture.
 
-    Points refer to the first picture; without any picture their pixels are 0.
+    Points refer to the first picture; without any picture their pixels are 0. ``counted`` is False for
+    descriptions, where the first number is no count of anything asked for.
     """
     width, height = sizes[0] if sizes else (1, 1)
     points = tuple(
@@ -61,8 +64,9 @@ def read_answer(text: str, sizes: Sequence[tuple[int, int]] = (), *, finished: b
         for group in read_points(text)
         for p in group.points
     )
-    stated = read_count(text)
-    return Answer(text.strip(), points, stated if stated is not None else len(points) or None, finished)
+    stated = read_count(text) if counted else None
+    count = stated if stated is not None else (len(points) or None) if counted else None
+    return Answer(text.strip(), points, count, finished)
 
 
 def _pixel(percent: float, side: int) -> int:

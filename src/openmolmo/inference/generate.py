@@ -5,86 +5,91 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from torch import Tensor
-from transformers import DynamicCache
 
 from openmolmo.core.rng import derive
-from openmolmo.inference.batch import left_padded
+from openmolmo.inference.decoding import Decoding
+from openmolmo.inference.reply import ReplyText
 from openmolmo.inference.sampling import Sampling, next_tokens
-from openmolmo.model.molmo import Molmo
-from openmolmo.prompting.sequence import Tokens
 
-__all__ = ["Generated", "generate"]
+__all__ = ["Generated", "Limit", "generate", "generate_one"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What ends a reply: ``end_id``, ``tokens`` of it, or a stop string of ``text``, which then reads along.
+
+    ``seed``: of this reply's draws, together with that of the sampling.
+    """
+
+    tokens: int
+    end_id: int
+    seed: int = 0
+    text: ReplyText | None = None
 
 
 @dataclass(slots=True)
 class Generated:
-    """New tokens of one prompt, the end token left out; ``finished`` when the end token came in time."""
+    """New tokens of one prompt, the end token left out; ``finished`` when the reply came to its end in time."""
 
+    limit: Limit
     ids: list[int] = field(default_factory=list)
     finished: bool = False
 
+    @property
+    def done(self) -> bool:
+        """Whether no more tokens are wanted."""
+        return self.finished or len(self.ids) >= self.limit.tokens
 
-@torch.inference_mode()
-def generate(
-    model: Molmo,
-    prompts: Sequence[Tokens],
-    *,
-    max_new_tokens: Sequence[int],
-    end_id: int,
-    sampling: Sampling,
-    seeds: Sequence[int] | None = None,
-) -> list[Generated]:
-    """Continue every prompt until its end token or its own limit.
+    def take(self, token: int) -> None:
+        """One more token; nothing happens when the reply is done."""
+        if self.done:
+            return
+        if token == self.limit.end_id:
+            self.finished = True
+            return
+        self.ids.append(token)
+        if self.limit.text is not None:
+            self.finished = self.limit.text.add(token)
+
+
+def generate(decoding: Decoding, limits: Sequence[Limit], sampling: Sampling) -> list[Generated]:
+    """Continue every prompt of a batch up to its own limit.
 
     Rows that are done leave the batch once they are half of it, so that one long reply does not
-    make all others wait in vain. ``seeds``: one a prompt, for sampling; the prompt's place by default.
+    make all others wait in vain.
     """
-    rngs = [derive(sampling.seed, "sample", s) for s in (range(len(prompts)) if seeds is None else seeds)]
-    results = [Generated() for _ in prompts]
-    rows = list(range(len(prompts)))  # which prompt each row of the batch belongs to
-    for tokens, keep in _steps(model, prompts, sampling, rngs):
-        for place, token in enumerate(tokens):
-            result = results[rows[place]]
-            if result.finished or len(result.ids) >= max_new_tokens[rows[place]]:
-                continue
-            if token == end_id:
-                result.finished = True
-            else:
-                result.ids.append(token)
-        alive = [
-            place
-            for place, row in enumerate(rows)
-            if not results[row].finished and len(results[row].ids) < max_new_tokens[row]
-        ]
-        if not alive:
-            break
-        if len(alive) <= len(rows) // 2:
-            keep.extend(alive)
-            rows = [rows[place] for place in alive]
-    return results
-
-
-def _steps(
-    model: Molmo, prompts: Sequence[Tokens], sampling: Sampling, rngs: list[np.random.Generator]
-) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield (next token of every row, an empty list). Places put into that list are the rows to go on with."""
-    device = model.device
-    inputs = left_padded(prompts, device)
-    mask, position = inputs["attention_mask"], inputs["position_ids"][:, -1:]
-    cache = DynamicCache(config=model.config.text_config)
+    replies = [Generated(limit) for limit in limits]
+    rngs = [derive(sampling.seed, "sample", limit.seed) for limit in limits]
+    rows = list(replies)  # whose each row of the batch is
+    logits = decoding.start()
     while True:
-        logits: Tensor = model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
         chosen = next_tokens(logits, sampling, rngs)
-        keep: list[int] = []
-        yield chosen.tolist(), keep
-        if keep:
-            index = torch.tensor(keep, device=device)
-            cache.batch_select_indices(index)
-            chosen, mask, position = chosen[index], mask[index], position[index]
-            rngs = [rngs[place] for place in keep]
-        position = position + 1
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        inputs = {"input_ids": chosen[:, None], "position_ids": position, "attention_mask": mask}
+        for reply, token in zip(rows, chosen.tolist(), strict=True):
+            reply.take(token)
+        going = [place for place, reply in enumerate(rows) if not reply.done]
+        if not going:
+            return replies
+        if len(going) <= len(rows) // 2 and decoding.keep(going):
+            rows, rngs = [rows[place] for place in going], [rngs[place] for place in going]
+            chosen = chosen[going]
+        logits = decoding.step(chosen[:, None])
+
+
+def generate_one(
+    decoding: Decoding, limit: Limit, sampling: Sampling, *, more: Sequence[int] = ()
+) -> Iterator[Generated]:
+    """Continue the one prompt of ``decoding``; the same reply is given after each of its tokens.
+
+    ``more``: tokens to read first where the prompt itself has been read before.
+    """
+    reply = Generated(limit)
+    rng = derive(sampling.seed, "sample", limit.seed)
+    logits = decoding.step(torch.tensor([more], device=decoding.device)) if more else decoding.start()
+    while True:
+        chosen = next_tokens(logits, sampling, [rng])
+        reply.take(int(chosen))
+        yield reply
+        if reply.done:
+            return
+        logits = decoding.step(chosen[:, None])

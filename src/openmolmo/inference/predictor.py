@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-from openmolmo.core.errors import ConfigError, PromptError
-from openmolmo.imaging import open_image
+import torch
+
+from openmolmo.core.errors import ConfigError, OpenMolmoError
 from openmolmo.inference.answer import Answer, read_answer
-from openmolmo.inference.generate import generate
+from openmolmo.inference.cache import CacheConfig
+from openmolmo.inference.conversation import Chat
+from openmolmo.inference.decoding import Decoding
+from openmolmo.inference.generate import Limit, generate, generate_one
+from openmolmo.inference.prompts import DESCRIPTIONS, Prompt, make_prompt, read_pictures, room_after, wording_of
+from openmolmo.inference.reply import ReplyText
 from openmolmo.inference.requests import (
     ImageSource,
     Request,
+    as_images,
     ask_request,
     caption_request,
     count_request,
     point_request,
 )
 from openmolmo.inference.sampling import Sampling
+from openmolmo.inference.stream import Piece, pieces
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
-from openmolmo.prompting.sequence import Tokens
 
 __all__ = ["Predictor"]
 
 _WINDOW = 8  # batches prepared ahead and sorted by length together
-_DESCRIPTIONS = ("long_caption", "transcript")
+_PIXEL_BYTES = 2**30  # but no more crops than this
+
+Images = ImageSource | Sequence[ImageSource] | None
 
 
 class Predictor:
@@ -38,7 +47,7 @@ class Predictor:
 
     A picture is a path, encoded bytes, a PIL picture or an array (H, W, 3) uint8 RGB. Decoding is
     greedy unless ``sampling`` says otherwise; ``max_new_tokens`` cuts replies that do not end;
-    a request may ask for fewer.
+    a request may ask for fewer. ``cache``: a static one may be compiled.
     """
 
     def __init__(
@@ -50,15 +59,22 @@ class Predictor:
         batch_size: int = 16,
         max_new_tokens: int = 512,
         sampling: Sampling | None = None,
+        cache: CacheConfig | None = None,
     ) -> None:
         if batch_size < 1 or max_new_tokens < 1:
             raise ConfigError(f"batch_size={batch_size} and max_new_tokens={max_new_tokens} must be at least 1")
         self.model, self.processor, self.name = model.eval(), processor, name
         self.batch_size, self.max_new_tokens = batch_size, max_new_tokens
         self.sampling = sampling or Sampling()
+        self.cache = cache or CacheConfig()
+        self._step: Any = None
+        if self.cache.compile is not None:
+            self._step = torch.compile(model, mode=self.cache.compile, fullgraph=True)
 
-    def ask(self, image: ImageSource | list[ImageSource], text: str, *, style: str | None = None) -> Answer:
-        """Answer a question about one picture (or several, shown in order)."""
+    # -------------------------------------------------------------------------- one question
+
+    def ask(self, image: Images, text: str, *, style: str | None = None) -> Answer:
+        """Answer a question about one picture, about several shown in order, or (None) about none."""
         return self.answer_batch([ask_request(image, text, style)])[0]
 
     def caption(self, image: ImageSource, length: int | None = None) -> Answer:
@@ -74,72 +90,119 @@ class Predictor:
         """Count every ``label`` by pointing; ``Answer.count`` is None when no number can be read."""
         return self.answer_batch([count_request(image, label)])[0]
 
+    def stream(self, request: Request) -> Iterator[Piece]:
+        """The answer piece by piece; the last piece holds all of it.
+
+        Raises before the first piece what :meth:`answer_batch` would raise.
+        """
+        prompt = self._prepare(request)
+        text = ReplyText(self.processor.tokenizer.decode, request.stop)
+        limit = self.limit(prompt, request.max_new_tokens, text=text)
+        decoding = self.decoding([prompt], room=limit.tokens)
+        replies = generate_one(decoding, limit, self.sampling)
+        return pieces(replies, text, prompt.sizes, counted=request.style not in DESCRIPTIONS)
+
+    def chat(self, images: Images = None, *, max_crops: int | None = None) -> Chat:
+        """Begin a conversation about one picture, several or none; each is looked at once."""
+        return Chat(self, read_pictures(self.processor, as_images(images), max_crops))
+
+    # -------------------------------------------------------------------------- many questions
+
     def answer_batch(self, requests: Sequence[Request]) -> list[Answer]:
-        """One answer a request, in order; requests of similar length are decoded together."""
-        answers: list[Answer | None] = [None] * len(requests)
-        window = self.batch_size * _WINDOW
+        """One answer a request, in order; requests of similar length are decoded together.
+
+        Raises the first error (ImageError, PromptError ...) of any request.
+        """
+        answers: dict[int, Answer] = {}
+        for place, outcome in self.answers(requests):
+            if isinstance(outcome, OpenMolmoError):
+                raise outcome
+            answers[place] = outcome
+        return [answers[place] for place in range(len(requests))]
+
+    def answers(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer | OpenMolmoError]]:
+        """(place of the request, its answer or what is wrong with it), batch by batch as they are decoded."""
+        window = self._window()
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             for start in range(0, len(requests), window):
                 part = range(start, min(start + window, len(requests)))
-                prepared = dict(zip(part, pool.map(self._prepare, (requests[i] for i in part)), strict=True))
-                order = sorted(part, key=lambda i: (self._limit(requests[i]), len(prepared[i][0].input_ids)))
+                read = {i: pool.submit(self._prepare, requests[i]) for i in part}
+                prepared: dict[int, Prompt] = {}
+                for i, future in read.items():
+                    outcome = _outcome(future)
+                    if isinstance(outcome, OpenMolmoError):
+                        yield i, outcome
+                    else:
+                        prepared[i] = outcome
+                order = self._order(requests, prepared)
                 for first in range(0, len(order), self.batch_size):
                     chosen = order[first : first + self.batch_size]
-                    for i, answer in zip(chosen, self._decode(requests, prepared, chosen), strict=True):
-                        answers[i] = answer
-        return [answer for answer in answers if answer is not None]
+                    yield from zip(chosen, self._decode(requests, prepared, chosen), strict=True)
 
-    def _prepare(self, request: Request) -> tuple[Tokens, list[tuple[int, int]]]:
-        """Tokens of the prompt, and (width, height) of its pictures."""
-        images = [open_image(image) for image in request.images]
-        return self.processor.prompt(self._wording(request), images), [(i.shape[1], i.shape[0]) for i in images]
+    def _window(self) -> int:
+        crop = self.processor.crop
+        picture = (1 + crop.max_crops) * 3 * crop.crop_size**2 * 4
+        return max(self.batch_size, min(self.batch_size * _WINDOW, _PIXEL_BYTES // picture))
 
-    def _wording(self, request: Request) -> str:
-        """The request in the words and with the tags that this model was trained on."""
-        settings, style = self.processor.format, request.style
-        if style in _DESCRIPTIONS and not request.text:
-            return self.processor.caption_text(request.length_hint, style=style)
-        untagged = settings.system_prompt == "none" or (
-            settings.system_prompt == "demo_or_style" and style in settings.demo_styles
-        )
-        if style is None or untagged:
-            return request.text
-        return f"{self.processor.formatter.tag(style, request.length_hint)} {request.text}"
+    # -------------------------------------------------------------------------- parts of it
 
-    def _limit(self, request: Request) -> int:
-        return min(self.max_new_tokens, request.max_new_tokens or self.max_new_tokens)
+    def limit(
+        self, prompt: Prompt, max_new_tokens: int | None = None, *, seed: int = 0, text: ReplyText | None = None
+    ) -> Limit:
+        """What ends a reply to ``prompt``: its own limit, the predictor's or the context's, whichever is first.
 
-    def _decode(
-        self,
-        requests: Sequence[Request],
-        prepared: dict[int, tuple[Tokens, list[tuple[int, int]]]],
-        chosen: Sequence[int],
-    ) -> list[Answer]:
-        prompts = [prepared[i][0] for i in chosen]
-        limits = [self._room(self._limit(requests[i]), len(prepared[i][0].input_ids)) for i in chosen]
-        replies = generate(
-            self.model,
-            prompts,
-            max_new_tokens=limits,
-            end_id=self.processor.tokenizer.special.eos,
-            sampling=self.sampling,
-            seeds=list(chosen),
-        )
+        Raises PromptError where the prompt itself is too long for the context.
+        """
+        wanted = min(self.max_new_tokens, max_new_tokens or self.max_new_tokens)
+        context = int(self.model.config.text_config.max_position_embeddings)
+        return Limit(room_after(prompt, context, wanted), self.processor.tokenizer.special.eos, seed, text)
+
+    def decoding(self, prompts: Sequence[Prompt], *, room: int, dynamic: bool = False) -> Decoding:
+        """Prompts ready to be decoded, each by at most ``room`` tokens; ``dynamic``: whatever ``cache`` says."""
+        tokens = [prompt.tokens for prompt in prompts]
+        if dynamic:
+            return Decoding(self.model, tokens, room=room)
+        return Decoding(self.model, tokens, room=room, cache=self.cache, step=self._step)
+
+    def _prepare(self, request: Request) -> Prompt:
+        """Tokens of the prompt, known to fit the context."""
+        pictures = read_pictures(self.processor, request.images, request.max_crops)
+        prompt = make_prompt(self.processor, [*request.history, wording_of(self.processor, request)], pictures)
+        self.limit(prompt)
+        return prompt
+
+    def _order(self, requests: Sequence[Request], prepared: dict[int, Prompt]) -> list[int]:
+        """Places, those together that want as many tokens and whose prompts are of similar length."""
+
+        def size(place: int) -> tuple[int, int]:
+            wanted = min(self.max_new_tokens, requests[place].max_new_tokens or self.max_new_tokens)
+            return wanted, len(prepared[place].tokens)
+
+        return sorted(prepared, key=size)
+
+    def _decode(self, requests: Sequence[Request], prepared: dict[int, Prompt], chosen: Sequence[int]) -> list[Answer]:
+        decode = self.processor.tokenizer.decode
+        limits = [
+            self.limit(
+                prepared[i],
+                requests[i].max_new_tokens,
+                seed=i,
+                text=ReplyText(decode, requests[i].stop) if requests[i].stop else None,
+            )
+            for i in chosen
+        ]
+        decoding = self.decoding([prepared[i] for i in chosen], room=max(limit.tokens for limit in limits))
         answers = []
-        for i, reply in zip(chosen, replies, strict=True):
-            text = self.processor.decode(reply.ids)
-            answer = read_answer(text, prepared[i][1], finished=reply.finished)
-            # The first number in a description is no count of anything asked for.
-            describes = requests[i].style in _DESCRIPTIONS
-            answers.append(dataclasses.replace(answer, count=None) if describes else answer)
+        for i, reply in zip(chosen, generate(decoding, limits, self.sampling), strict=True):
+            reader = reply.limit.text
+            text = decode(reply.ids) if reader is None else reader.finish()
+            counted = requests[i].style not in DESCRIPTIONS
+            answers.append(read_answer(text, prepared[i].sizes, finished=reply.finished, counted=counted))
         return answers
 
-    def _room(self, wanted: int, prompt: int) -> int:
-        """How many tokens may follow a prompt within the language model's context."""
-        context = int(self.model.config.text_config.max_position_embeddings)
-        if prompt >= context:
-            raise PromptError(
-                f"the prompt takes {prompt} tokens, the model's context has {context}",
-                fix="ask with fewer pictures or a shorter text",
-            )
-        return min(wanted, context - prompt)
+
+def _outcome(future: Future[Prompt]) -> Prompt | OpenMolmoError:
+    try:
+        return future.result()
+    except OpenMolmoError as error:
+        return error
