@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from openmolmo.inference.library import register
     from openmolmo.inference.load import load
     from openmolmo.inference.predictor import Predictor
     from openmolmo.model.molmo import Molmo
@@ -24,9 +25,10 @@ _LAZY = {
     "Predictor": "openmolmo.inference.predictor",
     "Processor": "openmolmo.prompting.processor",
     "load": "openmolmo.inference.load",
+    "register": "openmolmo.inference.library",
 }
 
-__all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load"]
+__all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load", "register"]
 
 
 def __getattr__(name: str) -> Any:

@@ -60,7 +60,7 @@ class MolmoConfig(PreTrainedConfig):  # type: ignore[misc]
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.vision_config = _backbone(self.vision_config, CLIPVisionConfig)
-        self.text_config = _backbone(self.text_config, Qwen2Config)
+        self.text_config = _backbone(self.text_config, Qwen2Config, vocab_size=152064)
         self.tie_word_embeddings = bool(self.text_config.tie_word_embeddings)
         self.feature_layers = list(self.feature_layers)
         self._check()
@@ -101,9 +101,9 @@ class MolmoConfig(PreTrainedConfig):  # type: ignore[misc]
             )
 
 
-def _backbone(given: Any, default: Any) -> Any:
+def _backbone(given: Any, default: Any, **settings: Any) -> Any:
     if given is None:
-        return default()
+        return default(**settings)
     if isinstance(given, dict):
         given = dict(given)
         kind = given.pop("model_type", None) or default.model_type

@@ -70,6 +70,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
     _supports_flash_attn = True
     _supports_attention_backend = True
     _can_compile_fullgraph = True
+    _no_split_modules = ("VisionEncoder", "Connector", "ExtendedEmbedding")  # the decoder names its own
     _skip_keys_device_placement = ("past_key_values",)
     _tied_weights_keys = {"lm_head.weight": "embedding.base.weight"}  # noqa: RUF012
 
@@ -202,7 +203,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             raise PromptError(f"the text has {given} image tokens but there are no crops", fix="pass crops as well")
         features = self.image_features(crops, patch_mask, pooled_patches)
         flat = embeds.reshape(-1, embeds.shape[-1])
-        return flat.index_add(0, places, features.to(embeds.dtype)).view_as(embeds)
+        return flat.index_add(0, places, features.to(embeds)).view_as(embeds)
 
     def _only_text(self, input_ids: Tensor) -> bool:
         # One token a row is a step of decoding, where looking would stall an accelerator.

@@ -27,7 +27,7 @@ from openmolmo.records.example import Annotation, Example, ImageRef
 
 __all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Processor"]
 
-PROCESSOR_FILE = "processor_config.json"
+PROCESSOR_FILE, GENERATION_FILE = "processor_config.json", "generation_config.json"
 ImageSource = bytes | str | Path | PIL.Image.Image | np.ndarray[Any, Any] | ImageRef
 Messages = str | Sequence[str] | Sequence[Mapping[str, str]]
 
@@ -138,8 +138,12 @@ class Processor:
     # -------------------------------------------------------------------------------- files
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the tokenizer's files and ``processor_config.json`` into ``folder``."""
+        """Write the tokenizer's files, ``processor_config.json`` and, for the library's ``generate``, which tokens
+        end and pad a reply into ``folder``."""
         self.tokenizer.save_pretrained(folder)
+        special = self.tokenizer.special
+        ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.eos}
+        write_json(Path(folder) / GENERATION_FILE, ids)
         settings = {"crop": to_dict(self.crop), "format": to_dict(self.format), "resize_mode": self.resize_mode}
         write_json(Path(folder) / PROCESSOR_FILE, settings)
 

@@ -113,9 +113,22 @@ class TextTokenizer:
 
     # ------------------------------------------------------------------------------- files
 
+    @property
+    def names(self) -> dict[str, str]:
+        """What the tokens that end, begin and pad a text are called; BOS only where there is one."""
+        return {"eos_token": self._eos, "pad_token": self._eos} | ({"bos_token": self._bos} if self._bos else {})
+
+    def to_json(self) -> str:
+        """The text of ``tokenizer.json``."""
+        text: str = self._with_specials.to_str(pretty=True)
+        return text
+
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> TextTokenizer:
-        """Read ``tokenizer.json`` (and BOS/EOS from ``tokenizer_config.json``); raises CheckpointError."""
+    def from_pretrained(cls, folder: str | Path, *, vocab_size: int | None = None) -> TextTokenizer:
+        """Read ``tokenizer.json`` (and BOS/EOS from ``tokenizer_config.json``); raises CheckpointError.
+
+        ``vocab_size``: add the special tokens after so many tokens, for a tokenizer that may lack them.
+        """
         folder = Path(folder)
         path = folder / "tokenizer.json"
         if not path.is_file():
@@ -126,6 +139,8 @@ class TextTokenizer:
             tokenizer = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:
             raise CheckpointError(f"{path} cannot be read: {error}", fix="restore the file from its source") from error
+        if vocab_size is not None:
+            tokenizer = add_special_tokens(tokenizer, vocab_size)
         names: dict[str, Any] = {}
         for name in ("special_tokens_map.json", "tokenizer_config.json"):
             if (folder / name).is_file():
@@ -138,14 +153,12 @@ class TextTokenizer:
         folder = Path(folder)
         config = {
             "tokenizer_class": "PreTrainedTokenizerFast",
-            "eos_token": self._eos,
-            "bos_token": self._bos,
-            "pad_token": self._eos,
+            **self.names,
             "clean_up_tokenization_spaces": False,
             "additional_special_tokens": list(SPECIAL_TOKENS),
         }
-        write_text(folder / "tokenizer.json", self._with_specials.to_str(pretty=True))
-        write_json(folder / "tokenizer_config.json", {k: v for k, v in config.items() if v is not None})
+        write_text(folder / "tokenizer.json", self.to_json())
+        write_json(folder / "tokenizer_config.json", config)
 
 
 def _rebuild(text: str, eos: str, bos: str | None) -> TextTokenizer:

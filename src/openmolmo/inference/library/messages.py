@@ -1,0 +1,147 @@
+"""Conversations in the library's form, as texts and pictures.
+
+    [{"role": "user", "content": [{"type": "image", "image": "cup.png"}, {"type": "text", "text": "What is this?"}]}]
+
+A picture is named by ``image``, ``url``, ``path`` or ``base64``. Pictures that all stand in front of the
+first text go to the start of the prompt, which is how released models were trained; otherwise each goes
+where it stands. The template at the end writes the same prompt as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers.image_utils import load_image
+
+from openmolmo.core.errors import ImageError, PromptError
+from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.prompting.tokenizer import IMAGE_PLACE
+
+__all__ = ["Conversation", "chat_template", "picture", "read_conversation"]
+
+_PICTURE_KEYS = ("image", "url", "path", "base64")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Texts of user and assistant in turn, user first; pictures in order."""
+
+    texts: tuple[str, ...]
+    images: tuple[Any, ...]
+
+
+def read_conversation(messages: Sequence[Mapping[str, Any]]) -> Conversation:
+    """Messages of ``role`` and ``content`` (a text, or parts of type ``text`` and ``image``).
+
+    Raises:
+        PromptError: roles do not take turns, or a part is neither text nor picture.
+        ImageError: a picture is not named, or its base64 text is none.
+    """
+    texts: list[str] = []
+    images: list[Any] = []
+    leading = 0
+    for place, message in enumerate(messages, start=1):
+        expected = "user" if place % 2 else "assistant"
+        if message.get("role") != expected:
+            raise PromptError(
+                f"message {place} has role {message.get('role')!r}, expected {expected!r}",
+                fix="messages are user and assistant in turn, the user's first; put instructions into its text",
+            )
+        text = ""
+        for kind, value in _parts(message.get("content"), place):
+            if kind == "text":
+                text += value
+            elif expected == "assistant":
+                raise PromptError(f"message {place} is the assistant's and holds a picture", fix="leave it out")
+            else:
+                images.append(value)
+                if place == 1 and not text:
+                    leading += 1
+                else:
+                    text += IMAGE_PLACE
+        texts.append(text)
+    if not texts:
+        raise PromptError("there is no message to answer", fix="give a question")
+    if leading < len(images):
+        texts[0] = IMAGE_PLACE * leading + texts[0]
+    return Conversation(tuple(texts), tuple(images))
+
+
+def _parts(content: Any, place: int) -> Iterator[tuple[str, Any]]:
+    """("text", a text) or ("image", something that can be opened) in order."""
+    if isinstance(content, str):
+        yield "text", content
+        return
+    for part in content or ():
+        kind = part.get("type")
+        if kind == "text":
+            yield "text", part["text"]
+        elif kind == "image":
+            yield "image", _named(part, place)
+        elif kind == "image_url":
+            url = part["image_url"]
+            yield "image", picture(url["url"] if isinstance(url, Mapping) else url)
+        else:
+            raise PromptError(f"message {place} has a part of type {kind!r}; known here: text, image, image_url")
+
+
+def _named(part: Mapping[str, Any], place: int) -> Any:
+    for key in _PICTURE_KEYS:
+        if part.get(key) is not None:
+            return _decoded(part[key]) if key == "base64" else picture(part[key])
+    raise ImageError(
+        f"message {place} has an image without a picture",
+        kind="missing",
+        fix=f"give one of {', '.join(_PICTURE_KEYS)}",
+    )
+
+
+def picture(source: Any) -> Any:
+    """Something that can be opened: web addresses are fetched, ``data:`` ones decoded, the rest is left as it is."""
+    if not isinstance(source, str):
+        return source
+    if source.startswith(("http://", "https://")):
+        return load_image(source)
+    if source.startswith("data:"):
+        return _decoded(source.partition(",")[2])
+    return source.removeprefix("file://")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ImageError(f"a picture's base64 text cannot be read: {error}", kind="corrupt") from error
+
+
+def chat_template(settings: FormatConfig) -> str:
+    """The template that writes a conversation as text, in this model's message format."""
+    before, after = ("User: ", " Assistant:") if settings.message_format == "role" else ("", "")
+    space = "' '" if settings.always_start_with_space else "''"
+    return _TEMPLATE.replace("BEFORE", before).replace("AFTER", after).replace("SPACE", space)
+
+
+# Pictures in front of everything: at the start of the prompt. As soon as one stands elsewhere: each in its place.
+_TEMPLATE = """\
+{%- set seen = namespace(text=false, inline=false, leading='') -%}
+{%- for message in messages -%}
+{%- if message.content is string -%}{%- set seen.text = true -%}
+{%- else -%}{%- for part in message.content -%}
+{%- if part.type == 'text' -%}{%- set seen.text = true -%}
+{%- elif seen.text -%}{%- set seen.inline = true -%}
+{%- else -%}{%- set seen.leading = seen.leading ~ '<|image|>' -%}{%- endif -%}
+{%- endfor -%}{%- endif -%}
+{%- endfor -%}
+{%- if not seen.inline -%}{{ seen.leading }}{%- endif -%}
+{%- for message in messages -%}
+{%- if message.role == 'user' -%}{{ SPACE if loop.first else ' ' }}{{ 'BEFORE' }}{%- else -%}{{ ' ' }}{%- endif -%}
+{%- if message.content is string -%}{{ message.content }}
+{%- else -%}{%- for part in message.content -%}
+{%- if part.type == 'text' -%}{{ part.text }}{%- elif seen.inline -%}{{ '<|image|>' }}{%- endif -%}
+{%- endfor -%}{%- endif -%}
+{%- if message.role == 'user' -%}{{ 'AFTER' }}{%- elif not loop.last -%}{{ eos_token }}{%- endif -%}
+{%- endfor -%}"""
