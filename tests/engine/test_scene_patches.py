@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from openmolmo.core.rng import derive
+from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.engine.synth.clocks.patches import make_clock_window
+from openmolmo.engine.synth.patches import BINS, FACTS, Window
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.generator import make_scene
-from openmolmo.engine.synth.scenes.patches import FACTS, Window, make_windows
+from openmolmo.engine.synth.scenes.patches import make_windows
+from openmolmo.imaging import open_image
 from openmolmo.records.masks import decode
 
 SEEDS = range(12)
@@ -45,7 +49,7 @@ def test_a_whole_picture_is_labelled_by_the_scene_graph() -> None:
             counts = np.bincount(inside.ravel(), minlength=len(scene.things) + 1)
             facts, offset = window.facts[row * 8 + column], window.offsets[row * 8 + column]
             if counts[1:].sum() == 0:
-                assert facts[0] == facts[1] == 0 and not offset.any()
+                assert facts[0] == facts[1] == 0 and (facts[2:] == -1).all() and not offset.any()
                 continue
             most = int(counts[1:].argmax())
             if counts[1 + most] < 0.2 * 14 * 14:
@@ -53,10 +57,13 @@ def test_a_whole_picture_is_labelled_by_the_scene_graph() -> None:
                 continue
             thing = scene.things[most]
             named = [FACTS[fact][value] for fact, value in zip(FACTS, facts, strict=True)]
-            assert named == [thing.shape, thing.colour, thing.pattern, thing.size]
+            assert named[:4] == [thing.shape, thing.colour, thing.pattern, thing.size]
+            assert (facts[6:] == -1).all()  # no clock
             x = (column + 0.5) * 14 + offset[0] * 28 - left
             y = (row + 0.5) * 14 + offset[1] * 28 - top
             assert (x, y) == pytest.approx((thing.x / 100 * scene.width, thing.y / 100 * scene.height), abs=0.01)
+            assert facts[4] == pytest.approx((thing.x / 100 * scene.width + left) / 112 * BINS - 0.5, abs=0.5001)
+            assert facts[5] == pytest.approx((thing.y / 100 * scene.height + top) / 112 * BINS - 0.5, abs=0.5001)
             checked += 1
     assert checked > 100
 
@@ -65,7 +72,7 @@ def test_windows_of_a_large_picture_are_parts_of_it() -> None:
     for seed in SEEDS:
         _, picture = make_scene(Dice(derive(3, "test", seed)), 256)
         for window in windows(seed, 2, 256):
-            assert window.pixels.shape == (112, 112, 3) and window.facts.shape == (64, 4)
+            assert window.pixels.shape == (112, 112, 3) and window.facts.shape == (64, len(FACTS))
             found = np.lib.stride_tricks.sliding_window_view(picture[:, :, 0], (8, 8)) == window.pixels[40:48, 40:48, 0]
             assert found.all(axis=(2, 3)).any()
 
@@ -80,3 +87,18 @@ def test_changing_the_scene_changes_the_labels_and_an_object_covers_several_patc
     found = np.concatenate([windows(seed, 1, 256)[0].facts[:, 0] for seed in SEEDS])
     assert len(np.unique(found)) > 5
     assert 0.05 < (found > 0).mean() < 0.9
+
+
+@pytest.mark.parametrize("size", [112, 192])
+def test_every_patch_of_a_clock_knows_its_time(size: int) -> None:
+    for seed in range(4):
+        example = GENERATORS.get("clocks").make(derive(3, "clock", seed), 0, size=size, split="train")
+        window = make_clock_window(derive(3, "clock", seed), size=size)
+        assert window.pixels.shape == (112, 112, 3) and not window.offsets.any()
+        hour, minute = (FACTS[fact][window.facts[5, i]] for i, fact in ((6, "hour"), (7, "minute")))
+        assert (int(hour), int(minute)) == (example.facts["clock"]["hour"], example.facts["clock"]["minute"])
+        assert (window.facts == window.facts[0]).all() and (window.facts[:, :6] == -1).all()
+        shown = open_image(example.image.data)
+        if size == 112:
+            assert np.array_equal(window.pixels, shown)
+        assert abs(float(window.pixels.mean()) - float(shown.mean())) < 3

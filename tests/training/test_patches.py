@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from openmolmo.core.config import override
 from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.core.runlog import read_jsonl
-from openmolmo.engine.synth.scenes.patches import FACTS
+from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging import CropConfig
 from openmolmo.model.checkpoint import load_model
 from openmolmo.training import checkpoint
@@ -24,7 +24,7 @@ from openmolmo.training.patches.batches import PatchBatches
 from openmolmo.training.patches.head import patch_loss
 from openmolmo.training.patches.loop import PatchTrainer, run_patches
 
-SAME = ("step", "loss", "shape", "offset", "lr", "norm")
+SAME = ("step", "loss", "offset", "lr", "norm")
 CROP = CropConfig(crop_size=28, patch_size=7, margins=(0, 0), max_crops=2, shift_patch_mask=False)
 
 
@@ -37,6 +37,8 @@ def settings(tokenizer: Path) -> PatchRunConfig:
         model="tiny",
         tokenizer=str(tokenizer),
         crop=CROP,
+        clocks=0.3,
+        clock_sizes=(64,),
         batch=4,
         optimizer=OptimizerConfig(encoder=PartConfig(lr=3e-3, warmup=2), matrices="muon", eps=1e-9),
         checkpoint_every=5,
@@ -51,7 +53,7 @@ def trace(out: Path) -> list[dict[str, Any]]:
 
 
 def test_it_teaches_the_encoder_and_nothing_else(settings: PatchRunConfig, tmp_path: Path) -> None:
-    longer = settings.replace(steps=120, batch=16, scenes=(SceneConfig(size=64, windows=4),))
+    longer = settings.replace(steps=120, batch=16, scenes=(SceneConfig(size=64, windows=4),), clocks=0.0)
     before = build_model(longer, build_processor(longer))
     after = load_model(run_patches(longer, tmp_path / "run"))
     changed = {
@@ -98,26 +100,31 @@ def test_batches_depend_on_seed_and_step_only(settings: PatchRunConfig) -> None:
         assert torch.equal(value, later[0][key])
     assert not torch.equal(whole[0]["pixels"], whole[1]["pixels"])
     assert not torch.equal(whole[0]["pixels"], PatchBatches(settings.replace(seed=1))[0]["pixels"])
-    assert whole[0]["pixels"].shape == (4, 3, 28, 28) and whole[0]["facts"].shape == (4, 16, 4)
+    assert whole[0]["pixels"].shape == (4, 3, 28, 28) and whole[0]["facts"].shape == (4, 16, len(FACTS))
 
 
-def test_patches_left_out_have_no_say_in_the_loss() -> None:
+def test_labels_left_out_have_no_say_in_the_loss() -> None:
     torch.manual_seed(0)
-    facts = torch.zeros(1, 3, 4, dtype=torch.long)
-    facts[0, 0] = torch.tensor([5, 3, 1, 2])
-    facts[0, 2] = -1
+    facts = torch.full((1, 3, len(FACTS)), -1)
+    facts[0, 0, :6] = torch.tensor([5, 3, 1, 2, 9, 9])
+    facts[0, 1, :2] = 0  # background
     logits = {fact: torch.randn(1, 3, len(classes)) for fact, classes in FACTS.items()}
     found, offsets = torch.randn(1, 3, 2), torch.zeros(1, 3, 2)
     total, figures = patch_loss(logits, found, facts, offsets)
+    assert "hour" not in figures and "shape_right" in figures
     other = {fact: values.clone() for fact, values in logits.items()}
-    for values in other.values():
-        values[0, 2] += 5
-    found[0, 2] += 5
+    for fact, values in other.items():
+        values[0, 2] += torch.randn(values.shape[-1])  # nothing is known of that patch
+        if fact not in ("shape", "colour"):
+            values[0, 1] += torch.randn(values.shape[-1])  # a background has no pattern
+    found[0, 1:] += 5
     assert patch_loss(other, found, facts, offsets)[0] == total
     other["shape"][0, 0, 5] += 1
     assert patch_loss(other, found, facts, offsets)[1]["shape"] < figures["shape"]
     nothing = patch_loss(logits, found, torch.full_like(facts, -1), offsets)
-    assert float(nothing[0]) == 0 and "shape_right" not in nothing[1]
+    assert float(nothing[0]) == 0 and nothing[1] == {"offset": 0.0}
+    some = {fact: logits[fact] for fact in ("shape", "size")}
+    assert set(patch_loss(some, found, facts, offsets)[1]) == {"shape", "shape_right", "size", "size_right", "offset"}
 
 
 def test_dry_run_and_bad_settings(settings: PatchRunConfig, tmp_path: Path) -> None:
@@ -128,7 +135,7 @@ def test_dry_run_and_bad_settings(settings: PatchRunConfig, tmp_path: Path) -> N
     assert "224" in result.stdout  # crops in all
     with pytest.raises(ConfigError, match=r"28 px in patches of 7 px, the crops have 56 and 7"):
         run_patches(settings.replace(crop=CROP.replace(crop_size=56)), tmp_path / "run")
-    for bad in ("scenes=[]", "batch=0", "optimizer.encoder.lr=0", "workers=-1"):
+    for bad in ("scenes=[]", "clocks=1.5", 'facts=["smell"]', "batch=0", "optimizer.encoder.lr=0", "workers=-1"):
         with pytest.raises(ConfigError):
             override(settings, [bad])
     assert not (tmp_path / "run").exists()

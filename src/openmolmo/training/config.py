@@ -9,6 +9,7 @@ from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import MixtureConfig
+from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
 
@@ -168,13 +169,18 @@ class SceneConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class PatchRunConfig(BaseRunConfig):
-    """A run that teaches the encoder alone: a step takes ``batch`` crops of scenes, their kinds drawn evenly.
+    """A run that teaches the encoder alone: a step takes ``batch`` crops.
 
+    A share ``clocks`` of the pictures drawn are clocks of one of ``clock_sizes`` pixels, the others scenes,
+    their kinds drawn evenly. ``facts`` are the labels taught, of those in ``openmolmo.engine.synth.patches``.
     The encoder and the layer that reads the labels learn at the rate of ``optimizer.encoder``; the rest of
     the model is saved as it was made. ``workers`` are processes that draw the scenes (0: none beside this one).
     """
 
     scenes: tuple[SceneConfig, ...]
+    clocks: float = 0.0
+    clock_sizes: tuple[int, ...] = (112, 192)
+    facts: tuple[str, ...] = tuple(FACTS)
     batch: int = 32
     workers: int = 1
 
@@ -184,5 +190,9 @@ class PatchRunConfig(BaseRunConfig):
             raise ConfigError(f"batch={self.batch} must be at least 1, and workers={self.workers} not negative")
         if not self.scenes:
             raise ConfigError("scenes is empty", fix="name at least one kind of scene")
+        if not 0 <= self.clocks < 1 or not self.clock_sizes:
+            raise ConfigError(f"clocks={self.clocks} must be at least 0 and less than 1, and clock_sizes not empty")
+        if unknown := set(self.facts) - set(FACTS):
+            raise ConfigError(f"facts has {', '.join(sorted(unknown))}; known are {', '.join(FACTS)}")
         if self.optimizer.encoder.lr == 0:
             raise ConfigError("optimizer.encoder.lr=0: nothing would be trained", fix="give it a learning rate")

@@ -10,15 +10,17 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from openmolmo.core.rng import derive
-from openmolmo.engine.synth.scenes.patches import Window, make_windows
+from openmolmo.engine.synth.clocks.patches import make_clock_window
+from openmolmo.engine.synth.patches import Window
+from openmolmo.engine.synth.scenes.patches import make_windows
 from openmolmo.training.config import PatchRunConfig
 
 __all__ = ["PatchBatches", "make_loader"]
 
 
 class PatchBatches(Dataset[dict[str, Tensor]]):
-    """Item i is the batch of step ``first + i``: ``pixels`` (B, 3, S, S) uint8, ``facts`` (B, P, 4) int64 and
-    ``offsets`` (B, P, 2) float32, as :class:`~openmolmo.engine.synth.scenes.patches.Window` has them."""
+    """Item i is the batch of step ``first + i``: ``pixels`` (B, 3, S, S) uint8, ``facts`` (B, P, F) int64 and
+    ``offsets`` (B, P, 2) float32, as :class:`~openmolmo.engine.synth.patches.Window` has them."""
 
     def __init__(self, config: PatchRunConfig, first: int = 1) -> None:
         self._config, self._first = config, first
@@ -40,6 +42,10 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
         made: list[Window] = []
         while len(made) < config.batch:
             rng = derive(config.seed, "patches", step, len(made))
+            if config.clocks and rng.random() < config.clocks:
+                size = config.clock_sizes[int(rng.integers(len(config.clock_sizes)))]
+                made.append(make_clock_window(rng, size=size, side=crop.crop_size, patch=crop.patch_size))
+                continue
             kind = config.scenes[int(rng.integers(len(config.scenes)))]
             count = min(kind.windows, config.batch - len(made))
             made += make_windows(rng, count, size=kind.size, most=kind.most, side=crop.crop_size, patch=crop.patch_size)

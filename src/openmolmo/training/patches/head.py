@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from openmolmo.engine.synth.scenes.patches import FACTS
+from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging.config import NORMALIZATIONS, CropConfig
 from openmolmo.model.vision import VisionEncoder
 
 __all__ = ["PatchReader", "patch_loss"]
 
-_WEIGHTS = {"shape": 2.0, "colour": 1.0, "pattern": 0.5, "size": 0.5, "offset": 2.0}
-"""Shapes are by far the hardest."""
+_WEIGHTS = {"shape": 2.0, "pattern": 0.5, "size": 0.5}
+"""What is not 1; shapes are by far the hardest."""
+
+_OFFSET_WEIGHT = 2.0
 
 _BACKGROUND = 0.15
 """Weight of a patch without object: there are many, and they are easy."""
@@ -22,10 +26,10 @@ _BACKGROUND = 0.15
 class PatchReader(nn.Module):
     """An encoder and one linear layer on each patch's features."""
 
-    def __init__(self, encoder: VisionEncoder, crop: CropConfig) -> None:
+    def __init__(self, encoder: VisionEncoder, crop: CropConfig, facts: Sequence[str] = tuple(FACTS)) -> None:
         super().__init__()
-        self.encoder = encoder
-        self._sizes = [len(classes) for classes in FACTS.values()]
+        self.encoder, self.facts = encoder, tuple(facts)
+        self._sizes = [len(FACTS[fact]) for fact in self.facts]
         self.head = nn.Linear(encoder.width, sum(self._sizes) + 2)
         mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in NORMALIZATIONS[crop.normalize])
         self.register_buffer("_mean", mean, persistent=False)
@@ -37,34 +41,37 @@ class PatchReader(nn.Module):
         """(B, 3, S, S) 0-255 -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32."""
         read = self.head(self.encoder((pixels - self._mean) / self._std)).float()
         *facts, offsets = read.split([*self._sizes, 2], dim=-1)
-        return dict(zip(FACTS, facts, strict=True)), offsets
+        return dict(zip(self.facts, facts, strict=True)), offsets
 
 
 def patch_loss(
     logits: dict[str, Tensor], found: Tensor, facts: Tensor, offsets: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of one batch, and the shares of objects' patches whose shape and colour were read rightly.
+    """The loss of one batch, and the share of patches read rightly for each fact (backgrounds apart).
 
     Args:
-        logits: (B, P, classes) of each of ``FACTS``.
+        logits: (B, P, classes) of those of ``FACTS`` that are taught.
         found: (B, P, 2) offsets as read.
-        facts: (B, P, 4) true classes; patches with -1 count nowhere.
+        facts: (B, P, len(FACTS)) true classes; -1 counts nowhere.
         offsets: (B, P, 2) true ones.
     """
+    total, figures = torch.zeros((), device=found.device), {}
+    for index, fact in enumerate(FACTS):
+        if fact not in logits:
+            continue
+        true, read = facts[..., index], logits[fact]
+        weight = (true >= 0).float()
+        if fact in ("shape", "colour"):
+            weight = torch.where(true == 0, _BACKGROUND, weight)
+        each = F.cross_entropy(read.flatten(0, 1), true.clamp(min=0).flatten(), reduction="none").view_as(weight)
+        loss = (each * weight).sum() / weight.sum().clamp(min=1)
+        total = total + _WEIGHTS.get(fact, 1.0) * loss
+        counted = weight == 1
+        if counted.any():
+            figures[fact] = float(loss.detach())
+            figures[f"{fact}_right"] = float((read.argmax(-1) == true)[counted].float().mean())
     thing = facts[..., 0] > 0
-    weight = torch.where(thing, 1.0, _BACKGROUND) * (facts[..., 0] >= 0)
-    losses = {}
-    for index, (fact, values) in enumerate(logits.items()):
-        classes = facts[..., index].clamp(min=0)
-        each = F.cross_entropy(values.flatten(0, 1), classes.flatten(), reduction="none").view_as(weight)
-        counted = weight if fact in ("shape", "colour") else thing.float()
-        losses[fact] = (each * counted).sum() / counted.sum().clamp(min=1)
     away = F.smooth_l1_loss(found, offsets, reduction="none").mean(dim=-1)
-    losses["offset"] = (away * thing).sum() / thing.sum().clamp(min=1)
-    total = torch.stack([_WEIGHTS[name] * loss for name, loss in losses.items()]).sum()
-    figures = {name: float(loss.detach()) for name, loss in losses.items()}
-    if thing.any():
-        for index, fact in enumerate(("shape", "colour")):
-            read = logits[fact][..., 1:].argmax(-1) + 1
-            figures[f"{fact}_right"] = float((read == facts[..., index])[thing].float().mean())
-    return total, figures
+    loss = (away * thing).sum() / thing.sum().clamp(min=1)
+    figures["offset"] = float(loss.detach())
+    return total + _OFFSET_WEIGHT * loss, figures

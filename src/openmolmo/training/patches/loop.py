@@ -113,7 +113,7 @@ class PatchTrainer:
         return {
             "step": self.step,
             "loss": value,
-            **{name: round(value, 5) for name, value in parts.items()},
+            **{name: round(value, 5) for name, value in sorted(parts.items())},
             "lr": rates,
             "norm": norms,
             "examples": self.step * self.config.batch,
@@ -146,7 +146,7 @@ def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "head") % 2**63)
-        reader = PatchReader(model.encoder, config.crop)
+        reader = PatchReader(model.encoder, config.crop, config.facts)
     backbone: Any = reader.encoder.backbone
     backbone.set_attn_implementation("eager")  # crops are short: faster than SDPA on any device
     return reader.train()

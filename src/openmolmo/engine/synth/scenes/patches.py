@@ -1,52 +1,26 @@
-"""What each patch of a scene's picture shows: dense labels for teaching an image encoder alone.
-
-A caption says little about a picture, and where it says it about; from random weights an encoder that is
-taught by text alone learns colours in minutes and shapes not at all (docs/log.md). The scene graph knows
-what covers every pixel.
-"""
+"""Windows of scenes, every patch labelled by what the scene graph knows of it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from openmolmo.engine.synth.patches import BINS, FACTS, Window
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.generator import make_scene
 from openmolmo.engine.synth.scenes.graph import Scene
-from openmolmo.engine.synth.scenes.vocabulary import COLOURS, PATTERNS, SHAPES, SIZES
 from openmolmo.records.masks import decode
 
-__all__ = ["FACTS", "Window", "make_windows"]
+__all__ = ["make_windows"]
 
-FACTS: dict[str, tuple[str, ...]] = {
-    "shape": ("background", *SHAPES),
-    "colour": ("background", *COLOURS),
-    "pattern": tuple(PATTERNS),
-    "size": tuple(SIZES),
-}
-"""What is told of a patch -> its classes. Pattern and size mean nothing where there is no object."""
+_NAMED = ("shape", "colour", "pattern", "size")
+_COLUMN, _ROW = list(FACTS).index("column"), list(FACTS).index("row")
 
 _LEAST_SHARE = 0.2
 """A patch shows an object when the object covers this share of it; with less, but some, it is left out."""
 
 _OFFSET_UNIT = 2.0
 """Offsets are in units of so many patches, so that most are between -1 and 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A square cut of a scene's picture: S pixels a side, P patches.
-
-    ``pixels`` (S, S, 3) uint8, RGB. ``facts`` (P, 4) int64: the classes of :data:`FACTS`; all -1 in patches
-    that show too little of an object to tell. ``offsets`` (P, 2) float32: from the patch's centre to the
-    object's, right and down, in units of two patches; 0 without object.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    facts: npt.NDArray[np.int64]
-    offsets: npt.NDArray[np.float32]
 
 
 def make_windows(
@@ -80,7 +54,7 @@ def _table(scene: Scene) -> npt.NDArray[np.float32]:
     """A row for each thing (row 0: none): classes of shape, colour, pattern and size, and centre in pixels."""
     rows = [(0.0,) * 6]
     for thing in scene.things:
-        classes = [float(FACTS[fact].index(getattr(thing, fact))) for fact in FACTS]
+        classes = [float(FACTS[fact].index(getattr(thing, fact))) for fact in _NAMED]
         rows.append((*classes, thing.x / 100 * scene.width, thing.y / 100 * scene.height))  # type: ignore[arg-type]
     return np.array(rows, np.float32)
 
@@ -88,9 +62,10 @@ def _table(scene: Scene) -> npt.NDArray[np.float32]:
 def _label(
     owner: npt.NDArray[np.uint8], table: npt.NDArray[np.float32], shift: tuple[int, int], patch: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    across = owner.shape[0] // patch
+    side, across = owner.shape[0], owner.shape[0] // patch
     cells = owner.reshape(across, patch, across, patch).swapaxes(1, 2).reshape(across**2, patch**2)
-    facts, offsets = np.zeros((across**2, len(FACTS)), np.int64), np.zeros((across**2, 2), np.float32)
+    facts, offsets = np.full((across**2, len(FACTS)), -1, np.int64), np.zeros((across**2, 2), np.float32)
+    facts[:, :2] = 0  # background
     for cell in np.flatnonzero(cells.any(axis=1)):
         covered = np.bincount(cells[cell])
         covered[0] = 0
@@ -98,7 +73,9 @@ def _label(
         if covered[thing] < _LEAST_SHARE * patch**2:
             facts[cell] = -1
             continue
-        facts[cell] = table[thing, :4]
+        facts[cell, : len(_NAMED)] = table[thing, :4]
+        target = table[thing, 4:] + shift
+        facts[cell, [_COLUMN, _ROW]] = (target / side * BINS).clip(0, BINS - 1)
         centre = (np.array((cell % across, cell // across)) + 0.5) * patch
-        offsets[cell] = (table[thing, 4:] + shift - centre) / (_OFFSET_UNIT * patch)
+        offsets[cell] = (target - centre) / (_OFFSET_UNIT * patch)
     return facts, offsets
