@@ -139,7 +139,7 @@ def nano_sft() -> RunConfig:
     return RunConfig(
         name="nano_sft",
         mixture=MixtureConfig(groups=groups),
-        steps=7600,
+        steps=6000,
         model="nano",
         init_from="runs/nano_caption/final",
         crop=NANO_CROPS,
