@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from openmolmo.model.encoders import ENCODERS
+from openmolmo.model.encoders import find_encoder
 
 __all__ = ["VisionEncoder", "sines_and_cosines"]
 
@@ -40,7 +40,7 @@ class VisionEncoder(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self._spec = ENCODERS.get(config.vision_config.model_type)
+        self._spec = find_encoder(config.vision_config.model_type)
         self.feature_layers = config.resolved_feature_layers
         self.feature_norm = config.feature_norm
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
