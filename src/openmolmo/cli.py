@@ -17,6 +17,7 @@ _SUMMARIES = {
     "count": "Count things in a picture, by pointing.",
     "data": "Check, show and audit data sets.",
     "demo": "Make data, train, judge and ask, in about ten minutes.",
+    "download": "Fetch the pictures of a set, and account for those that are gone.",
     "eval": "Judge a model on held-out data, with controls.",
     "point": "Point at things in a picture.",
     "synth": "Make data: clocks and scenes.",

@@ -1,0 +1,25 @@
+"""One download at a time into one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from openmolmo.core.errors import RunError
+
+__all__ = ["only_one"]
+
+
+@contextlib.contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock; it ends with the process, however that ends. Raises RunError if another holds it."""
+    with contextlib.closing(sqlite3.connect(folder / "lock.sqlite3", isolation_level=None, timeout=0)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise RunError(
+                f"another download into {folder} is running", fix="wait for its end, or choose another --out"
+            ) from error
+        yield

@@ -1,0 +1,211 @@
+"""A download against a server with every fault: right classes, nothing false kept, nothing fetched twice."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from openmolmo.core.errors import DataError, ImageError, RunError
+from openmolmo.core.files import sha256_bytes
+from openmolmo.engine.download import ImageStore, State, StatusBook
+from openmolmo.engine.download.client import Timeouts
+from openmolmo.engine.download.commands import download as command
+from openmolmo.engine.download.driver import Settings, Summary, download
+from openmolmo.engine.download.judge import Limits
+from openmolmo.engine.download.lock import only_one
+from openmolmo.engine.download.loopback import FAULTS, LoopbackServer, picture
+from openmolmo.engine.download.report import report
+from openmolmo.engine.download.tables import Columns, add_set
+
+LIMITS = Limits(bytes=2**20)
+QUICK = Settings(timeouts=Timeouts(connect=2, read=1.5, total=4), backoff=0.05, tries=2)
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer(hosts=3, limit=LIMITS.bytes) as running:
+        yield running
+
+
+def table(path: Path, rows: list[tuple[str, str | None, str]]) -> Path:
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["url", "sha256", "label"])
+        writer.writerows(rows)
+    return path
+
+
+def fetch(out: Path, rows: Path, settings: Settings = QUICK, retry: tuple[State, ...] = ()) -> Summary:
+    with StatusBook(out) as book:
+        add_set(book, "set", [rows], Columns(labels=("label",)))
+        book.plan([State.TRANSIENT, *retry], tries=settings.tries)
+        return download(book, ImageStore(out, limits=LIMITS), settings)
+
+
+def states(out: Path) -> dict[str, State]:
+    with StatusBook(out) as book:
+        return {url: State(state) for url, state in book.db.execute("SELECT url, state FROM urls")}
+
+
+def test_every_fault_ends_in_its_class_and_a_rerun_tries_only_what_may_be_retried(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    faults = [*FAULTS, *["ok"] * 30, *["busy"] * 60]
+    urls = {}
+    for number, fault in enumerate(faults):
+        host = {"busy": 1, "hang": 2, "drip": 2}.get(fault, 0)
+        urls[server.url(fault, number, host)] = (fault, sha256_bytes(picture(number)))
+    rows = table(tmp_path / "set.csv", [(url, digest, fault) for url, (fault, digest) in urls.items()])
+    out = tmp_path / "out"
+    fetch(out, rows)
+    found = states(out)
+    assert {url: FAULTS[fault] for url, (fault, _) in urls.items()} == found
+
+    store = ImageStore(out)
+    for url, (fault, digest) in urls.items():
+        path = store.path(url)
+        assert (path is not None) == (FAULTS[fault] is State.OK), fault
+        if path is not None:
+            assert sha256_bytes(path.read_bytes()) == digest == store.sha256(url)
+    kept = {path.name for path in (out / "images").rglob("*") if path.is_file()}
+    assert kept == {digest for fault, digest in urls.values() if FAULTS[fault] is State.OK}
+
+    server.requests.clear()
+    fetch(out, rows)
+    again = {path.split("/")[1] for path in server.requests}
+    assert again == {fault for fault, state in FAULTS.items() if state is State.TRANSIENT}
+    server.requests.clear()
+    fetch(out, rows, retry=(State.GONE,))
+    again = {path.split("/")[1] for path in server.requests}
+    assert again == {fault for fault, state in FAULTS.items() if state in (State.TRANSIENT, State.GONE)}
+
+
+def test_the_account_says_what_is_lost_and_how_labels_moved(server: LoopbackServer, tmp_path: Path) -> None:
+    rows = [(server.url("ok", n), None, "cat") for n in range(6)] + [
+        (server.url("404", n), None, "dog") for n in (1, 2)
+    ]
+    rows += [(server.url("ok", 0), None, "cat"), (server.url("403", 3), None, "cat")]
+    fetch(tmp_path / "out", table(tmp_path / "set.csv", rows))
+    with StatusBook(tmp_path / "out") as book:
+        (one,) = report(book)
+    assert (one.rows, one.images, one.alive_rows, one.alive_images, one.files) == (10, 9, 7, 6, 6)
+    assert one.reasons == {State.OK: (6, 7), State.GONE: (2, 2), State.FORBIDDEN: (1, 1)}
+    (shift,) = one.labels
+    assert (shift.column, shift.values, shift.lost) == ("label", 2, 1)
+    assert shift.moved == pytest.approx(0.2)  # dogs were a fifth of the rows and are none of them now
+    assert {value: (before, after) for value, before, after in shift.most}["dog"] == (0.2, 0.0)
+    shown = CliRunner().invoke(command, ["report", str(tmp_path / "out")])
+    assert "70.0% of the rows" in shown.stdout and "forbidden" in shown.stdout
+    values = json.loads(CliRunner().invoke(command, ["report", str(tmp_path / "out"), "--json"]).stdout)
+    assert values[0]["reasons"]["gone"] == {"images": 2, "rows": 2}
+
+
+def test_killed_in_the_middle_loses_only_what_is_in_flight(server: LoopbackServer, tmp_path: Path) -> None:
+    server.delay = 0.05
+    rows = table(tmp_path / "set.csv", [(server.url("ok", n, n % 2), None, "") for n in range(300)])
+    words = ["download", str(rows), "--out", str(tmp_path / "out"), "--per-host", "4"]
+    code = "from openmolmo.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while sum(server.requests.values()) < 60 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    asked = sum(server.requests.values())
+    done = [url for url, state in states(tmp_path / "out").items() if state is State.OK]
+    assert 0 < len(done) < 300
+    assert asked - len(done) <= 8  # 2 hosts, 4 requests at a time
+
+    server.delay = 0.0
+    server.requests.clear()
+    fetch(tmp_path / "out", rows)
+    assert set(states(tmp_path / "out").values()) == {State.OK}
+    assert sum(server.requests.values()) == 300 - len(done)
+
+
+def test_folders_and_mirrors_come_first_and_are_not_trusted(server: LoopbackServer, tmp_path: Path) -> None:
+    here = tmp_path / "mine"
+    here.mkdir()
+    digests = [sha256_bytes(picture(number)) for number in range(3)]
+    (here / f"{digests[0]}.jpg").write_bytes(picture(0))
+    (here / f"{digests[1]}.jpg").write_bytes(b"<html>not found</html>")
+    urls = [server.url("404", 0), server.url("ok", 1), server.url("404", 2)]
+    rows = table(tmp_path / "set.csv", [(url, digest, "") for url, digest in zip(urls, digests, strict=True)])
+    mirror = f"http://127.0.0.1:{server.ports[1]}/ok/2.jpg?{{sha256}}"
+    fetch(tmp_path / "out", rows, Settings(mirrors=(str(here), mirror)))
+    assert states(tmp_path / "out") == dict.fromkeys(urls, State.OK)
+    assert not any(path.startswith("/404") for path in server.requests)
+    assert [ImageStore(tmp_path / "out").sha256(url) for url in urls] == digests
+
+
+def test_robots_are_asked_when_told_to(server: LoopbackServer, tmp_path: Path) -> None:
+    url = server.url("private", 0)
+    rows = table(tmp_path / "set.csv", [(url, None, ""), (server.url("ok", 0), None, "")])
+    fetch(tmp_path / "out", rows, Settings(robots=True))
+    assert states(tmp_path / "out") == {url: State.OPTED_OUT, server.url("ok", 0): State.OK}
+    assert server.requests["/robots.txt"] == 1
+    fetch(tmp_path / "out", rows, QUICK, retry=(State.OPTED_OUT,))
+    assert states(tmp_path / "out")[url] is State.OK
+
+
+def test_a_dead_host_is_left_to_a_later_run(tmp_path: Path) -> None:
+    with LoopbackServer() as server:
+        urls = [server.url("ok", number) for number in range(200)]
+    rows = table(tmp_path / "set.csv", [(url, None, "") for url in urls])
+    summary = fetch(tmp_path / "out", rows, Settings(silences=10, backoff=0.01))
+    assert list(summary.left.values()) and sum(summary.results.values()) < 60
+    assert set(states(tmp_path / "out").values()) == {State.TRANSIENT}
+
+
+def test_a_hash_that_becomes_known_unmasks_a_changed_picture(server: LoopbackServer, tmp_path: Path) -> None:
+    url, out = server.url("ok", 5), tmp_path / "out"
+    fetch(out, table(tmp_path / "a.csv", [(url, None, "")]))
+    assert ImageStore(out).path(url) is not None
+    with StatusBook(out) as book:
+        add_set(book, "hashed", [table(tmp_path / "b.csv", [(url, "0" * 64, "")])], Columns())
+    assert ImageStore(out).path(url) is None
+    assert states(out) == {url: State.HASH_DIFFERS}
+
+
+def test_put_takes_whole_pictures_only(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    digest = store.put("http://a/b.jpg", picture(1))
+    path = store.path("http://a/b.jpg")
+    assert path is not None and path.name == digest
+    with pytest.raises(ImageError, match="starts with"):
+        store.put("http://a/c.jpg", b"<html></html>")
+    assert store.path("http://a/c.jpg") is None
+    path.write_bytes(path.read_bytes()[:-3])  # a power cut
+    assert store.path("http://a/b.jpg") is None
+
+
+def test_one_download_at_a_time(tmp_path: Path) -> None:
+    with only_one(tmp_path), pytest.raises(RunError, match="another download"), only_one(tmp_path):
+        pass
+
+
+def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:
+    bad = table(tmp_path / "bad.csv", [("http://a/b.jpg", "abc", "")])
+    with StatusBook(tmp_path / "out") as book:
+        with pytest.raises(DataError, match="'abc' is no SHA-256"):
+            add_set(book, "bad", [bad], Columns())
+        with pytest.raises(DataError, match="no column 'link'"):
+            add_set(book, "bad", [bad], Columns(url="link"))
+        assert not book.counts()
+    result = CliRunner().invoke(command, ["pixmo-pionts", "--out", str(tmp_path / "new")])
+    assert result.exit_code == 2 and "pixmo-points" in result.output
+    result = CliRunner().invoke(command, [str(bad), "--out", str(tmp_path / "new"), "--retry", "lost"])
+    assert result.exit_code == 2 and "'lost' is none of" in result.output
+    assert not (tmp_path / "new").exists()
