@@ -107,6 +107,7 @@ def test_no_points_to_draw_is_an_error_and_writes_nothing(run, says, model_folde
 def test_bad_input_is_said_before_anything_is_written(run, model_folder, picture_file, tmp_path):
     page = tmp_path / "page.jpg"
     page.write_text("<html>")
+    (tmp_path / "empty").mkdir()
     target = tmp_path / "out.png"
     cases = [
         (("point", tmp_path / "no.png", "star", "--out", target), 1, "no picture"),
@@ -117,14 +118,19 @@ def test_bad_input_is_said_before_anything_is_written(run, model_folder, picture
         (("point", picture_file, "star", "--out", tmp_path / "out.txt"), 2, "must end in"),
         (("point", picture_file, picture_file, "star", "--out", target), 2, "must be a folder"),
         (("ask", picture_file), 2, "Missing argument"),
-        (("caption", tmp_path), 1, "no picture"),
+        (("caption", tmp_path / "empty"), 1, "without any"),
+        (("caption", picture_file, "--stream", "--json"), 2, "choose one"),
+        (("caption", picture_file, "--json", "--out", tmp_path / "a.jsonl"), 2, "choose one"),
+        (("caption", picture_file, "--max-crops", "0"), 2, "not in the range"),
+        (("ask", picture_file, "<|image|> or <|image|>?", "--model", model_folder), 1, "2 <|image|>"),
+        (("answer", tmp_path / "no.jsonl", "--out", target), 2, "no.jsonl"),
     ]
     for argv, expected, words in cases:
         code, out, err = run(*argv)
         assert (code, out) == (expected, ""), argv
         assert words in err, err
         assert "Traceback" not in err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.jpg", "shapes.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "page.jpg", "shapes.png"]
 
 
 def test_a_full_disk_leaves_nothing_behind(run, says, model_folder, picture_file, tmp_path, monkeypatch):
@@ -138,3 +144,139 @@ def test_a_full_disk_leaves_nothing_behind(run, says, model_folder, picture_file
     assert code == 1
     assert "no space left" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shapes.png"]
+
+
+def test_a_reply_is_printed_while_it_comes(run, model_folder, picture_file):
+    options = ("--model", model_folder, "--max-new-tokens", 8)
+    whole = run("ask", picture_file, "What is it?", *options)[1]
+    code, out, err = run("ask", picture_file, "What is it?", *options, "--stream")
+    assert code == 0, err
+    assert out == whole
+    named = run("ask", picture_file, picture_file, "What is it?", *options, "--stream")[1]
+    assert named == f"{picture_file}: {whole}" * 2
+
+
+def test_a_folder_means_all_pictures_in_it(run, says, model_folder, picture_file, tmp_path):
+    says("A star.")
+    (tmp_path / "more").mkdir()
+    Image.fromarray(noise(30, 30)).save(tmp_path / "more" / "dots.JPG", format="JPEG")
+    (tmp_path / "notes.txt").write_text("no picture")
+    code, out, err = run("caption", tmp_path, "--model", model_folder)
+    assert code == 0, err
+    assert out == f"{tmp_path / 'more' / 'dots.JPG'}: A star.\n{picture_file}: A star.\n"
+
+
+# ------------------------------------------------------------------------------- files of answers
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def requests_file(tmp_path, picture_file):
+    path = tmp_path / "requests.jsonl"
+    rows = [
+        {"id": "a", "task": "point", "image": picture_file.name, "text": "Red star"},
+        {"id": "b", "image": "gone.png", "text": "What is it?", "style": "vqa2"},
+        {"id": "c", "task": "caption", "image": picture_file.name, "length": 20, "max_new_tokens": 3, "max_crops": 1},
+        {"id": "d", "images": [picture_file.name] * 2, "text": "Same?", "history": ["One?", "Two."], "stop": ["x"]},
+        {"text": "Without a picture?"},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_file_of_requests_becomes_a_file_of_answers(run, model_folder, requests_file, picture_file, tmp_path):
+    out = tmp_path / "answers.jsonl"
+    command = ("answer", requests_file, "--out", out, "--model", model_folder, "--max-new-tokens", 6)
+    code, shown, err = run(*command)
+    assert (code, shown) == (1, "")
+    assert "1 of 5 requests failed" in err
+    found = {line["id"]: line for line in lines(out)}
+    assert sorted(found) == ["5", "a", "b", "c", "d"]
+    assert found["b"]["kind"] == "ImageError"
+    assert "gone.png" in found["b"]["error"]
+    assert all(set(found[name]) >= {"text", "points", "count", "finished", "model"} for name in "acd5")
+    before = out.read_text().splitlines()
+    Image.fromarray(noise(50, 50)).save(tmp_path / "gone.png")
+    code, _, err = run(*command)
+    assert code == 0, err
+    assert "1 answered, 4 were there already" in err
+    assert out.read_text().splitlines()[:4] == [line for line in before if '"error"' not in line]
+    assert "error" not in lines(out)[4]
+    assert run(*command)[0] == 0
+    assert len(lines(out)) == 5
+
+
+def test_an_interrupted_run_goes_on_to_the_same_answers(run, model_folder, requests_file, tmp_path):
+    Image.fromarray(noise(50, 50)).save(tmp_path / "gone.png")
+    options = ("--model", model_folder, "--max-new-tokens", 9, "--temperature", 1, "--seed", 4)
+    whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
+    assert run("answer", requests_file, "--out", whole, *options)[0] == 0
+    text = whole.read_bytes()
+    second = text.index(b"\n") + 20  # in the middle of the second line
+    cut.write_bytes(text[:second])
+    code, _, err = run("answer", requests_file, "--out", cut, *options)
+    assert code == 0, err
+    assert "4 answered, 1 were there already" in err
+    assert sorted(map(str, lines(cut))) == sorted(map(str, lines(whole)))
+
+
+def test_answers_of_other_settings_are_not_mixed(run, says, model_folder, requests_file, tmp_path):
+    says("A star.")
+    out = tmp_path / "answers.jsonl"
+    run("answer", requests_file, "--out", out, "--model", model_folder)
+    before = out.read_bytes()
+    code, _, err = run("answer", requests_file, "--out", out, "--model", model_folder, "--max-new-tokens", 7)
+    assert code == 1
+    assert "answers something else under the id" in err
+    assert "another --out" in err
+    (tmp_path / "notes.jsonl").write_text("shopping\n")
+    code, _, err = run("answer", requests_file, "--out", tmp_path / "notes.jsonl", "--model", model_folder)
+    assert code == 1
+    assert "no line of answers" in err
+    assert (tmp_path / "notes.jsonl").read_text() == "shopping\n"
+    assert out.read_bytes() == before
+
+
+def test_a_folder_of_pictures_becomes_a_file_of_answers(run, says, model_folder, picture_file, tmp_path):
+    says(POINTS)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    picture_file.rename(folder / "a.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    out = tmp_path / "new" / "points.jsonl"
+    code, shown, err = run("point", folder, "red star", "--out", out, "--model", model_folder)
+    assert (code, shown) == (1, "")
+    assert "1 of 2 requests failed" in err
+    assert {line["id"]: line.get("count") for line in lines(out)} == {
+        str(folder / "a.png"): 2,
+        str(folder / "b.png"): None,
+    }
+
+
+def test_mistakes_in_a_file_of_requests_name_line_and_field(run, model_folder, requests_file, tmp_path):
+    out = tmp_path / "answers.jsonl"
+    for row, words in (
+        ("{", "not JSON"),
+        ("[]", "holds a list"),
+        ('{"txt": "What?"}', "did you mean text"),
+        ('{"text": "  "}', "text is empty"),
+        ('{"text": "What?", "image": "a.png", "images": ["b.png"]}', "one of the two"),
+        ('{"task": "point", "text": "star"}', "0 pictures"),
+        ('{"task": "caption", "image": "a.png", "text": "star"}', "caption has a text"),
+        ('{"image": "a.png", "text": "What?", "length": 5}', "ask has a length"),
+        ('{"id": "a", "image": "a.png", "text": "What?"}', "line 1 already"),
+        ('{"image": "a.png", "text": "What?", "max_crops": 0}', "max_crops=0"),
+    ):
+        path = tmp_path / "bad.jsonl"
+        path.write_text(requests_file.read_text().splitlines()[0] + "\n" + row + "\n")
+        code, _, err = run("answer", path, "--out", out, "--model", model_folder)
+        assert code == 1
+        assert words in err, err
+        assert "row 2" in err, err
+        assert "  -> " in err
+    (tmp_path / "bad.jsonl").write_text("\n")
+    assert "no request" in run("answer", tmp_path / "bad.jsonl", "--out", out, "--model", model_folder)[2]
+    assert not out.exists()

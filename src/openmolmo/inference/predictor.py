@@ -97,7 +97,7 @@ class Predictor:
         """
         prompt = self._prepare(request)
         text = ReplyText(self.processor.tokenizer.decode, request.stop)
-        limit = self.limit(prompt, request.max_new_tokens, text=text)
+        limit = self.limit(prompt, request.max_new_tokens, seed=_seed(request, 0), text=text)
         decoding = self.decoding([prompt], room=limit.tokens)
         replies = generate_one(decoding, limit, self.sampling)
         return pieces(replies, text, prompt.sizes, counted=request.style not in DESCRIPTIONS)
@@ -186,7 +186,7 @@ class Predictor:
             self.limit(
                 prepared[i],
                 requests[i].max_new_tokens,
-                seed=i,
+                seed=_seed(requests[i], i),
                 text=ReplyText(decode, requests[i].stop) if requests[i].stop else None,
             )
             for i in chosen
@@ -199,6 +199,10 @@ class Predictor:
             counted = requests[i].style not in DESCRIPTIONS
             answers.append(read_answer(text, prepared[i].sizes, finished=reply.finished, counted=counted))
         return answers
+
+
+def _seed(request: Request, place: int) -> int:
+    return place if request.seed is None else request.seed
 
 
 def _outcome(future: Future[Prompt]) -> Prompt | OpenMolmoError:

@@ -28,7 +28,8 @@ class Request:
     the predictor's own limit, if given. ``max_crops``: into how many crops a picture is cut, instead of as
     many as in training; 36 lets a model trained with 12 read documents (arXiv 2409.17146, appendix).
     ``stop``: texts at which a reply ends, themselves left out. ``history``: what was said before, question
-    and reply in turn. Pictures go to ``<|image|>`` where the texts have that, one each, or else to the start.
+    and reply in turn. ``seed``: of its own draws, where there are any; by default its place among the
+    requests. Pictures go to ``<|image|>`` where the texts have that, one each, or else to the start.
     """
 
     text: str = ""
@@ -39,6 +40,7 @@ class Request:
     max_crops: int | None = None
     stop: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_new_tokens", "max_crops"):

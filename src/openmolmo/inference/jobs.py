@@ -1,0 +1,122 @@
+"""Many requests into a file of answers, which grows by every batch and from which an interrupted run goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from openmolmo.core.errors import DataError, OpenMolmoError, RunError
+from openmolmo.core.files import disk_full_as_error, sha256_bytes, write_text
+from openmolmo.core.progress import make_progress
+from openmolmo.inference.answer import Answer
+from openmolmo.inference.request_file import Asked
+from openmolmo.inference.requests import Request
+
+__all__ = ["Outcome", "answer_into"]
+
+
+class Answerer(Protocol):
+    """What a job needs of a :class:`~openmolmo.inference.predictor.Predictor`."""
+
+    name: str
+
+    def answers(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer | OpenMolmoError]]:
+        """(place, answer or what is wrong) of every request, in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many were answered now, and before; what is wrong with the others, by id."""
+
+    answered: int
+    before: int
+    failed: dict[str, str]
+
+
+def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, settings: dict[str, Any]) -> Outcome:
+    """Answer everything that ``path`` has no answer to yet; one JSON object a line, in the order they are found.
+
+        {"id": "a1", "model": "nano", "asked": "5d3c…", "text": …, "points": […], "count": 2, "finished": true}
+        {"id": "a2", "model": "nano", "asked": "90ab…", "error": "there is no picture b.jpg", "kind": "ImageError"}
+
+    ``asked`` tells question and ``settings`` (of decoding) apart from others under the same id. Requests that
+    failed are tried again. A last line that was cut is dropped.
+
+    Raises RunError where the file has an answer to something else, DataError where it is no file of answers.
+    """
+    marks = {one.id: _mark(one.question, {"model": predictor.name, **settings}) for one in asked}
+    kept = _read_kept(path, marks)
+    left = [(place, one) for place, one in enumerate(asked) if one.id not in kept]
+    _keep(path, kept)
+    failed: dict[str, str] = {}
+    # A request draws by its place in the whole file, so that an interrupted run gives the same answers.
+    requests = [dataclasses.replace(one.request, seed=place) for place, one in left]
+    with make_progress("failed") as progress, disk_full_as_error(path), path.open("a", encoding="utf-8") as stream:
+        bar = progress.add_task("answers", total=len(asked), completed=len(asked) - len(left), failed="")
+        for place, outcome in predictor.answers(requests):
+            name = left[place][1].id
+            line = {"id": name, "model": predictor.name, "asked": marks[name], **_values(outcome)}
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            stream.flush()
+            if isinstance(outcome, OpenMolmoError):
+                failed[name] = outcome.message
+            progress.update(bar, advance=1, failed=f"{len(failed)} failed" if failed else "")
+    return Outcome(len(left) - len(failed), len(asked) - len(left), failed)
+
+
+def _mark(question: str, settings: dict[str, Any]) -> str:
+    return sha256_bytes(json.dumps([question, settings], sort_keys=True).encode())[:16]
+
+
+def _values(outcome: Answer | OpenMolmoError) -> dict[str, Any]:
+    if isinstance(outcome, OpenMolmoError):
+        return {"error": outcome.message, "kind": type(outcome).__name__}
+    return outcome.to_json()
+
+
+def _read_kept(path: Path, marks: dict[str, str]) -> dict[str, str]:
+    """id -> line of every answer in the file that is asked for again; failures and a cut last line are left out.
+
+    Answers that are not asked for now stay as well: the file may be filled from several lists.
+    """
+    kept: dict[str, str] = {}
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else [""]
+    for number, line in enumerate(lines[:-1], start=1):
+        values = _answer_line(path, number, line)
+        name = values["id"]
+        if "error" in values:
+            continue
+        if marks.get(name, values["asked"]) != values["asked"]:
+            raise RunError(
+                f"{path} line {number} answers something else under the id {name!r}: "
+                f"{values['asked']} by {values.get('model')}, now asked is {marks[name]}",
+                fix="give another --out for another model, other settings or changed questions",
+            )
+        kept[name] = line
+    return kept
+
+
+def _answer_line(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError:
+        values = None
+    if not isinstance(values, dict) or not {"id", "asked"} <= values.keys():
+        raise DataError(
+            "is no line of answers",
+            file=str(path),
+            row=number,
+            fix="give another --out; this file is left as it is",
+        )
+    return values
+
+
+def _keep(path: Path, kept: dict[str, str]) -> None:
+    """Leave only these lines in the file; it is not touched where that changes nothing."""
+    text = "".join(f"{line}\n" for line in kept.values())
+    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
+        write_text(path, text)

@@ -1,0 +1,164 @@
+"""Requests from a JSON-lines file, or one for each picture of a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from openmolmo.core.config import Config, from_dict, to_dict
+from openmolmo.core.errors import DataError, ImageError, OpenMolmoError
+from openmolmo.inference.requests import Request, ask_request, caption_request, count_request, point_request
+
+__all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_requests"]
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""What a picture's name ends with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, the name by which its answer is found again, and what makes it another question."""
+
+    id: str
+    request: Request
+    question: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestLine(Config):
+    """One line of a file of requests.
+
+        {"id": "a1", "task": "point", "image": "a.jpg", "text": "red star"}
+        {"id": "a2", "image": "a.jpg", "text": "What color is it?", "style": "vqa2"}
+        {"id": "a3", "task": "caption", "image": "a.jpg", "length": 40}
+
+    ``id``: the line's number, unless given. ``image`` or ``images``: paths, relative to the file. ``text``: what
+    to ask, point to or count; ``length``: of a caption, in units of 15 characters. The rest as in a request.
+    """
+
+    id: str | None = None
+    task: Literal["ask", "caption", "point", "count"] = "ask"
+    image: str | None = None
+    images: tuple[str, ...] = ()
+    text: str = ""
+    style: str | None = None
+    length: int | None = None
+    history: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    max_new_tokens: int | None = None
+    max_crops: int | None = None
+
+    def request(self, folder: Path) -> Request:
+        """The request, with paths from ``folder``; raises an error where the fields do not go together."""
+        if self.image is not None and self.images:
+            raise DataError("has image and images", field="image", rule="one of the two")
+        paths = tuple(str(folder / path) for path in ((self.image,) if self.image is not None else self.images))
+        return dataclasses.replace(
+            self._task(paths),
+            history=self.history,
+            stop=self.stop,
+            max_new_tokens=self.max_new_tokens,
+            max_crops=self.max_crops,
+        )
+
+    def _task(self, paths: tuple[str, ...]) -> Request:
+        for name, given, where in (
+            ("style", self.style is not None and self.task != "ask", "of an ask"),
+            ("text", bool(self.text) and self.task == "caption", "of anything but a caption"),
+            ("length", self.length is not None and self.task != "caption", "of a caption"),
+        ):
+            if given:
+                raise DataError(f"this {self.task} has a {name}", field=name, rule=f"{name} is a field {where}")
+        if self.task == "ask":
+            return ask_request(paths, self.text, self.style)
+        if len(paths) != 1:
+            raise DataError(f"this {self.task} has {len(paths)} pictures", field="image", rule="exactly one")
+        if self.task == "caption":
+            return caption_request(paths[0], self.length)
+        return (point_request if self.task == "point" else count_request)(paths[0], self.text)
+
+
+def read_requests(path: Path) -> list[Asked]:
+    """Every request of a JSON-lines file; pictures are not opened here.
+
+    Raises DataError with file and line where a line cannot be understood or an id comes twice.
+    """
+    asked: dict[str, Asked] = {}
+    lines: dict[str, int] = {}
+    for number, values in _objects(path):
+        try:
+            line: RequestLine = from_dict(RequestLine, values)
+            question = json.dumps({**values, "id": None}, sort_keys=True)
+            found = Asked(line.id or str(number), line.request(path.parent), question)
+        except OpenMolmoError as error:
+            raise DataError(
+                error.message, file=str(path), row=number, fix=error.fix or "mend the line, then run the same again"
+            ) from error
+        if found.id in asked:
+            raise DataError(
+                f"id {found.id!r} was in line {lines[found.id]} already",
+                file=str(path),
+                row=number,
+                fix="give every request an id of its own",
+            )
+        asked[found.id], lines[found.id] = found, number
+    if not asked:
+        raise DataError("there is no request in it", file=str(path), fix='write lines like {"image": …, "text": …}')
+    return list(asked.values())
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+    """(line number from 1, object) of every line that is not blank."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text: {error}", file=str(path), fix="save it as UTF-8") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"is not JSON: {error}", file=str(path), row=number, fix="write one JSON object a line"
+            ) from error
+        if not isinstance(values, dict):
+            raise DataError(
+                f"holds a {type(values).__name__}", file=str(path), row=number, fix="write one JSON object a line"
+            )
+        yield number, values
+
+
+def find_pictures(given: Sequence[str]) -> list[str]:
+    """Paths of pictures; a folder stands for all pictures in it and its folders, in order of their names.
+
+    Raises ImageError where there is no such picture, or none in a folder.
+    """
+    found: list[str] = []
+    for name in given:
+        path = Path(name)
+        inside = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else []
+        if path.is_dir() and not inside:
+            raise ImageError(
+                f"there is no picture {name}: it is a folder without any",
+                kind="missing",
+                fix=f"give pictures, or a folder with files that end in {', '.join(SUFFIXES)}",
+            )
+        if not path.is_dir() and not path.is_file():
+            raise ImageError(f"there is no picture {name}", kind="missing", fix="check the path")
+        found += inside or [name]
+    return found
+
+
+def asked_of_each(pictures: Iterable[str], make: Callable[[str], Request]) -> list[Asked]:
+    """The same request about every picture; its path is its name. A picture given twice is asked about once."""
+    asked = []
+    for picture in dict.fromkeys(pictures):
+        request = make(picture)
+        question = json.dumps({**to_dict(request), "images": None}, sort_keys=True)
+        asked.append(Asked(picture, request, question))
+    return asked
