@@ -12,6 +12,7 @@ from openmolmo import __version__
 __all__ = ["main"]
 
 _SUMMARIES = {
+    "answer": "Answer a file of requests, resumably.",
     "ask": "Ask a question about a picture.",
     "caption": "Describe a picture in detail.",
     "count": "Count things in a picture, by pointing.",
