@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from openmolmo.inference.library import register
-    from openmolmo.inference.load import load
+    from openmolmo.inference.load import load, load_model
     from openmolmo.inference.predictor import Predictor
     from openmolmo.model.molmo import Molmo
     from openmolmo.prompting.processor import Processor
@@ -25,10 +25,11 @@ _LAZY = {
     "Predictor": "openmolmo.inference.predictor",
     "Processor": "openmolmo.prompting.processor",
     "load": "openmolmo.inference.load",
+    "load_model": "openmolmo.inference.load",
     "register": "openmolmo.inference.library",
 }
 
-__all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load", "register"]
+__all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load", "load_model", "register"]
 
 
 def __getattr__(name: str) -> Any:

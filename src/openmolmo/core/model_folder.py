@@ -10,6 +10,7 @@ The released layout is that of the published models; the native one is that of t
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,8 +81,13 @@ def _from_json(path: Path) -> Settings:
 def _from_yaml(path: Path) -> dict[str, Any]:
     import yaml  # rarely needed
 
+    class Loader(yaml.SafeLoader):  # type: ignore[misc, unused-ignore]
+        """Plain values only; knows that 1e-06 is a number, which YAML 1.1 does not."""
+
+    number = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not readable YAML: {error}", fix="unpack the checkpoint again") from error
     model = values.get("model") if isinstance(values, dict) else None

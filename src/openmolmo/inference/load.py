@@ -1,4 +1,4 @@
-"""Find a model's folder, by name or path, and make a :class:`Predictor` of it."""
+"""Find a model, by name or path, and load it: with its processor as a :class:`Predictor`, or its weights alone."""
 
 from __future__ import annotations
 
@@ -8,42 +8,60 @@ from pathlib import Path
 import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
+from openmolmo.core.hub import fetch_model, fetch_tokenizer, is_repository
+from openmolmo.core.model_folder import holds_model, read_settings
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.sampling import Sampling
-from openmolmo.model.checkpoint import load_model
+from openmolmo.model import checkpoint
+from openmolmo.model.config import MolmoConfig
+from openmolmo.model.devices import DeviceMap
+from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
+from openmolmo.prompting.released import load_processor, tokenizer_name
 
-__all__ = ["bundled_models", "find_model", "load"]
+__all__ = ["bundled_models", "find_model", "load", "load_model"]
 
 _BUNDLED = Path(__file__).resolve().parent.parent / "bundled"
 _STEP = re.compile(r"(\d+)$")
+_TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def load(
     model: str | Path = "nano",
     *,
     device: str | torch.device | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
+    device_map: DeviceMap | None = None,
+    tokenizer: str | Path | None = None,
     batch_size: int = 16,
     max_new_tokens: int = 512,
     sampling: Sampling | None = None,
 ) -> Predictor:
     """Load a model for answering.
 
-    ``model``: the name of a bundled model, a checkpoint folder, or the folder of a run (its final
-    weights, else its newest checkpoint). ``device``: the accelerator if there is one, by default.
-    ``dtype``: float32 by default. Raises CheckpointError
-    when there is no such model or it is incomplete.
+        openmolmo.load("allenai/Molmo-7B-D-0924", dtype="bfloat16")
+
+    Args:
+        model: the name of a bundled model; a checkpoint folder, ours or of a released Molmo (published or native
+            layout); the folder of a run (its final weights, else its newest checkpoint); or a repository of the
+            hub, OWNER/NAME or OWNER/NAME@REVISION, of which no code is fetched or run.
+        device: the accelerator if there is one, by default.
+        dtype: type of the weights in memory, float32 by default.
+        device_map: ``"auto"`` or a dictionary, to spread the model over several devices; instead of ``device``.
+        tokenizer: folder or repository of the tokenizer, for a native folder, which has none. By default the
+            repository that its configuration names.
+        batch_size: requests decoded together.
+        max_new_tokens: longest reply.
+        sampling: how tokens are drawn; greedy by default.
+
+    Raises:
+        CheckpointError: there is no such model, it is incomplete, or its parts do not fit each other.
+        ConfigError: no such device or type.
     """
     folder = find_model(model)
-    processor = Processor.from_pretrained(folder)
-    loaded = load_model(folder, dtype=dtype, device=_device(device))
-    if processor.tokenizer.special.im_patch != loaded.config.image_patch_id:
-        raise CheckpointError(
-            f"{folder}: <im_patch> is token {processor.tokenizer.special.im_patch} in the tokenizer, "
-            f"{loaded.config.image_patch_id} in config.json",
-            fix="tokenizer and weights must come from the same run; copy the folder again",
-        )
+    processor = load_processor(folder, _tokenizer(folder, tokenizer))
+    _check(folder, checkpoint.load_config(folder), processor)
+    loaded = load_model(folder, device=device, dtype=dtype, device_map=device_map)
     return Predictor(
         loaded,
         processor,
@@ -54,26 +72,48 @@ def load(
     )
 
 
+def load_model(
+    model: str | Path = "nano",
+    *,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | str | None = None,
+    device_map: DeviceMap | None = None,
+) -> Molmo:
+    """The weights alone, in evaluation mode; arguments and errors as in :func:`load`. Needs no tokenizer."""
+    folder = find_model(model)
+    if device_map is None:
+        return checkpoint.load_model(folder, _dtype(dtype), _device(device))
+    if device is not None:
+        raise ConfigError(f"device={str(device)!r} and device_map={device_map!r} were both given", fix="give one")
+    return checkpoint.load_model(folder, _dtype(dtype), device_map=device_map)
+
+
 def bundled_models() -> list[str]:
     """Names of the models that came with this installation."""
     return sorted(path.parent.name for path in _BUNDLED.glob("*/config.json"))
 
 
 def find_model(model: str | Path) -> Path:
-    """The checkpoint folder that ``model`` means; CheckpointError says what was looked for."""
+    """The checkpoint folder that ``model`` means, fetched if it is one of the hub.
+
+    Raises CheckpointError, which says what was looked for.
+    """
     path = Path(model)
     if model in bundled_models():
         return _BUNDLED / model
-    if _is_checkpoint(path):
+    if holds_model(path):
         return path
     if path.is_file():
         raise CheckpointError(f"{path} is a file; a model is a folder with config.json", fix="give the folder")
     if path.is_dir():
         return _in_run(path)
+    if is_repository(str(model)):
+        return fetch_model(str(model))
     known = ", ".join(bundled_models())
     raise CheckpointError(
         f"there is no model {str(model)!r}: no bundled one has that name and there is no such folder",
-        fix=f"bundled: {known}; or give a checkpoint folder, or the --out folder of a training run"
+        fix=f"bundled: {known}; or give a checkpoint folder, the --out folder of a training run, or OWNER/NAME at the "
+        "hub"
         if known
         else "this installation has no bundled model: train one (openmolmo train nano_caption, then nano_sft) "
         "and give its folder",
@@ -82,12 +122,12 @@ def find_model(model: str | Path) -> Path:
 
 def _in_run(run: Path) -> Path:
     """``RUN/final``, else the checkpoint with the highest step."""
-    if _is_checkpoint(run / "final"):
+    if holds_model(run / "final"):
         return run / "final"
     steps = [
         (int(match[1]), path)
         for path in (*run.iterdir(), *run.glob("checkpoints/*"))
-        if (match := _STEP.search(path.name)) and _is_checkpoint(path)
+        if (match := _STEP.search(path.name)) and holds_model(path)
     ]
     if steps:
         return max(steps)[1]
@@ -97,8 +137,47 @@ def _in_run(run: Path) -> Path:
     )
 
 
-def _is_checkpoint(path: Path) -> bool:
-    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+def _tokenizer(folder: Path, given: str | Path | None) -> Path | None:
+    """The folder of the tokenizer, where it is not that of the model."""
+    if given is not None:
+        return fetch_tokenizer(str(given)) if is_repository(str(given)) else Path(given)
+    settings = read_settings(folder)
+    if settings.layout != "native" or (folder / "tokenizer.json").is_file():
+        return None
+    named = tokenizer_name(settings)
+    return fetch_tokenizer(named) if named is not None and is_repository(named) else None
+
+
+def _check(folder: Path, config: MolmoConfig, processor: Processor) -> None:
+    """What the processor makes is what the model takes; found out before any weight is read."""
+    crop = processor.crop
+    pairs = {
+        "the id of <im_patch>": (processor.tokenizer.special.im_patch, config.image_patch_id),
+        "the side of a patch in pixels": (crop.patch_size, config.vision_config.patch_size),
+        "the number of patches in a token": (crop.pool**2, config.patches_per_token),
+    }
+    if config.vision_config.model_type == "clip_vision_model":  # others may stretch their table of positions
+        pairs["the side of a crop in pixels"] = (crop.crop_size, config.vision_config.image_size)
+    for what, (ours, theirs) in pairs.items():
+        if ours != theirs:
+            raise CheckpointError(
+                f"{folder}: {what} is {ours} for the processor, {theirs} for the model",
+                fix="tokenizer, settings and weights must come from the same run or release; copy the folder again",
+            )
+    table = config.text_config.vocab_size + config.extra_embeddings
+    if len(processor.tokenizer) > table:
+        raise CheckpointError(
+            f"{folder}: the tokenizer has {len(processor.tokenizer)} tokens, the model's embedding table {table} rows",
+            fix="tokenizer and weights must come from the same run or release; copy the folder again",
+        )
+
+
+def _dtype(given: torch.dtype | str | None) -> torch.dtype | None:
+    if not isinstance(given, str):
+        return given
+    if given not in _TYPES:
+        raise ConfigError(f"dtype={given!r} is not one of {', '.join(_TYPES)}")
+    return _TYPES[given]
 
 
 def _device(device: str | torch.device | None) -> torch.device:

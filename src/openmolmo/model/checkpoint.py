@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
@@ -114,8 +115,10 @@ def _config(settings: Settings) -> MolmoConfig:
         return config_of_released(settings)
     try:
         return MolmoConfig(**settings.values)
-    except (TypeError, ValueError, ConfigError) as error:
-        raise CheckpointError(f"{settings.path}: {error}", fix="copy the folder again") from error
+    except (TypeError, ValueError, ConfigError, StrictDataclassError) as error:
+        raise CheckpointError(
+            f"{settings.path}: {' '.join(str(error).split())}", fix="copy the folder again"
+        ) from error
 
 
 def _open(settings: Settings) -> StoredModel:

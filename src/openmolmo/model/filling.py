@@ -99,6 +99,12 @@ def _made(
     weights: StoredWeights, rules: Sequence[Rule], dtype: Callable[[str], torch.dtype]
 ) -> Iterator[tuple[str, Tensor]]:
     for rule in rules:
+        if rule.change.rows is not None:  # nothing is held that is not a weight
+            first = 0
+            for name, rows in zip(rule.ours, rule.change.rows, strict=True):
+                yield name, weights.read(rule.theirs[0], dtype(name), slice(first, first + rows))
+                first += rows
+            continue
         # In the target type from the start, so that a change of form never has the stored one's size.
         theirs = [weights.read(name, dtype(rule.ours[0])) for name in rule.theirs]
         ours = rule.change.to_ours(theirs)

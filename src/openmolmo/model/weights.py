@@ -7,6 +7,7 @@ mapped anew every few megabytes: what stays in memory is what was made of them.
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ __all__ = ["WEIGHTS", "PickledWeights", "SafetensorsWeights", "StoredWeights", "
 WEIGHTS = "model.safetensors"
 
 #: Bytes of a file that may be resident before it is mapped anew; more for large files, since opening them takes time.
-_WINDOW, _WINDOW_SHARE = 64 * 2**20, 1 / 200
+_WINDOW, _WINDOW_SHARE = 32 * 2**20, 1 / 200
 
 
 class StoredWeights(ABC):
@@ -37,8 +38,8 @@ class StoredWeights(ABC):
         self._window = max(_WINDOW, int(total_bytes * _WINDOW_SHARE))
         self._resident = 0
 
-    def read(self, name: str, dtype: torch.dtype | None = None) -> Tensor:
-        """A tensor in memory of its own, in ``dtype`` (None: as it is stored).
+    def read(self, name: str, dtype: torch.dtype | None = None, rows: slice | None = None) -> Tensor:
+        """A tensor, or ``rows`` of it, in memory of its own and in ``dtype`` (None: as it is stored).
 
         Raises:
             CheckpointError: the file has become unreadable.
@@ -46,17 +47,18 @@ class StoredWeights(ABC):
         shape = self.shapes[name]
         if not shape:
             return self._rows(name, None).to(dtype=dtype, copy=True)
+        first, last, _ = (rows or slice(None)).indices(shape[0])
         stored = self._rows(name, slice(0, 0)).dtype
-        made = torch.empty(shape, dtype=dtype or stored)
-        row = made[:1].numel() * stored.itemsize
+        made = torch.empty([last - first, *shape[1:]], dtype=dtype or stored)
+        row = math.prod(shape[1:]) * stored.itemsize
         step = max(1, self._window // max(row, 1))
-        for start in range(0, shape[0], step):
-            part = slice(start, min(start + step, shape[0]))
-            made[part] = self._rows(name, part)
-            self._resident += row * (part.stop - part.start)
-            if self._resident >= self._window:
+        for start in range(first, last, step):
+            end = min(start + step, last)
+            if self._resident + row * (end - start) > self._window:
                 self._unmap()
                 self._resident = 0
+            made[start - first : end - first] = self._rows(name, slice(start, end))
+            self._resident += row * (end - start)
         return made
 
     @abstractmethod

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import CLIPVisionConfig, Olmo2Config, OlmoeConfig, Qwen2Config
 
-from openmolmo.core.errors import CheckpointError
+from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.model.config import MolmoConfig
 
 __all__ = ["is_moe", "read_config"]
@@ -72,6 +73,11 @@ def read_config(values: dict[str, Any], residual_dropout: float = 0.0) -> MolmoC
     except KeyError as error:
         raise CheckpointError(
             f"config.json has no setting {error}", fix="give the folder as it was published"
+        ) from error
+    except (TypeError, ValueError, ConfigError, StrictDataclassError) as error:
+        raise CheckpointError(
+            f"config.json has a setting of a wrong form: {' '.join(str(error).split())}",
+            fix="give the folder as it was published",
         ) from error
 
 

@@ -17,10 +17,14 @@ __all__ = ["SAME", "Change", "Rule", "conv_patches", "for_blocks", "fused_expert
 
 @dataclass(frozen=True)
 class Change:
-    """A change of form: published tensors to ours and back."""
+    """A change of form: published tensors to ours and back.
+
+    ``rows``: where ours are just rows of the published one, how many each has; they are then read apart.
+    """
 
     to_ours: Callable[[list[Tensor]], list[Tensor]]
     to_theirs: Callable[[list[Tensor]], list[Tensor]]
+    rows: tuple[int, ...] | None = None
 
 
 SAME = Change(lambda tensors: tensors, lambda tensors: tensors)
@@ -53,6 +57,7 @@ def stacked_rows(*sizes: int) -> Change:
     return Change(
         lambda tensors: list(torch.split(tensors[0], list(sizes))),
         lambda tensors: [torch.cat(tensors, dim=0)],
+        rows=sizes,
     )
 
 
