@@ -12,16 +12,18 @@ import pytest
 import torch
 from inference_toys import noise
 from PIL import Image
-from released_toys import FAMILIES, FIXTURES, REPOSITORY, hub_cache, native_folder, published_folder
 from safetensors.torch import load_file, save_file
 
 import openmolmo
 from openmolmo.cli import main
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import is_repository
+from openmolmo.imaging import CropConfig
 from openmolmo.model import Molmo, load_model, save_model
 from openmolmo.model.released import load_released
+from openmolmo.prompting import FormatConfig
 from openmolmo.prompting.released import load_processor
+from released_toys import FAMILIES, FIXTURES, REPOSITORY, hub_cache, native_folder, published_folder
 
 TOKENIZER, BASE_TOKENIZER = FIXTURES / "prompting" / "tokenizer", FIXTURES / "prompting" / "tokenizer_base"
 
@@ -159,6 +161,15 @@ def test_rotary_tables_stay_in_float32(released: Path) -> None:
     buffers = dict(full.named_buffers())
     assert any("inv_freq" in name for name in buffers)
     assert all(torch.equal(buffer, buffers[name]) for name, buffer in half.named_buffers())
+
+
+def test_the_published_sizes_are_the_defaults(released: Path) -> None:
+    values = json.loads((released / "preprocessor_config.json").read_text())
+    values |= {"base_image_input_size": [336, 336], "overlap_margins": [4, 4], "max_crops": 12}
+    values |= {"image_token_length_h": 12, "image_token_length_w": 12}
+    (released / "preprocessor_config.json").write_text(json.dumps(values))
+    processor = load_processor(released)
+    assert (processor.crop, processor.format) == (CropConfig(), FormatConfig())
 
 
 # ------------------------------------------------------------------------------------ what cannot

@@ -9,13 +9,13 @@ import pytest
 import torch
 import yaml
 from published_batch import FAMILIES, FIXTURES, ragged
-from released_toys import native_folder
 
 from openmolmo.core.errors import CheckpointError
 from openmolmo.model import Molmo, load_config, load_model, load_weights
 from openmolmo.model.filling import empty_model
 from openmolmo.model.released import load_released, released_weights, unused_weights
 from openmolmo.model.weights import PickledWeights, SafetensorsWeights
+from released_toys import native_folder
 
 
 @pytest.fixture(scope="module", params=FAMILIES)

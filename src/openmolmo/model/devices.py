@@ -43,7 +43,8 @@ def filled_over_devices(stored: StoredModel, dtype: torch.dtype, device_map: Dev
     if len(set(chosen.values())) == 1:
         model.to(next(iter(chosen.values())))  # the buffers
     else:
-        accelerate.dispatch_model(model, {name: str(device) for name, device in chosen.items()})
+        places = {name: str(device) for name, device in chosen.items()}
+        accelerate.dispatch_model(model, places, skip_keys=model._skip_keys_device_placement)
     return model
 
 
