@@ -1,8 +1,9 @@
-"""``openmolmo data``: check, show and audit a data set folder or a JSONL file."""
+"""``openmolmo data``: check, show, audit, count, filter and import data sets."""
 
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import click
@@ -11,8 +12,12 @@ from rich.table import Table
 
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
+from openmolmo.records.example import Made
+from openmolmo.records.imports import FORMATS, import_file, write_imported
+from openmolmo.records.quality import QUALITY_RULES, QualityReport, QualitySettings, filter_dataset
 from openmolmo.records.rules import RULES
 from openmolmo.records.show import write_page
+from openmolmo.records.stats import DatasetStats, dataset_stats
 
 __all__ = ["data"]
 
@@ -20,9 +25,38 @@ PATH = click.argument("path", type=click.Path(path_type=Path))
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
-@click.group()
+_SUMMARIES = {"mix": "Print the shares of a mixture's sets beside the paper's."}
+"""One line a command of a higher room, kept here so that ``--help`` imports none."""
+
+
+class OpenGroup(click.Group):
+    """Its own commands, and those that higher rooms add: entry points of the group ``openmolmo.data_commands``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *(point.name for point in _added())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for point in _added():
+            if point.name == cmd_name:
+                command = point.load()
+                assert isinstance(command, click.Command)
+                return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}
+        rows = [(name, own.get(name) or _SUMMARIES.get(name, "(plug-in)")) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _added() -> EntryPoints:
+    return entry_points(group="openmolmo.data_commands")
+
+
+@click.group(cls=OpenGroup)
 def data() -> None:
-    """Check, show and audit data sets.
+    """Check, show, audit, count, filter and import data sets.
 
     PATH is a folder with manifest.json (made by `openmolmo synth`), a JSONL file, or a folder
     with one JSONL file and its pictures.
@@ -81,6 +115,75 @@ def audit(path: Path, as_json: bool) -> None:
         raise SystemExit(1)
 
 
+@data.command()
+@PATH
+@click.option("--most", default=10, show_default=True, type=click.IntRange(min=0), help="Labels to list.")
+@AS_JSON
+def stats(path: Path, most: int, as_json: bool) -> None:
+    """Count what there is: kinds, labels, points, words and sizes."""
+    found = dataset_stats(path)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        _tell_stats(found, most)
+
+
+@data.command(name="filter")
+@PATH
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of what is good; none: only say.")
+@click.option("--rules", help=f"Only these, by commas  [default: all]: {', '.join(QUALITY_RULES)}")
+@click.option("--max-points", default=40, show_default=True, type=click.IntRange(min=1), help="Of one annotation.")
+@click.option("--near", type=click.IntRange(0, 15), help="Pictures alike but for so many of 128 bits go; 6 is usual.")
+@click.option("--not-present", type=click.FloatRange(0, 0.99), help="Largest share of labels that are not there.")
+@AS_JSON
+def filter_(
+    path: Path,
+    out: Path | None,
+    rules: str | None,
+    max_points: int,
+    near: int | None,
+    not_present: float | None,
+    as_json: bool,
+) -> None:
+    """Leave out what spoils a data set, by named rules, and say how much each took."""
+    chosen = tuple(QUALITY_RULES) if rules is None else tuple(name.strip() for name in rules.split(","))
+    settings = QualitySettings(rules=chosen, max_points=max_points, near=near, not_present=not_present)
+    if out is not None and out.exists() and any(out.iterdir()):
+        raise click.UsageError(f"{out} is not empty: name a new folder")
+    report = filter_dataset(path, out, settings)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        _tell_quality(report, out)
+
+
+@data.command(name="import")
+@click.argument("form", metavar="FORMAT", type=click.Choice(FORMATS))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the pictures.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A .jsonl file, or a folder for shards.")
+@click.option("--name", help="What the data set is called  [default: the file's name]")
+@click.option("--licence", default="unknown", show_default=True, help="Of the pictures and the marks.")
+@click.option("--made", type=click.Choice(list(Made)), help="How the marks were made, where the file does not say.")
+@click.option("--absent", default=0, show_default=True, type=click.IntRange(min=0), help="Labels not there, a picture.")
+def import_(
+    form: str, file: Path, images: Path, out: Path, name: str | None, licence: str, made: str | None, absent: int
+) -> None:
+    """Turn an export of another program into a data set.
+
+    FORMAT is label-studio (its JSON export), coco (boxes become points), cvat ("CVAT for images 1.1") or
+    csv (image,label,x,y). One picture becomes one example.
+    """
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise click.UsageError(f"{out} exists: name a new file or folder")
+    how = None if made is None else Made(made)
+    found = import_file(form, file, images=images, dataset=name, licence=licence, made=how, absent=absent)
+    write_imported(found, out)
+    for reason, count in found.left_out.items():
+        click.echo(f"left out: {count} {reason}", err=True)
+    click.echo(f"{len(found.examples)} examples in {out}")
+
+
 def _console() -> Console:
     """Standard output; wide where no terminal sets a width, so that logs keep whole words."""
     console = Console(highlight=False)
@@ -127,6 +230,44 @@ def _tell_audit(report: AuditReport) -> None:
             f"{report.refused} annotations come from a vision-language model or from something unknown: "
             "leave them out, or say how they were made"
         )
+
+
+def _tell_stats(found: DatasetStats, most: int) -> None:
+    console = _console()
+    for title, counts in (("split", found.splits), ("data set", found.datasets), ("kind", found.kinds)):
+        console.print(f"{title}: {', '.join(f'{count} {name}' for name, count in counts.items())}", markup=False)
+    table = Table(title=f"{found.path}: {found.examples} examples", title_justify="left")
+    columns = ("count", "mean", "least", "quarter", "median", "three_quarters", "p95", "most")
+    for column in ("", *columns):
+        table.add_column(column.replace("_", " "), justify="right" if column else "left")
+    for name, spread in found.spreads.items():
+        table.add_row(name, *(f"{getattr(spread, column):g}" for column in columns))
+    console.print(table)
+    if found.labels and most:
+        labels = Table(title=f"{len(found.labels)} labels, those asked for most", title_justify="left")
+        for column in ("label", "asked", "points", "not there"):
+            labels.add_column(column, justify="left" if column == "label" else "right")
+        for label, row in list(found.labels.items())[:most]:
+            labels.add_row(_plain(label), *map(str, row))
+        console.print(labels)
+        console.print(f"{found.not_present_share:.1%} of the questions about labels are about what is not there")
+
+
+def _tell_quality(report: QualityReport, out: Path | None) -> None:
+    console = _console()
+    table = Table(title=f"What breaks a rule in {report.path}", title_justify="left")
+    for column in ("rule", "annotations", "examples", "for instance"):
+        table.add_column(column, overflow="fold", justify="left" if column in ("rule", "for instance") else "right")
+    for rule in sorted({*report.removed, *report.removed_examples}):
+        cases = (report.some.get(rule) or [""])[0]
+        table.add_row(*map(_plain, (rule, str(report.removed[rule]), str(report.removed_examples[rule]), cases)))
+    console.print(table)
+    verb = "would be kept" if out is None else f"kept in {out}"
+    console.print(
+        f"{report.kept_examples} of {report.examples} examples and {report.kept_annotations} of {report.annotations} "
+        f"annotations {verb}",
+        markup=False,
+    )
 
 
 def _plain(text: str) -> str:
