@@ -1,0 +1,191 @@
+"""Tokens a second of answering, pictures and all: our loop beside the library's ``generate`` on the same model.
+
+    python benchmarks/decode.py                                       # a table, about a minute
+    python benchmarks/decode.py --compile --out benchmarks/results/decode.json
+
+One prompt, or eight of different lengths, each with a picture of five to seven crops, continued by 65 tokens; the
+time includes the vision encoder and the reading of the prompts. The model has random weights and 10.7M parameters
+(112 px crops, six blocks of width 192; a language model of width 256 with four blocks and a vocabulary of 8192).
+The ways take turns, and each figure is that of the fastest turn: by the clock, and by processor time, which a
+neighbour on the machine disturbs less. ``REFERENCE`` was measured before, on a machine of this kind without
+neighbours, by running the public implementation of the released models at this size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers import CLIPVisionConfig, Qwen2Config
+
+from openmolmo.core.files import write_json
+from openmolmo.imaging import CropConfig
+from openmolmo.inference.batch import left_padded
+from openmolmo.inference.cache import CacheConfig
+from openmolmo.inference.decoding import Decoding
+from openmolmo.inference.generate import Limit, generate
+from openmolmo.inference.sampling import Sampling
+from openmolmo.model import Molmo, MolmoConfig
+from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
+from openmolmo.prompting.sequence import Tokens
+from openmolmo.training.build import BUNDLED_TOKENIZER
+
+NEW_TOKENS = 65
+SIZES = ((256, 192), (192, 256), (224, 224), (300, 150), (260, 200), (256, 256), (240, 180), (400, 120))
+QUESTIONS = ("Describe this picture in detail.", "How many?", "Point to every red star in the upper half.")
+REFERENCE = {1: 91.0, 8: 253.0}
+"""Tokens a second at these batch sizes: one thread, float32, 65 tokens with prefill, a model of 10.6M parameters."""
+
+
+def make_model(image_patch_id: int) -> Molmo:
+    """Random weights."""
+    torch.manual_seed(0)
+    vision = CLIPVisionConfig(
+        hidden_size=192,
+        intermediate_size=768,
+        num_hidden_layers=6,
+        num_attention_heads=6,
+        image_size=112,
+        patch_size=14,
+        hidden_act="quick_gelu",
+    )
+    text = Qwen2Config(
+        vocab_size=8192,
+        hidden_size=256,
+        intermediate_size=640,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=2048,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    config = MolmoConfig(
+        vision_config=vision,
+        text_config=text,
+        image_patch_id=image_patch_id,
+        feature_layers=[-1, -4],
+        pooling_heads=6,
+        pooling_head_dim=32,
+        projector_hidden=640,
+    )
+    return Molmo(config).eval()
+
+
+def make_prompts(processor: Processor) -> list[Tokens]:
+    """Eight questions about pictures of noise."""
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (height, width, 3), dtype=np.uint8) for width, height in SIZES]
+    return [processor.prompt(QUESTIONS[i % len(QUESTIONS)], [picture]) for i, picture in enumerate(pictures)]
+
+
+def ways(model: Molmo, compiled: bool) -> dict[str, Callable[[Sequence[Tokens]], list[list[int]]]]:
+    """Name -> a function from prompts to the ids of their replies."""
+
+    def loop(prompts: Sequence[Tokens], cache: CacheConfig | None = None, step: Any = None) -> list[list[int]]:
+        decoding = Decoding(model, prompts, room=NEW_TOKENS, cache=cache, step=step)
+        return [reply.ids for reply in generate(decoding, [Limit(NEW_TOKENS, -1)] * len(prompts), Sampling())]
+
+    def library(prompts: Sequence[Tokens]) -> list[list[int]]:
+        batch = left_padded(prompts, torch.device("cpu"))
+        made = model.generate(**batch, max_new_tokens=NEW_TOKENS, do_sample=False, eos_token_id=None, pad_token_id=0)
+        replies: list[list[int]] = made[:, batch["input_ids"].shape[1] :].tolist()
+        return replies
+
+    found = {"ours": loop, "library": library}
+    if compiled:
+        step = torch.compile(model, fullgraph=True)
+        static = CacheConfig(kind="static", compile="default")
+        found["compiled"] = lambda prompts: loop(prompts, static, step)
+    return found
+
+
+def measure(model: Molmo, prompts: Sequence[Tokens], rounds: int, compiled: bool) -> dict[str, Any]:
+    """Figures for one batch size; all ways must give the same tokens."""
+    done = ways(model, compiled)
+    replies = {name: way(prompts) for name, way in done.items()}  # also warms up
+    assert all(ids == replies["ours"] for ids in replies.values())
+    clock: dict[str, list[float]] = {name: [] for name in done}
+    processor: dict[str, list[float]] = {name: [] for name in done}
+    for _ in range(rounds):
+        for name, way in done.items():
+            start, begun = time.perf_counter(), time.process_time()
+            way(prompts)
+            clock[name].append(time.perf_counter() - start)
+            processor[name].append(time.process_time() - begun)
+    tokens = NEW_TOKENS * len(prompts)
+    row: dict[str, Any] = {"batch": len(prompts), "prompt_tokens": [len(prompt) for prompt in prompts]}
+    for name in done:
+        row[name] = {
+            "tokens_per_second": round(tokens / min(clock[name])),
+            "tokens_per_processor_second": round(tokens / min(processor[name])),
+        }
+    ours, reference = row["ours"], REFERENCE[len(prompts)]
+    row["ratio_to_library"] = round(min(processor["library"]) / min(processor["ours"]), 2)
+    row["reference_tokens_per_second"] = reference
+    row["ratio_to_reference"] = round(ours["tokens_per_processor_second"] / reference, 2)
+    return row
+
+
+def surroundings() -> dict[str, Any]:
+    """When, where and on what code the figures were taken, and how busy the machine was."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": commit or "unknown",
+        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {os.cpu_count()} cores",
+        "load_average": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "threads": 1,
+    }
+
+
+def main() -> None:
+    """Measure, print a table and write JSON where asked."""
+    parser = argparse.ArgumentParser(description="Tokens a second of answering, one thread.")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON here")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each way")
+    parser.add_argument("--compile", action="store_true", help="also with a static cache and torch.compile")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    where = surroundings()
+    print(", ".join(f"{key} {value}" for key, value in where.items()))
+    processor = Processor(
+        TextTokenizer.from_pretrained(BUNDLED_TOKENIZER),
+        CropConfig(crop_size=112, margins=(2, 2), max_crops=6),
+        FormatConfig(),
+    )
+    model, prompts = make_model(processor.tokenizer.special.im_patch), make_prompts(processor)
+    rows = []
+    for batch in REFERENCE:
+        row = measure(model, prompts[:batch], arguments.rounds, arguments.compile)
+        rows.append(row)
+        for name in ("ours", "library", *(["compiled"] if arguments.compile else [])):
+            figures = row[name]
+            print(
+                f"batch {batch}  {name:10}{figures['tokens_per_second']:6d} tokens/s"
+                f"{figures['tokens_per_processor_second']:8d} tokens per second of processor time"
+            )
+        print(
+            f"batch {batch}  ours is {row['ratio_to_library']} x the library, {row['ratio_to_reference']} x reference"
+        )
+    if arguments.out is not None:
+        parameters = sum(parameter.numel() for parameter in model.parameters())
+        write_json(arguments.out, {"benchmark": "decode", **where, "parameters": parameters, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
