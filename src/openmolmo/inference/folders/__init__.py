@@ -1,0 +1,1 @@
+"""Making whole model folders: composed of two published backbones, or exported for other programs."""
