@@ -59,7 +59,7 @@ def test_a_picture_is_on_one_side_only(tmp_path: Path, store: ImageStore) -> Non
     rows = [row("1", "b", star(1)), row("2", "c", star(2), split="test"), row("3", "a", star(3), split="validation")]
     join(rows, tmp_path / "kept", store=store)
     assert {one.id: one.split for one in ParquetDataset(tmp_path / "kept")} == {"1": "test", "3": "validation"}
-    rows = [row(str(n), "x", star(n)).replace(image=ImageRef(data=picture(n))) for n in range(200)]
+    rows = [row(str(n), "x", star(n / 2)).replace(image=ImageRef(data=picture(n))) for n in range(200)]
     report = join([*rows, *rows], tmp_path / "split", validation=0.2)
     assert report.examples == 200 and 20 <= report.splits["validation"] <= 60
     for one in ParquetDataset(tmp_path / "split"):
