@@ -23,7 +23,7 @@ from openmolmo.engine.synth.clocks.photograph import blend, choose_pose, encode,
 from openmolmo.engine.synth.clocks.phrases import answer, question
 from openmolmo.records.example import Example, ImageRef, Made, Provenance, QuestionAnswer, Split
 
-__all__ = ["ClockGenerator", "FAMILIES", "SIZES"]
+__all__ = ["FAMILIES", "SIZES", "ClockGenerator", "draw_clock"]
 
 _REGISTERED = (watches, standing_clocks, digital_bodies)
 FAMILIES: tuple[str, ...] = tuple(FAMILY_TABLE)
@@ -57,7 +57,7 @@ class ClockGenerator:
         dice = Dice(rng)
         family = self._family(dice)
         moment = random_moment(dice, seconds=dice.chance(family.taste.seconds))
-        drawn = _draw(dice, family, moment, size)
+        drawn = draw_clock(dice, family, moment, size)
         data = encode(drawn.picture, dice)
         shown = moment.text(hours24=drawn.reading is not None and drawn.reading.hours24)
         if drawn.reading is not None and drawn.reading.suffix:
@@ -88,7 +88,8 @@ class ClockGenerator:
         return dice.weighted([(FAMILY_TABLE[name].weight, FAMILY_TABLE[name]) for name in names])
 
 
-def _draw(dice: Dice, family: Family, moment: Moment, size: int) -> _Drawn:
+def draw_clock(dice: Dice, family: Family, moment: Moment, size: int) -> _Drawn:
+    """The picture of a clock of this family showing this time, and what is known about it."""
     shape = dice.pick(family.shapes)
     analog = family.display == "analog"
     facts: dict[str, Any] = {

@@ -1,0 +1,39 @@
+"""InfographicVQA (Mathew et al., 2022): questions on infographics.
+
+The hub has validation and test; the training rows come from the challenge's own JSON
+(``infographicsVQA_train_v1.0.json``) with its pictures beside it.
+"""
+
+from __future__ import annotations
+
+from openmolmo.data.sources.answers import question_rows
+from openmolmo.data.sources.columns import ANY, PICTURE, TEXT, many
+from openmolmo.data.sources.published import HubPlace, PublishedSet
+from openmolmo.records.example import Made
+
+__all__ = ["SOURCE"]
+
+_ROWS = {"questionId": ANY, "image_url": TEXT, "answers": many(TEXT)}
+
+SOURCE = PublishedSet(
+    name="info_vqa",
+    title="InfographicVQA",
+    home="https://rrc.cvc.uab.es/?ch=17",
+    places={
+        "validation": HubPlace(repo="lmms-lab/DocVQA", config="InfographicVQA", split="validation"),
+    },
+    elsewhere={"train": "train"},
+    layouts=(
+        question_rows(style="info_qa", answers="answers", group=("image_url",), columns={"image": PICTURE, **_ROWS}),
+        question_rows(
+            style="info_qa",
+            answers="answers",
+            group=("image_local_name",),
+            picture="image_local_name",
+            columns={"image_local_name": PICTURE, **_ROWS},
+        ),
+    ),
+    licence="see the challenge's terms (research)",
+    made={"question_answer": (Made.WRITTEN,)},
+    picture="infographic",
+)
