@@ -76,7 +76,7 @@ def test_it_tells_its_steps(done) -> None:
 
 def test_it_leaves_models_scores_and_pictures(done) -> None:
     out, _ = done
-    for stage in ("encoder", "caption", "sft"):
+    for stage in ("seeing", "caption", "sft"):
         assert find_model(out / "training" / stage) == out / "training" / stage / "final"
         assert [row["step"] for row in read_jsonl(out / "training" / stage / "metrics.jsonl")] == [1, 2]
         assert not list((out / "training" / stage).glob("step-*"))

@@ -143,7 +143,7 @@ def test_a_stopped_stage_says_how_to_go_on(tmp_path: Path, monkeypatch) -> None:
         raise RunError("stopped by Ctrl-C after step 3 of 9; it is saved", fix="--resume")
 
     monkeypatch.setattr(training, "run_of", lambda config: stopped)
-    with pytest.raises(RunError, match=r"stopped by Ctrl-C(.|\n)*run the demo again(.|\n)*--resume --out .*encoder"):
+    with pytest.raises(RunError, match=r"stopped by Ctrl-C(.|\n)*run the demo again(.|\n)*--resume --out .*seeing"):
         training.train_stages(tmp_path, QUICK, {"scenes": tmp_path, "clocks": tmp_path}, 0)
 
 

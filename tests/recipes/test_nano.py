@@ -21,7 +21,7 @@ def test_both_stages_are_registered_and_fit_each_other() -> None:
     assert set(STAGES) <= set(RECIPES.names())
     first, second = (load_recipe(name) for name in STAGES)
     assert (first.name, second.name) == STAGES
-    assert first.init_from == "runs/nano_encoder_clocks/final" and second.init_from == "runs/nano_caption/final"
+    assert first.init_from == "runs/nano_connector/final" and second.init_from == "runs/nano_caption/final"
     assert (
         first.crop
         == second.crop

@@ -65,6 +65,20 @@ def test_it_teaches_the_encoder_and_nothing_else(settings: PatchRunConfig, tmp_p
     assert (tmp_path / "run/curves.png").exists()
 
 
+def test_behind_the_connector_it_teaches_both(settings: PatchRunConfig, tmp_path: Path) -> None:
+    part = PartConfig(lr=3e-3, warmup=2)
+    deeper = settings.replace(tokens=True, optimizer=settings.optimizer.replace(connector=part))
+    assert PatchBatches(deeper)[0]["facts"].shape == (4, 4, len(FACTS))  # 2x2 patches are a token
+    before = build_model(deeper, build_processor(deeper))
+    after = load_model(run_patches(deeper, tmp_path / "run"))
+    changed = {
+        name for name, p in after.named_parameters() if not torch.equal(p, dict(before.named_parameters())[name])
+    }
+    names = {name for name, _ in after.named_parameters() if name.startswith(("encoder.", "connector."))}
+    assert changed == names - {"connector.padding.weight"}  # no crop here is padded
+    assert set(read_jsonl(tmp_path / "run/metrics.jsonl")[-1]["lr"]) == {"encoder", "connector"}
+
+
 def test_stopped_and_gone_on_with_is_the_same_run(
     settings: PatchRunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

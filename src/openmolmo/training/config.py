@@ -173,14 +173,16 @@ class PatchRunConfig(BaseRunConfig):
 
     A share ``clocks`` of the pictures drawn are clocks of one of ``clock_sizes`` pixels, the others scenes,
     their kinds drawn evenly. ``facts`` are the labels taught, of those in ``openmolmo.engine.synth.patches``.
-    The encoder and the layer that reads the labels learn at the rate of ``optimizer.encoder``; the rest of
-    the model is saved as it was made. ``workers`` are processes that draw the scenes (0: none beside this one).
+    With ``tokens`` the labels are those of image tokens, read behind the connector, which is taught too.
+    The layer that reads them learns at the rate of the part that it reads; the rest of the model is saved as it
+    was. ``workers`` are processes that draw the scenes (0: none beside this one).
     """
 
     scenes: tuple[SceneConfig, ...]
     clocks: float = 0.0
     clock_sizes: tuple[int, ...] = (112, 192)
     facts: tuple[str, ...] = tuple(FACTS)
+    tokens: bool = False
     batch: int = 32
     workers: int = 1
 

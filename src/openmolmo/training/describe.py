@@ -44,14 +44,15 @@ def describe(config: BaseRunConfig) -> Description:
 
 
 def _describe_patches(config: PatchRunConfig) -> Description:
-    from openmolmo.training.patches.loop import make_reader
+    from openmolmo.training.patches.loop import make_reader, trained_in
 
     reader = make_reader(config, build_model(config, build_processor(config)))
+    parts = trained_in(reader)
     kinds: list[tuple[object, ...]] = [
         (f"{kind.size} px", kind.windows, kind.most or "any", f"{1 / len(config.scenes):.0%}") for kind in config.scenes
     ]
     numbers: list[tuple[object, ...]] = [
-        ("parameters trained (encoder and head)", f"{sum(p.numel() for p in reader.parameters()):,}"),
+        *((f"parameters trained, {part}", f"{sum(p.numel() for p in members):,}") for part, members in parts.items()),
         ("peak rate", f"{config.optimizer.encoder.lr:g}"),
         ("steps", f"{config.steps:,}"),
         ("crops a step", config.batch),

@@ -31,8 +31,9 @@ def trained_parameters(model: nn.Module, config: OptimizerConfig) -> dict[str, l
 
 
 def matrices_of(model: nn.Module) -> list[nn.Parameter]:
-    """The weights that Muon is made for: those of linear layers, but not the one that gives the logits."""
-    linear = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and name != "lm_head"]
+    """The weights that Muon is made for: those of linear layers, but not of the one that gives the logits or labels."""
+    heads = ("lm_head", "head")
+    linear = [module for name, module in model.named_modules() if isinstance(module, nn.Linear) and name not in heads]
     return [parameter for module in linear for name, parameter in module.named_parameters() if name == "weight"]
 
 

@@ -76,12 +76,12 @@ def _sample(example: Example) -> dict[str, str]:
 
 
 def _stage(stage: Stage, colour: str) -> dict[str, Any]:
-    words = "ce" in stage.log[0]  # the encoder's stage has none
+    words = "ce" in stage.log[0]  # the first stage has none
     losses = [row["ce" if words else "loss"] for row in stage.log]
     tail = losses[-max(1, len(losses) // 20) :]
     return {
         "stage": stage,
-        "measure": "cross-entropy, nats a token" if words else "loss over all labels of a patch",
+        "measure": "cross-entropy, nats a token" if words else "loss, all labels together",
         "loss": curve(losses, label=f"loss, {stage.title}", log=True, colour=colour),
         "rate": curve([max(row["lr"].values()) for row in stage.log], label="learning rate", height=84, colour=colour),
         "first": losses[0],

@@ -126,7 +126,7 @@ def _counts(sizes: dict[str, int]) -> str:
 def _training_words(plan: Plan) -> str:
     if plan.seconds is None:
         return f"{plan.steps} steps of each stage, only to see that they run"
-    return f"the encoder alone, captions, then everything; {plan.seconds / 60:g} minutes together (--minutes)"
+    return f"seeing, captions, then everything; {plan.seconds / 60:g} minutes together (--minutes)"
 
 
 def _judging_words(plan: Plan, model: str) -> str:

@@ -16,7 +16,7 @@ from openmolmo.core.progress import console
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.data.mixture import SourceConfig
 from openmolmo.recipes.demo.plan import Plan
-from openmolmo.recipes.nano import nano_caption, nano_encoder, nano_sft
+from openmolmo.recipes.nano import nano_caption, nano_connector, nano_encoder, nano_sft
 from openmolmo.training import checkpoint
 from openmolmo.training.config import PatchRunConfig, RunConfig
 from openmolmo.training.loop import Trainer
@@ -25,7 +25,7 @@ from openmolmo.training.recipe import run_of
 
 __all__ = ["Stage", "steps_in", "train_stages", "with_folders"]
 
-_SHARES = {"encoder": 0.4, "caption": 0.2}  # of the time; fine-tuning has what is left
+_SHARES = {"seeing": 0.4, "caption": 0.2}  # of the time; fine-tuning has what is left
 _LEAST_SHARE = 0.25  # of fine-tuning, whatever the others took
 _ROWS = 4  # of a batch, half of the recipes': in so short a run more steps are worth more than larger ones
 _TIMED, _WARMING = 6, 2  # steps of the trial, and how many of them are left out as not yet warm
@@ -45,11 +45,14 @@ class Stage:
 
 
 def train_stages(out: Path, plan: Plan, folders: Mapping[str, Path], seed: int) -> list[Stage]:
-    """Teach the encoder, train captions, then everything. What a stage takes too long is taken from the last."""
+    """Teach encoder and connector to see, then train captions, then everything.
+
+    What a stage takes too long is taken from the last.
+    """
     began = time.monotonic()
     stages: list[Stage] = []
     recipes: tuple[tuple[str, str, RunConfig | PatchRunConfig], ...] = (
-        ("Encoder alone", "encoder", nano_encoder().replace(log_every=1)),
+        ("Seeing", "seeing", _seeing()),
         ("Captions", "caption", _on_folders(nano_caption(), folders)),
         ("Fine-tuning", "sft", _on_folders(nano_sft(), folders)),
     )
@@ -71,6 +74,15 @@ def train_stages(out: Path, plan: Plan, folders: Mapping[str, Path], seed: int) 
             )
         stages.append(_train(title, config.replace(checkpoint_every=config.steps), out / name, pace))
     return stages
+
+
+def _seeing() -> PatchRunConfig:
+    """The recipes' three stages of encoder and connector in one."""
+    recipe, alone = nano_connector(), nano_encoder()
+    encoder = alone.optimizer.encoder
+    return recipe.replace(
+        optimizer=recipe.optimizer.replace(encoder=encoder, connector=encoder), clocks=0.2, log_every=1
+    )
 
 
 def _on_folders(recipe: RunConfig, folders: Mapping[str, Path]) -> RunConfig:

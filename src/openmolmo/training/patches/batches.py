@@ -39,16 +39,17 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
 
     def _windows(self, step: int) -> list[Window]:
         config, crop = self._config, self._config.crop
+        patch = crop.patch_size * (crop.pool if config.tokens else 1)
         made: list[Window] = []
         while len(made) < config.batch:
             rng = derive(config.seed, "patches", step, len(made))
             if config.clocks and rng.random() < config.clocks:
                 size = config.clock_sizes[int(rng.integers(len(config.clock_sizes)))]
-                made.append(make_clock_window(rng, size=size, side=crop.crop_size, patch=crop.patch_size))
+                made.append(make_clock_window(rng, size=size, side=crop.crop_size, patch=patch))
                 continue
             kind = config.scenes[int(rng.integers(len(config.scenes)))]
             count = min(kind.windows, config.batch - len(made))
-            made += make_windows(rng, count, size=kind.size, most=kind.most, side=crop.crop_size, patch=crop.patch_size)
+            made += make_windows(rng, count, size=kind.size, most=kind.most, side=crop.crop_size, patch=patch)
         return made
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging.config import NORMALIZATIONS, CropConfig
-from openmolmo.model.vision import VisionEncoder
+from openmolmo.imaging.plan import make_plan
+from openmolmo.model.molmo import Molmo
 
 __all__ = ["PatchReader", "patch_loss"]
 
@@ -24,24 +25,45 @@ _BACKGROUND = 0.15
 
 
 class PatchReader(nn.Module):
-    """An encoder and one linear layer on each patch's features."""
+    """The seeing side of a model, and one linear layer that reads labels off what it gives.
 
-    def __init__(self, encoder: VisionEncoder, crop: CropConfig, facts: Sequence[str] = tuple(FACTS)) -> None:
+    That is each patch's features behind the encoder or, with ``tokens``, each image token behind the connector.
+    """
+
+    def __init__(self, model: Molmo, crop: CropConfig, facts: Sequence[str] = tuple(FACTS), *, tokens: bool) -> None:
         super().__init__()
-        self.encoder, self.facts = encoder, tuple(facts)
+        self.encoder, self.facts = model.encoder, tuple(facts)
+        self.connector = model.connector if tokens else None
         self._sizes = [len(FACTS[fact]) for fact in self.facts]
-        self.head = nn.Linear(encoder.width, sum(self._sizes) + 2)
+        width = model.config.text_config.hidden_size if tokens else self.encoder.width
+        self.head = nn.Linear(width, sum(self._sizes) + 2)
         mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in NORMALIZATIONS[crop.normalize])
         self.register_buffer("_mean", mean, persistent=False)
         self.register_buffer("_std", std, persistent=False)
+        plan = make_plan(crop.crop_size, crop.crop_size, crop.replace(mode="single"))
+        self.register_buffer("_windows", torch.from_numpy(plan.pooled_patches.copy()), persistent=False)
         self._mean: Tensor
         self._std: Tensor
+        self._windows: Tensor
 
     def forward(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """(B, 3, S, S) 0-255 -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32."""
-        read = self.head(self.encoder((pixels - self._mean) / self._std)).float()
-        *facts, offsets = read.split([*self._sizes, 2], dim=-1)
+        """(B, 3, S, S) 0-255 -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32.
+
+        P counts patches, or tokens.
+        """
+        seen = self.encoder((pixels - self._mean) / self._std)
+        if self.connector is not None:
+            seen = self._through(self.connector, seen)
+        *facts, offsets = self.head(seen).float().split([*self._sizes, 2], dim=-1)
         return dict(zip(self.facts, facts, strict=True)), offsets
+
+    def _through(self, connector: nn.Module, features: Tensor) -> Tensor:
+        crops, patches = features.shape[:2]
+        first = torch.arange(crops, device=features.device).view(-1, 1, 1) * patches
+        windows = torch.where(self._windows < 0, -1, self._windows + first)
+        whole = torch.ones(crops, patches, device=features.device)
+        tokens: Tensor = connector(features, whole, windows.flatten(0, 1))
+        return tokens.view(crops, len(self._windows), -1)
 
 
 def patch_loss(

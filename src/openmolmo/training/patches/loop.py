@@ -82,7 +82,7 @@ class PatchTrainer:
         model = build_model(config, processor, folder).to(device)
         reader = make_reader(config, model).to(device)
         write_json(out / "config.json", to_dict(config))
-        optimizer = Optimizer({"encoder": list(reader.parameters())}, config.optimizer, config.steps, matrices(reader))
+        optimizer = Optimizer(trained_in(reader), config.optimizer, config.steps, matrices_of(reader))
         if state is not None:
             reader.head.load_state_dict(tensors["head"])
             optimizer.load_state_dict(tensors["optimizer"])
@@ -146,12 +146,16 @@ def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "head") % 2**63)
-        reader = PatchReader(model.encoder, config.crop, config.facts)
+        reader = PatchReader(model, config.crop, config.facts, tokens=config.tokens)
     backbone: Any = reader.encoder.backbone
     backbone.set_attn_implementation("eager")  # crops are short: faster than SDPA on any device
     return reader.train()
 
 
-def matrices(reader: PatchReader) -> list[torch.nn.Parameter]:
-    """What Muon may change: the encoder's matrices; the layer that reads them is like an output head."""
-    return matrices_of(reader.encoder)
+def trained_in(reader: PatchReader) -> dict[str, list[torch.nn.Parameter]]:
+    """What is trained, by part; the reading layer goes with the part that it reads."""
+    parts = {"encoder": list(reader.encoder.parameters())}
+    if reader.connector is not None:
+        parts["connector"] = list(reader.connector.parameters())
+    parts["connector" if reader.connector is not None else "encoder"] += list(reader.head.parameters())
+    return parts
