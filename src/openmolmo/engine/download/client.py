@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import TracebackType
 
 import aiohttp
 
-from openmolmo import __version__
 from openmolmo.engine.download.judge import HEAD, starts_like_a_picture
 from openmolmo.engine.download.pace import retry_after_seconds
 from openmolmo.engine.download.states import FetchFailed, State, state_of_status
@@ -43,7 +43,7 @@ class Client:
             timeout=self._timeouts,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
-                "User-Agent": f"{AGENT}/{__version__}",
+                "User-Agent": f"{AGENT}/{version('openmolmo')}",
                 "Accept": "image/*,*/*;q=0.5",
                 "Accept-Encoding": "identity",
             },
