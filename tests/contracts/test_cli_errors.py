@@ -135,6 +135,16 @@ MISTAKES = [
     ("caption red.png --length long", "'long' is not a valid integer"),
     ("count page.jpg stars --out new.png", "page.jpg"),
     ("count red.png stars --model hollow --device tpu9", "hollow"),
+    # compose, export
+    ("compose --vision nowhere --llm nowhere --out new", "nowhere cannot be read as a model"),
+    ("compose --vision nowhere --out new", "Missing option '--llm'"),
+    ("compose --vision nowhere --llm nowhere --out foreign", "foreign is not empty"),
+    ("compose --vision nowhere --llm nowhere --out new --feature-layers top", "'top' are not whole numbers"),
+    ("compose --vision nowhere --llm nowhere --out new --max-crops 0", "0 is not in the range"),
+    ("export giant --out new", "no model 'giant'"),
+    ("export nano --out new", "cannot express"),
+    ("export nano --out foreign", "foreign is not empty"),
+    ("export nano --out new --layout onnx", "'onnx' is not 'released'"),
     # demo and the program itself
     ("demo --out foreign --model hollow", "foreign is not empty"),
     ("demo --out file --model hollow", "file is a file"),
