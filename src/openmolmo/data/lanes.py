@@ -36,7 +36,8 @@ class LoaderConfig(Config):
 
     A batch has ``rows`` rows of at most ``row_length`` tokens; longer examples are cut there.
     With ``packing`` a row holds as many examples as fit, otherwise one. ``lanes`` bounds the
-    useful number of ``workers`` and, unlike those, is part of what defines the order of the data.
+    useful number of ``workers`` (of all processes together, whose number must divide it) and,
+    unlike those, is part of what defines the order of the data.
     ``max_skipped`` is how many unreadable examples are passed over before the run stops.
     """
 

@@ -10,7 +10,7 @@ with loader:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -23,7 +23,7 @@ from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, Skipped, TrainPr
 from openmolmo.data.mixture import Mixture, MixtureConfig
 from openmolmo.data.workers import WorkerPool
 
-__all__ = ["Batch", "Loader"]
+__all__ = ["Batch", "Loader", "merge_states"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,23 @@ class Loader:
     """An endless iterator of :class:`Batch`.
 
     The order depends on the mixture, ``seed`` and ``config.lanes``, ``rows``, ``row_length`` and
-    the packing settings; not on the number of workers. Raises DataError once more than
-    ``config.max_skipped`` examples could not be used.
+    the packing settings; not on the number of workers. Of ``world_size`` processes each takes every
+    ``world_size``-th batch, the ``rank``-th first: together they see what one would see. Raises DataError
+    once more than ``config.max_skipped`` examples could not be used.
     """
 
-    def __init__(self, mixture: MixtureConfig, processor: TrainProcessor, config: LoaderConfig, *, seed: int) -> None:
-        self.config = config
+    def __init__(
+        self,
+        mixture: MixtureConfig,
+        processor: TrainProcessor,
+        config: LoaderConfig,
+        *,
+        seed: int,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        _check_world(config, rank, world_size)
+        self.config, self.rank, self.world_size = config, rank, world_size
         self.mixture = Mixture(mixture, seed)
         self._spec = (mixture, seed, processor, config)
         self._lanes = [Lane(number, self.mixture, processor, config) for number in range(config.lanes)]
@@ -72,27 +83,41 @@ class Loader:
         self._pool: WorkerPool | None = None
 
     def state(self) -> dict[str, Any]:
-        """JSON values describing the place right after the last batch that was handed out."""
-        return {"turn": self._turn, "skipped": self._skipped, "lanes": list(self._states), "order": self._order()}
+        """JSON values describing the place right after the last batch that was handed out.
+
+        With several processes each knows its own lanes (the others are null): see :func:`merge_states`.
+        """
+        mine = set(self._numbers())
+        lanes = [state if number in mine else None for number, state in enumerate(self._states)]
+        return {"turn": self._turn, "skipped": self._skipped, "lanes": lanes, "order": self._order()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue where ``state`` was taken. Raises ConfigError if the settings give another order."""
+        """Continue where ``state`` was taken, by however many processes.
+
+        Raises ConfigError if the settings give another order, or if the state is that of one process of several.
+        """
         if state["order"] != self._order():
             raise ConfigError(
                 f"the loader's state was saved with {state['order']} and this one has {self._order()}",
                 fix="resume with the settings the run was started with",
             )
+        if None in state["lanes"]:
+            raise ConfigError(
+                "the loader's state is that of one process of several", fix="give the merged state of all of them"
+            )
         self.close()
-        self._turn, self._skipped = int(state["turn"]), int(state["skipped"])
+        self._turn = int(state["turn"])
+        self._skipped = int(state["skipped"]) if self.rank == 0 else 0  # counted once in the merged state
         self._states = list(state["lanes"])
         if not self.config.workers:
-            for lane, lane_state in zip(self._lanes, self._states, strict=True):
-                lane.load_state(lane_state)
+            for number in self._numbers():
+                self._lanes[number].load_state(self._states[number])
 
     def start(self) -> None:
         """Start the worker processes now (iteration does it otherwise); best before a model is built."""
         if self.config.workers and self._pool is None:
-            self._pool = WorkerPool(self._spec, self._states, self._turn)
+            numbers = self._numbers()
+            self._pool = WorkerPool(self._spec, [(number, self._states[number]) for number in numbers])
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
@@ -102,12 +127,12 @@ class Loader:
         """The next batch."""
         started = time.perf_counter()
         self.start()
-        number = self._turn % self.config.lanes
+        number = (self._turn + self.rank) % self.config.lanes
         made = self._lanes[number].make() if self._pool is None else self._pool.get(number)
         self._skipped += len(made.skipped)
         if self._skipped > self.config.max_skipped:
             raise self._too_many(made)
-        self._turn += 1
+        self._turn += self.world_size
         self._states[number] = made.state
         tensors = to_tensors(made.arrays)
         wait = time.perf_counter() - started
@@ -127,6 +152,11 @@ class Loader:
     ) -> None:
         self.close()
 
+    def _numbers(self) -> list[int]:
+        """This process's lanes, in the order of its turns."""
+        lanes = self.config.lanes
+        return [(self._turn + self.rank + k) % lanes for k in range(0, lanes, self.world_size)]
+
     def _order(self) -> dict[str, Any]:
         c = self.config
         packing = {"open_rows": c.open_rows} if c.packing else {}
@@ -140,4 +170,43 @@ class Loader:
             file=last.source,
             row=last.index,
             fix="mend the data (openmolmo data check PATH), or allow more with loader.max_skipped=N",
+        )
+
+
+def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One state from those of all processes of a run, taken after the same number of batches.
+
+    Any number of processes that divides the lanes can go on from it. Raises ConfigError when they do not belong
+    together.
+    """
+    first = states[0]
+    for state in states:
+        if (state["turn"], state["order"]) != (first["turn"], first["order"]):
+            raise ConfigError(
+                f"the loaders stand at turn {first['turn']} and {state['turn']}",
+                fix="take the states of all processes after the same step",
+            )
+    lanes = [
+        next((one for one in column if one is not None), None)
+        for column in zip(*(s["lanes"] for s in states), strict=True)
+    ]
+    if None in lanes:
+        raise ConfigError(
+            f"no process has the state of lane {lanes.index(None)}", fix="merge the states of all processes"
+        )
+    return {**first, "skipped": sum(state["skipped"] for state in states), "lanes": lanes}
+
+
+def _check_world(config: LoaderConfig, rank: int, world_size: int) -> None:
+    if not 0 <= rank < world_size:
+        raise ConfigError(f"rank={rank} is not one of 0..{world_size - 1}")
+    if config.lanes % world_size:
+        raise ConfigError(
+            f"lanes={config.lanes} cannot be dealt out to {world_size} processes",
+            fix=f"set lanes to a multiple of {world_size} (before the run starts: it changes the order of the data)",
+        )
+    if config.workers * world_size > config.lanes:
+        raise ConfigError(
+            f"workers={config.workers} in each of {world_size} processes are more than lanes={config.lanes}",
+            fix=f"set workers={config.lanes // world_size} or fewer",
         )

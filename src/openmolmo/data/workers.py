@@ -26,23 +26,23 @@ _POLL_SECONDS = 1.0
 
 
 class WorkerPool:
-    """``config.workers`` processes; lane l belongs to worker l % workers.
+    """``config.workers`` processes, to which lanes are dealt out in the order of their turns.
 
-    ``turn`` is the number of the next batch of the run: it tells which lane comes next.
+    ``lanes`` are the numbers and states of the lanes to serve, the one whose turn is next first.
     """
 
     def __init__(
-        self, spec: Spec, states: list[dict[str, Any]], turn: int, *, start_method: str = _START_METHOD
+        self, spec: Spec, lanes: list[tuple[int, dict[str, Any]]], *, start_method: str = _START_METHOD
     ) -> None:
         config = spec[3]
+        self._worker = {number: place % config.workers for place, (number, _) in enumerate(lanes)}
         context = multiprocessing.get_context(start_method)
         self._queues: list[Any] = []
         self._processes: list[BaseProcess] = []
         for worker in range(config.workers):
-            numbers = [(turn + k) % config.lanes for k in range(config.lanes)]
-            mine = [number for number in numbers if number % config.workers == worker]
+            mine = [(number, state) for number, state in lanes if self._worker[number] == worker]
             results = context.Queue(maxsize=config.prefetch)
-            arguments = (spec, [(number, states[number]) for number in mine], results)
+            arguments = (spec, mine, results)
             process = context.Process(target=_work, args=arguments, daemon=True, name=f"loader-{worker}")  # type: ignore[attr-defined]
             process.start()
             self._queues.append(results)
@@ -53,7 +53,7 @@ class WorkerPool:
 
         Raises what the worker raised, or RunError if it ended without a word.
         """
-        worker = number % len(self._queues)
+        worker = self._worker[number]
         while True:
             try:
                 item = self._queues[worker].get(timeout=_POLL_SECONDS)
