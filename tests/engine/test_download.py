@@ -208,4 +208,6 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:
     assert result.exit_code == 2 and "pixmo-points" in result.output
     result = CliRunner().invoke(command, [str(bad), "--out", str(tmp_path / "new"), "--retry", "lost"])
     assert result.exit_code == 2 and "'lost' is none of" in result.output
+    result = CliRunner().invoke(command, [str(bad), "--out", str(tmp_path / "new"), "--url-column", "link"])
+    assert isinstance(result.exception, DataError)
     assert not (tmp_path / "new").exists()

@@ -21,7 +21,7 @@ from openmolmo.engine.download.report import report as make_report
 from openmolmo.engine.download.sets import SETS, fetch_rows
 from openmolmo.engine.download.states import MEANING, State
 from openmolmo.engine.download.store import STATUS, ImageStore
-from openmolmo.engine.download.tables import Columns, add_set, find_tables
+from openmolmo.engine.download.tables import Columns, add_set, find_tables, read_rows
 from openmolmo.records.folder import open_dataset
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def _fetch(
     )
     tables, columns = _tables(target, rows, given)
     label = name or (target if target in SETS else Path(target).stem)
+    next(read_rows(tables[0], columns), None)  # a wrong column is said before anything is written
     with StatusBook(out) as book:
         total = add_set(book, label, tables, columns)
         planned = book.plan([State.TRANSIENT, *retry], tries=given.tries, name=label, limit=given.limit)
