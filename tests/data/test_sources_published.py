@@ -22,6 +22,7 @@ from openmolmo.data.sources.base import SOURCES
 from openmolmo.data.sources.columns import FLAG, TEXT, check_row, fields, many, maybe
 from openmolmo.data.sources.published import PublishedSet
 from openmolmo.data.sources.rows import open_rows
+from openmolmo.engine.download.store import ImageStore
 from openmolmo.records.audit import REFUSED
 from openmolmo.records.example import Counting, Example, Pointing, QuestionAnswer
 from openmolmo.records.pictures import picture_bytes, picture_size
@@ -163,6 +164,16 @@ def test_rows_without_their_picture_are_left_out_and_counted() -> None:
     assert all(example.image is not None and example.image.path for example in source)
     everything = opened("pixmo_points", {})
     assert len(everything) == 3 and everything.fingerprint != source.fingerprint
+
+
+def test_pictures_come_from_the_store_that_downloads_fill(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    store.put("https://pictures.example/red.png", (PUBLISHED / "pictures" / "red.png").read_bytes())
+    (example,) = declared("pixmo_points")(path=str(PUBLISHED / "pixmo_points"), images=str(tmp_path))
+    assert example.image is not None
+    assert picture_bytes(example.image) == (PUBLISHED / "pictures" / "red.png").read_bytes()
+    with pytest.raises(DataError, match="does not exist"):
+        declared("pixmo_points")(path=str(PUBLISHED / "pixmo_points"), images=str(tmp_path / "absent"))
 
 
 def test_limit_and_fraction_choose_the_same_examples_each_time() -> None:
