@@ -126,6 +126,36 @@ def test_descriptions_have_no_count(predictor):
     assert predictor.caption(buffer.getvalue()).count is None
 
 
+def test_a_request_may_cut_its_picture_finer_than_in_training(predictor):
+    picture = noise(200, 300)
+    tokens = [len(predictor._prepare(Request(text="Read", images=(picture,), max_crops=n)).tokens) for n in (1, 2, 4)]
+    assert tokens == sorted(set(tokens))
+    usual = Request(text="Read", images=(picture,))
+    assert len(predictor._prepare(usual).tokens) == tokens[1]  # two crops, as in training
+    fine = Request(text="Read", images=(picture,), max_crops=4)
+    together = predictor.answer_batch([usual, fine, Request(text="No picture")])
+    assert together[1] == predictor.answer_batch([fine])[0]
+    with pytest.raises(PromptError, match="max_crops"):
+        predictor.answer_batch([Request(text="Read " * 50, images=(noise(800, 800),), max_crops=36)])
+
+
+def test_one_bad_request_does_not_keep_the_others_from_their_answers(predictor, picture_file):
+    requests = [
+        Request(text="What?", images=(picture_file,)),
+        Request(text="What?", images=("nowhere.png",)),
+        Request(text="First <|image|> then <|image|>", images=(picture_file,)),
+        Request(text="red star " * 300),
+        Request(text="What?"),
+    ]
+    outcomes = dict(predictor.answers(requests))
+    assert sorted(outcomes) == [0, 1, 2, 3, 4]
+    assert [type(outcomes[i]) for i in (1, 2, 3)] == [ImageError, PromptError, PromptError]
+    assert "2 <|image|> placeholders, 1 image" in outcomes[2].message
+    assert outcomes[0] == predictor.answer_batch([requests[0]])[0]
+    with pytest.raises(ImageError, match=r"nowhere\.png"):
+        predictor.answer_batch(requests)
+
+
 def test_empty_texts_and_bad_settings_are_refused(model, processor):
     for make in (point_request, count_request):
         with pytest.raises(PromptError, match="empty"):
