@@ -103,7 +103,7 @@ def ways(model: Molmo, compiled: bool) -> dict[str, Callable[[Sequence[Tokens]],
         replies: list[list[int]] = made[:, batch["input_ids"].shape[1] :].tolist()
         return replies
 
-    found = {"ours": loop, "library": library}
+    found: dict[str, Callable[[Sequence[Tokens]], list[list[int]]]] = {"ours": loop, "library": library}
     if compiled:
         step = torch.compile(model, fullgraph=True)
         static = CacheConfig(kind="static", compile="default")
