@@ -80,7 +80,9 @@ def make_model(image_patch_id: int) -> Molmo:
         pooling_head_dim=32,
         projector_hidden=640,
     )
-    return Molmo(config).eval()
+    model = Molmo(config)
+    model.eval()
+    return model
 
 
 def make_prompts(processor: Processor) -> list[Tokens]:
