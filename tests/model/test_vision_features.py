@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from tiny_molmo import batch, config, model, sample
-from transformers import AutoConfig, CLIPVisionModel, Dinov2Model, SiglipVisionModel
+from transformers import AutoConfig, CLIPVisionModel, Dinov2Model, MetaClip2VisionModel, SiglipVisionModel
 
 from openmolmo.core.errors import ConfigError, NotRegisteredError
 from openmolmo.model import Molmo
@@ -17,6 +17,7 @@ from openmolmo.model.encoders import ENCODERS
 LIBRARY = {
     "clip_vision_model": (CLIPVisionModel, 1),
     "dinov2": (Dinov2Model, 1),
+    "metaclip_2_vision_model": (MetaClip2VisionModel, 1),
     "siglip_vision_model": (SiglipVisionModel, 0),
 }
 
