@@ -30,7 +30,10 @@ def next_calls(out: Path, pointed: tuple[Path, str], captioned: Path, new: Path,
         ),
         (call("caption", captioned, "--model", new), "what the model trained just now says"),
         (call("data", "show", out / "data/train-scenes"), "a page with the pictures and texts it learnt from"),
-        (call("eval", model, "--out", "evaluation"), "the scores of the model card: up to 500 questions a task"),
+        (
+            call("eval", model, "--count", "200", "--out", "evaluation"),
+            "the scores of the model card: up to 500 questions a task",
+        ),
         (
             call("train", "nano_sft", f"init_from={caption_weights}", "steps=2000", "--out", "runs/longer"),
             "train longer, with fresh pictures in every step",
