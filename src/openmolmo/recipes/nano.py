@@ -1,4 +1,4 @@
-"""The nano model from scratch: first its encoder alone, then the two stages of the paper, captions and everything.
+"""The nano model from scratch: first its seeing side, then the two stages of the paper, captions and everything.
 
 The released models start from encoders that have seen billions of pictures; nano's starts from random weights.
 
@@ -117,7 +117,7 @@ def nano_connector() -> PatchRunConfig:
 
 
 def nano_caption() -> RunConfig:
-    """Stage 1: scenes, their caption and transcript; starts from the taught encoder, the rest has fresh weights."""
+    """Stage 1: scenes, their caption and transcript; encoder and connector see already, the rest is fresh."""
     scenes = _synth("scenes", 1_000_000, (112, 112, 192, 256), kinds=("caption", "transcript"))
     return RunConfig(
         name="nano_caption",

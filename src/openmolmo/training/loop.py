@@ -31,33 +31,15 @@ from openmolmo.training.config import RunConfig
 from openmolmo.training.loss import StepLoss, micro_loss, step_weight
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters
-from openmolmo.training.plot import try_plot
-from openmolmo.training.resume import check_same_run, open_out
-from openmolmo.training.signals import StopRequest
-from openmolmo.training.steps import take_steps
+from openmolmo.training.resume import check_same_run
+from openmolmo.training.steps import carry_out
 
 __all__ = ["Trainer", "run"]
 
 
 def run(config: RunConfig, out: Path, resume: bool = False) -> Path:
-    """Train; returns the folder of the final checkpoint, ``out/final``.
-
-    ``out`` must be empty or absent unless ``resume``: then the run goes on from its newest
-    complete checkpoint (from the start if there is none) with the same losses as if it had never
-    stopped. Raises RunError for a loss that is not a number and when asked to stop (after saving).
-    """
-    start = open_out(out, resume)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    trainer = Trainer.start(config, out, start)
-    try:
-        with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
-            take_steps(trainer, log, stop)
-    finally:
-        trainer.close()
-    final = checkpoint.save_final(out, trainer.model, trainer.processor)
-    try_plot(out / "metrics.jsonl", out / "curves.png")
-    return final
+    """Train a whole model; :func:`~openmolmo.training.steps.carry_out` says what comes back and what may go wrong."""
+    return carry_out(config, out, resume, Trainer.start)
 
 
 @dataclass

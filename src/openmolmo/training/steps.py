@@ -1,40 +1,66 @@
-"""The steps of any run: log, progress bar, checkpoints, and an orderly end when asked to stop."""
+"""What every kind of run does from its folder to its final checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import torch
 
 from openmolmo.core.errors import RunError
 from openmolmo.core.runlog import RunLog
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor
+from openmolmo.training import checkpoint
+from openmolmo.training.config import BaseRunConfig
 from openmolmo.training.metrics import Bar
+from openmolmo.training.plot import try_plot
+from openmolmo.training.resume import open_out
 from openmolmo.training.signals import StopRequest
 
-__all__ = ["take_steps"]
+__all__ = ["carry_out", "take_steps"]
+
+_AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 
 
-class _Config(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def log_every(self) -> int: ...
-    @property
-    def checkpoint_every(self) -> int: ...
-
-
-class _Run(Protocol):
+class _Trainer(Protocol):
     step: int
     out: Path
+    model: Molmo
+    processor: Processor
 
     @property
-    def config(self) -> _Config: ...
+    def config(self) -> BaseRunConfig: ...
     def take_step(self) -> dict[str, Any]: ...
     def save(self) -> Path: ...
+    def close(self) -> None: ...
 
 
-def take_steps(run: _Run, log: RunLog, stop: StopRequest) -> None:
+def carry_out(
+    config: _AnyRun, out: Path, resume: bool, start: Callable[[_AnyRun, Path, Path | None], _Trainer]
+) -> Path:
+    """Train; returns the folder of the final checkpoint, ``out/final``. ``start`` builds the run in progress.
+
+    ``out`` must be empty or absent unless ``resume``: then the run goes on from its newest
+    complete checkpoint (from the start if there is none) with the same losses as if it had never
+    stopped. Raises RunError for a loss that is not a number and when asked to stop (after saving).
+    """
+    folder = open_out(out, resume)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    trainer = start(config, out, folder)
+    try:
+        with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
+            take_steps(trainer, log, stop)
+    finally:
+        trainer.close()
+    final = checkpoint.save_final(out, trainer.model, trainer.processor)
+    try_plot(out / "metrics.jsonl", out / "curves.png")
+    return final
+
+
+def take_steps(run: _Trainer, log: RunLog, stop: StopRequest) -> None:
     """Take the remaining steps of ``run``. Raises RunError, after saving, when asked to stop."""
     config, saved = run.config, run.step
     with Bar(config.name, config.steps, run.step) as bar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,14 +10,25 @@ from transformers import CLIPVisionModel
 
 from openmolmo.model.encoders.base import Backbone
 
-__all__ = ["CLIP"]
+__all__ = ["CLIP", "like_clip"]
 
 
-def _build(config: Any, blocks: int) -> nn.Module:
-    model = CLIPVisionModel(config)
-    model.encoder.layers = model.encoder.layers[:blocks]
-    model.post_layernorm = nn.Identity()
-    return model  # type: ignore[no-any-return]
+def like_clip(library: Callable[[Any], Any]) -> Backbone:
+    """The backbone of a library class that is built as ``CLIPVisionModel`` is."""
+
+    def build(config: Any, blocks: int) -> nn.Module:
+        model = library(config)
+        model.encoder.layers = model.encoder.layers[:blocks]
+        model.post_layernorm = nn.Identity()
+        return model  # type: ignore[no-any-return]
+
+    return Backbone(
+        build=build,
+        embed=_embed,
+        blocks=lambda model: model.encoder.layers,
+        positions=lambda model: model.embeddings.position_embedding.weight,
+        leading_tokens=1,
+    )
 
 
 def _embed(model: Any, pixels: Tensor) -> Tensor:
@@ -24,10 +36,4 @@ def _embed(model: Any, pixels: Tensor) -> Tensor:
     return embedded
 
 
-CLIP = Backbone(
-    build=_build,
-    embed=_embed,
-    blocks=lambda model: model.encoder.layers,
-    positions=lambda model: model.embeddings.position_embedding.weight,
-    leading_tokens=1,
-)
+CLIP = like_clip(CLIPVisionModel)

@@ -16,7 +16,6 @@ from openmolmo.core.config import to_dict
 from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.core.files import write_json
 from openmolmo.core.rng import derive_seed
-from openmolmo.core.runlog import RunLog
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
@@ -26,31 +25,15 @@ from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of
 from openmolmo.training.patches.batches import make_loader
 from openmolmo.training.patches.head import PatchReader, patch_loss
-from openmolmo.training.plot import try_plot
-from openmolmo.training.resume import check_same_run, open_out
-from openmolmo.training.signals import StopRequest
-from openmolmo.training.steps import take_steps
+from openmolmo.training.resume import check_same_run
+from openmolmo.training.steps import carry_out
 
 __all__ = ["PatchTrainer", "run_patches"]
 
 
 def run_patches(config: PatchRunConfig, out: Path, resume: bool = False) -> Path:
-    """Teach the encoder; returns the folder of the final checkpoint, ``out/final``: a whole model.
-
-    As :func:`openmolmo.training.loop.run`, which see for ``out``, ``resume`` and errors.
-    """
-    start = open_out(out, resume)
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    trainer = PatchTrainer.start(config, out, start)
-    try:
-        with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
-            take_steps(trainer, log, stop)
-    finally:
-        trainer.close()
-    final = checkpoint.save_final(out, trainer.model, trainer.processor)
-    try_plot(out / "metrics.jsonl", out / "curves.png")
-    return final
+    """Teach the seeing side; :func:`~openmolmo.training.steps.carry_out` says the rest. A whole model comes back."""
+    return carry_out(config, out, resume, PatchTrainer.start)
 
 
 @dataclass

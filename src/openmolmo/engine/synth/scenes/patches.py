@@ -38,13 +38,13 @@ def make_windows(
         assert thing.mask is not None
         owner[decode(thing.mask)] = number
     table = _table(scene)
+    rows, columns = min(height, side), min(width, side)
+    down, right = (side - rows) // 2, (side - columns) // 2
+    padding = ((down, side - rows - down), (right, side - columns - right))
     windows: list[Window] = []
     for _ in range(count):
         left, top = dice.below(max(1, width - side + 1)), dice.below(max(1, height - side + 1))
         pixels, inside = picture[top : top + side, left : left + side], owner[top : top + side, left : left + side]
-        rows, columns = min(height, side), min(width, side)
-        down, right = (side - rows) // 2, (side - columns) // 2
-        padding = ((down, side - rows - down), (right, side - columns - right))
         facts, offsets = _label(np.pad(inside, padding), table, (right - left, down - top), patch)
         windows.append(Window(np.pad(pixels, (*padding, (0, 0))), facts, offsets))
     return windows
