@@ -12,6 +12,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -194,6 +197,28 @@ def test_put_takes_whole_pictures_only(tmp_path: Path) -> None:
 def test_one_download_at_a_time(tmp_path: Path) -> None:
     with only_one(tmp_path), pytest.raises(RunError, match="another download"), only_one(tmp_path):
         pass
+
+
+def test_a_published_set_is_read_from_the_cache_of_the_hub(
+    server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    arguments = ["pixmo-count", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(command, arguments)
+    assert isinstance(result.exception, DataError) and "--rows FOLDER" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+    url = server.url("ok", 1)
+    rows = {"image_url": [url], "image_sha256": [sha256_bytes(picture(1))], "label": ["cup"], "count": [2]}
+    place = tmp_path / "hub" / "datasets--allenai--pixmo-count"
+    commit = "0" * 40
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text(commit)
+    (place / "snapshots" / commit / "data").mkdir(parents=True)
+    pq.write_table(pa.table(rows), place / "snapshots" / commit / "data" / "train-00000-of-00001.parquet")
+    assert CliRunner().invoke(command, arguments, catch_exceptions=False).exit_code == 0
+    assert states(tmp_path / "out") == {url: State.OK}
 
 
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:

@@ -95,14 +95,14 @@ def test_a_name_of_the_hub_is_read_from_its_cache(cache: Path, tmp_path: Path) -
 def test_nothing_but_settings_tokenizer_and_weights_is_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked = {}
 
-    def download(name: str, *, revision: str | None, allow_patterns: list[str]) -> str:
-        asked.update(name=name, revision=revision, patterns=allow_patterns)
+    def download(name: str, *, repo_type: str, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.update(name=f"{repo_type}:{name}", revision=revision, patterns=allow_patterns)
         return str(published_folder(tmp_path / "m"))
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     openmolmo.load_model(f"{REPOSITORY}@v1")
-    assert (asked["name"], asked["revision"]) == (REPOSITORY, "v1")
+    assert (asked["name"], asked["revision"]) == (f"model:{REPOSITORY}", "v1")
     files = [
         "modeling_molmo.py",
         "pytorch_model.bin",

@@ -1,17 +1,18 @@
-"""Model folders of the Hugging Face hub, by name: fetched once, then read from the local cache.
+"""Models and tables of the Hugging Face hub, by name: fetched once, then read from the local cache.
 
-Only settings, tokenizer files and weights are fetched: never code, which this library does not run.
+Only settings, tokenizer files, weights and Parquet files are fetched: never code, which this library does not run.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
-from openmolmo.core.errors import CheckpointError
+from openmolmo.core.errors import CheckpointError, DataError
 from openmolmo.core.files import disk_full_as_error
 
-__all__ = ["fetch_model", "fetch_tokenizer", "is_repository"]
+__all__ = ["fetch_model", "fetch_tables", "fetch_tokenizer", "is_repository"]
 
 _TOKENIZER = (
     "tokenizer.json",
@@ -55,7 +56,16 @@ def fetch_tokenizer(repository: str) -> Path:
     return _fetch(repository, _TOKENIZER, "tokenizer")
 
 
-def _fetch(repository: str, patterns: tuple[str, ...], what: str) -> Path:
+def fetch_tables(repository: str) -> Path:
+    """The local folder of the Parquet files of a data set of the hub.
+
+    Raises:
+        DataError: as CheckpointError in :func:`fetch_model`.
+    """
+    return _fetch(repository, ("*.parquet",), "data set")
+
+
+def _fetch(repository: str, patterns: tuple[str, ...], what: Literal["model", "tokenizer", "data set"]) -> Path:
     # Imported here because it takes a while, and because it reads its settings (offline, cache) then.
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
@@ -68,27 +78,33 @@ def _fetch(repository: str, patterns: tuple[str, ...], what: str) -> Path:
     )
 
     name, _, revision = repository.partition("@")
+    data = what == "data set"
+    kind, page, option = ("dataset", "datasets/", " --repo-type dataset") if data else ("model", "", "")
+    instead = "name the folder of its files: --rows FOLDER" if data else "give the path of a folder"
+    problem = DataError if data else CheckpointError
     try:
         with disk_full_as_error(Path(constants.HF_HUB_CACHE)):
-            return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(patterns)))
+            return Path(
+                snapshot_download(name, repo_type=kind, revision=revision or None, allow_patterns=list(patterns))
+            )
     except GatedRepoError as error:
-        raise CheckpointError(
+        raise problem(
             f"the {what} {name!r} at the hub is open only to those who accepted its terms",
-            fix=f"accept them at https://huggingface.co/{name} and log in: hf auth login",
+            fix=f"accept them at https://huggingface.co/{page}{name} and log in: hf auth login",
         ) from error
     except RevisionNotFoundError as error:
-        raise CheckpointError(
+        raise problem(
             f"the repository {name!r} at the hub has no revision {revision!r}", fix="give a branch, tag or commit of it"
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise CheckpointError(
+        raise problem(
             f"there is no {what} {name!r}: neither a folder here nor a repository at the hub that you may read",
             fix="check the name; for a private repository, log in first: hf auth login",
         ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         offline = "the hub is switched off (HF_HUB_OFFLINE=1)" if constants.HF_HUB_OFFLINE else "the hub did not answer"
-        raise CheckpointError(
+        raise problem(
             f"there is no {what} {repository!r}: no folder of that name here, {offline}, "
             f"and the cache {constants.HF_HUB_CACHE} does not have it",
-            fix=f"fetch it where there is a network: hf download {name}; or give the path of a folder",
+            fix=f"fetch it where there is a network: hf download {name}{option}; or {instead}",
         ) from error

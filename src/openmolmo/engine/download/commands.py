@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.core.hub import fetch_tables
 from openmolmo.core.optional import require
 from openmolmo.core.progress import console, make_progress, print_table
 from openmolmo.core.registry import Registry
@@ -18,7 +19,7 @@ from openmolmo.engine.download.book import StatusBook
 from openmolmo.engine.download.judge import Limits
 from openmolmo.engine.download.report import SetReport
 from openmolmo.engine.download.report import report as make_report
-from openmolmo.engine.download.sets import SETS, fetch_rows
+from openmolmo.engine.download.sets import SETS
 from openmolmo.engine.download.states import MEANING, State
 from openmolmo.engine.download.store import STATUS, ImageStore
 from openmolmo.engine.download.tables import Columns, add_set, find_tables, read_rows
@@ -167,7 +168,7 @@ def _tables(target: str, rows: Path | None, given: _Options) -> tuple[list[Path]
         raise click.UsageError(f"{target!r} is neither a table with URLs nor one of {', '.join(SETS)}")
     if published is None:
         return find_tables(Path(target)), columns
-    return find_tables(rows or fetch_rows(published)), columns
+    return find_tables(rows or fetch_tables(published.repository)), columns
 
 
 def _tell_run(name: str, book: StatusBook, images: int, seconds: float, left: dict[str, str]) -> None:
