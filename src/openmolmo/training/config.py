@@ -12,6 +12,7 @@ from openmolmo.data.mixture import MixtureConfig
 from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.training.parallel.config import ParallelConfig
 
 __all__ = [
     "PARTS",
@@ -142,16 +143,25 @@ class BaseRunConfig(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(BaseRunConfig):
-    """A run that trains a whole model on a mixture; a step uses ``accumulate`` batches of the loader."""
+    """A run that trains a whole model on a mixture; a step uses ``accumulate`` batches of the loader.
+
+    With several processes that is the number of all of them together.
+    """
 
     mixture: MixtureConfig
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     accumulate: int = 1
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.accumulate < 1:
             raise ConfigError(f"accumulate={self.accumulate} must be at least 1")
+        if self.parallel.sharded and self.optimizer.matrices == "muon":
+            raise ConfigError(
+                f"optimizer.matrices=muon needs whole matrices, and parallel.mode={self.parallel.mode} shards them",
+                fix="set optimizer.matrices=adamw, or parallel.mode=ddp",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,12 @@ FREE_SETTINGS = frozenset(
         "loader.prefetch",
         "loader.workers",
         "log_every",
+        "parallel.async_save",
+        "parallel.checkpointing",
+        "parallel.compile",
+        "parallel.mode",
+        "parallel.replicate",
+        "parallel.timeout",
         "threads",
         "workers",
     }
@@ -66,7 +72,8 @@ def saved_config(out: Path, recipe: _AnyRun) -> _AnyRun:
 
 def check_same_run(state: Mapping[str, Any], config: BaseRunConfig, fingerprints: Mapping[str, str]) -> None:
     """Raise ConfigError or DataError if a checkpoint belongs to other settings or other data."""
-    changed = changed_settings(state["config"], to_dict(config))
+    saved = to_dict(from_dict(type(config), state["config"]))  # with what settings that are newer start with
+    changed = changed_settings(saved, to_dict(config))
     if changed:
         lines = ", ".join(f"{key}: {before!r} before, {now!r} now" for key, (before, now) in changed.items())
         raise ConfigError(
