@@ -22,6 +22,7 @@ from openmolmo.evaluation.runner import pick_questions, run
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.evaluation.tasks import COUNTING, POINTING, TASKS
 from openmolmo.inference.answer import read_answer
+from openmolmo.records.codec import annotation_to_dict
 from openmolmo.records.shards import write_dataset
 
 BOTH = (POINTING, COUNTING)
@@ -142,6 +143,19 @@ def test_a_data_set_folder_is_judged(run_eval, scenes, tmp_path):
     values = json.loads((tmp_path / "out/results.json").read_text())
     assert {name: task["questions"] for name, task in values["tasks"].items()} == {"pointing": 5, "counting": 5}
     assert values["meta"]["data"]["fingerprint"]
+
+
+def test_a_jsonl_file_is_judged(run_eval, scenes, tmp_path):
+    lines = []
+    for example in scenes[:3]:
+        (tmp_path / f"{example.id}.jpg").write_bytes(example.image.data)
+        annotations = [annotation_to_dict(annotation) for annotation in example.annotations]
+        lines.append(json.dumps({"id": example.id, "image": f"{example.id}.jpg", "annotations": annotations}))
+    (tmp_path / "mine.jsonl").write_text("\n".join(lines))
+    code, _, err = run_eval("m", "--data", tmp_path / "mine.jsonl", "--tasks", "counting", "--out", tmp_path / "out")
+    assert code == 0, err
+    questions = sum(annotation.kind == "counting" for example in scenes[:3] for annotation in example.annotations)
+    assert json.loads((tmp_path / "out/results.json").read_text())["tasks"]["counting"]["questions"] == questions > 0
 
 
 def test_mistakes_are_named_and_write_nothing(run_eval, tmp_path):

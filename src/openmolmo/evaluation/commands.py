@@ -17,7 +17,7 @@ __all__ = ["evaluate"]
 
 @click.command("eval")
 @click.argument("model", default="nano")
-@click.option("--data", type=click.Path(path_type=Path), help="A Parquet data set to judge on.")
+@click.option("--data", type=click.Path(path_type=Path), help="A data set to judge on: its folder, or a JSONL file.")
 @click.option("--synth", default="scenes,clocks", show_default=True, help="Generators to judge on, without --data.")
 @click.option("--count", default=500, show_default=True, type=click.IntRange(min=1), help="Examples a generator.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the generators and of --limit.")

@@ -1,4 +1,4 @@
-"""Where the judged examples come from: a data set folder, or generators with a split of their own."""
+"""Where the judged examples come from: a data set, or generators with a split of their own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.progress import track
 from openmolmo.data.sources.base import SOURCES
 from openmolmo.records.example import Example, Split
+from openmolmo.records.folder import open_dataset
+from openmolmo.records.jsonl import JsonlDataset
 
 __all__ = ["HeldOut", "from_folder", "from_generators"]
 
@@ -49,8 +51,9 @@ def from_generators(
 
 
 def from_folder(path: Path, *, split: str | None = None) -> HeldOut:
-    """Every example of a Parquet data set (of one split, if given); none at all is a DataError."""
-    source = SOURCES.get("parquet")(path=path)
+    """Every example of a data set folder or a JSONL file (of one split, if given); none at all is a DataError."""
+    form = "jsonl" if isinstance(open_dataset(path), JsonlDataset) else "parquet"
+    source = SOURCES.get(form)(path=str(path))
     examples = [source[i] for i in range(len(source))]
     kept = [example for example in examples if split is None or example.split == split]
     if not kept:

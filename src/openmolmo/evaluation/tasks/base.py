@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.replies import exchange
 from openmolmo.records.example import Annotation, Example, ImageRef
 
-__all__ = ["Question", "Task", "ask_and_reply", "image_source", "most_frequent", "to_request"]
+__all__ = ["Question", "Task", "annotation_questions", "ask_and_reply", "image_source", "most_frequent", "to_request"]
 
 _PLAIN = FormatConfig(max_points=10_000)  # no annotation is too long to be judged
 
@@ -84,6 +84,27 @@ def to_request(question: Question) -> Request:
         length_hint=question.length_hint,
         max_new_tokens=question.max_new_tokens,
     )
+
+
+def annotation_questions(
+    example: Example, kinds: tuple[type[Annotation], ...], group: Callable[[Any], str]
+) -> Iterator[Question]:
+    """One question for each annotation of ``kinds`` in plain words; ``group`` says in which row it is counted."""
+    for index, annotation in enumerate(example.annotations):
+        if not isinstance(annotation, kinds) or example.image is None:
+            continue
+        text, reply = ask_and_reply(annotation)
+        yield Question(
+            id=f"{example.id}/{index}",
+            example_id=example.id,
+            image=example.image,
+            text=text,
+            style=annotation.style,
+            truth=annotation,
+            reply=reply,
+            max_new_tokens=512,
+            group=group(annotation),
+        )
 
 
 def ask_and_reply(annotation: Annotation) -> tuple[str, str]:

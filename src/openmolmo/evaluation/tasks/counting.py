@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from openmolmo.evaluation.metrics.counting import score_count
-from openmolmo.evaluation.tasks.base import Question, ask_and_reply, most_frequent
+from openmolmo.evaluation.tasks.base import Question, annotation_questions, most_frequent
 from openmolmo.inference.answer import Answer
 from openmolmo.prompting.points import NOTHING_THERE
 from openmolmo.records.example import Counting, Example
@@ -25,21 +25,7 @@ class CountingTask:
 
     def questions(self, example: Example) -> Iterator[Question]:
         """One for each counting annotation."""
-        for index, annotation in enumerate(example.annotations):
-            if not isinstance(annotation, Counting) or example.image is None:
-                continue
-            text, reply = ask_and_reply(annotation)
-            yield Question(
-                id=f"{example.id}/{index}",
-                example_id=example.id,
-                image=example.image,
-                text=text,
-                style=annotation.style,
-                truth=annotation,
-                reply=reply,
-                max_new_tokens=512,
-                group=str(annotation.count),
-            )
+        yield from annotation_questions(example, (Counting,), lambda truth: str(truth.count))
 
     def score(self, question: Question, answer: Answer) -> dict[str, float]:
         """The stated total (else the number of points) against the true count."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openmolmo.evaluation.metrics.pointing import PointingScore, score_points
-from openmolmo.evaluation.tasks.base import Question, ask_and_reply, most_frequent
+from openmolmo.evaluation.tasks.base import Question, annotation_questions, most_frequent
 from openmolmo.inference.answer import Answer
 from openmolmo.prompting.points import write_points
 from openmolmo.records.example import Example, NotPresent, Point, Pointing
@@ -32,21 +32,7 @@ class PointingTask:
 
     def questions(self, example: Example) -> Iterator[Question]:
         """One for each pointing or not-present annotation."""
-        for index, annotation in enumerate(example.annotations):
-            if not isinstance(annotation, (Pointing, NotPresent)) or example.image is None:
-                continue
-            text, reply = ask_and_reply(annotation)
-            yield Question(
-                id=f"{example.id}/{index}",
-                example_id=example.id,
-                image=example.image,
-                text=text,
-                style=annotation.style,
-                truth=annotation,
-                reply=reply,
-                max_new_tokens=512,
-                group=_group(len(annotation.points) if isinstance(annotation, Pointing) else 0),
-            )
+        yield from annotation_questions(example, (Pointing, NotPresent), _group)
 
     def score(self, question: Question, answer: Answer) -> dict[str, float]:
         """Precision, recall and F1 of this question."""
@@ -76,7 +62,8 @@ class PointingTask:
         return replies
 
 
-def _group(count: int) -> str:
+def _group(truth: Pointing | NotPresent) -> str:
+    count = len(truth.points) if isinstance(truth, Pointing) else 0
     for top, name in ((0, "not there"), (1, "1 point"), (4, "2-4 points"), (9, "5-9 points")):
         if count <= top:
             return name
