@@ -8,11 +8,17 @@ import torch
 
 import openmolmo
 from openmolmo.core.errors import ConfigError
+from openmolmo.core.hub import is_repository
+from openmolmo.core.model_folder import read_settings
 from openmolmo.core.rng import derive_seed
+from openmolmo.imaging import CropConfig
+from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config, load_weights
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.presets import PRESETS
+from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.processor import Processor
+from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.checkpoint import require_model_folder
 from openmolmo.training.config import BaseRunConfig
@@ -21,6 +27,7 @@ __all__ = [
     "BUNDLED_TOKENIZER",
     "build_model",
     "build_processor",
+    "find_source",
     "pick_attention",
     "pick_device",
     "pick_precision",
@@ -31,16 +38,36 @@ BUNDLED_TOKENIZER = Path(openmolmo.__file__).parent / "bundled" / "tokenizer"
 """Byte-level BPE of 4096 tokens, trained on the text of the package's own generators."""
 
 
+def find_source(config: BaseRunConfig) -> Path | None:
+    """The folder of the model that ``init_from`` names, fetched if it is one of the hub; None for fresh weights.
+
+    Raises CheckpointError where there is none.
+    """
+    if config.init_from is None:
+        return None
+    path = Path(config.init_from)
+    if path.is_dir() or config.init_from in bundled_models() or is_repository(config.init_from):
+        return find_model(config.init_from)
+    return require_model_folder(path)
+
+
 def build_processor(config: BaseRunConfig) -> Processor:
-    """The tokenizer named by the configuration, else that of ``init_from``, else the package's own."""
-    if config.tokenizer:
-        folder = Path(config.tokenizer)
-    elif config.init_from:
-        folder = require_model_folder(Path(config.init_from))
-    else:
-        folder = BUNDLED_TOKENIZER
-    tokenizer = TextTokenizer.from_pretrained(folder)
-    return Processor(tokenizer, config.crop, config.format, resize_mode=config.resize_mode)
+    """The tokenizer named by the configuration, else that of ``init_from``, else the package's own.
+
+    Crop and format settings are the configuration's, else those of ``init_from``, else the defaults.
+    """
+    source, given = find_source(config), Path(config.tokenizer) if config.tokenizer else None
+    crop, format = config.crop, config.format
+    tokenizer: TextTokenizer | None = None
+    if source is not None:
+        ours = read_settings(source).layout == "ours"
+        if not ours or crop is None or format is None:
+            found = load_processor(source, None if ours else given)
+            crop, format = crop or found.crop, format or found.format
+            tokenizer = None if ours and given else found.tokenizer
+    if tokenizer is None:
+        tokenizer = TextTokenizer.from_pretrained(given or source or BUNDLED_TOKENIZER)
+    return Processor(tokenizer, crop or CropConfig(), format or FormatConfig(), resize_mode=config.resize_mode)
 
 
 def build_model(config: BaseRunConfig, processor: Processor, weights: Path | None = None) -> Molmo:
@@ -49,7 +76,7 @@ def build_model(config: BaseRunConfig, processor: Processor, weights: Path | Non
     Raises ConfigError if the model's table and the tokenizer do not fit each other.
     """
     special = processor.tokenizer.special
-    source = weights or (require_model_folder(Path(config.init_from)) if config.init_from else None)
+    source = weights or find_source(config)
     if source is not None:
         settings = load_config(source)
     else:

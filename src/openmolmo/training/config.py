@@ -102,15 +102,16 @@ class DropoutConfig(Config):
 class BaseRunConfig(Config):
     """What every kind of run has.
 
-    ``model`` is a registered preset, built with fresh weights, unless ``init_from`` names a
-    checkpoint folder whose weights and tokenizer to start from. ``tokenizer`` is a folder, or
-    None for the one that ``init_from`` or the package brings. ``keep`` is how many checkpoints
-    stay on disk. ``threads`` is how many CPU
-    threads computing uses (0: as many as there are cores). ``precision`` is the type of matrix
-    products; weights, gradients and optimiser states are float32 always. ``auto`` is bfloat16 where
-    the device multiplies it in hardware (accelerators, processors with AVX512-BF16 or AMX). ``attention`` is how
-    it is computed; ``auto`` is eager on a processor, where SDPA's backward pass with a mask takes
-    half as long again (docs/log.md), and SDPA elsewhere.
+    ``model`` is a registered preset, built with fresh weights, unless ``init_from`` names a model whose
+    weights and tokenizer to start from: a checkpoint folder of ours or of a released Molmo, the folder of
+    a run, a bundled model, or OWNER/NAME at the hub. ``tokenizer`` is a folder, or None for the one that
+    ``init_from`` or the package brings. ``crop`` and ``format`` are those of ``init_from`` where they are
+    None. ``keep`` is how many checkpoints stay on disk. ``threads`` is how many CPU threads computing uses
+    (0: as many as there are cores). ``precision`` is the type of matrix products; weights, gradients and
+    optimiser states are float32 always. ``auto`` is bfloat16 where the device multiplies it in hardware
+    (accelerators, processors with AVX512-BF16 or AMX). ``attention`` is how it is computed; ``auto`` is
+    eager on a processor, where SDPA's backward pass with a mask takes half as long again (docs/log.md),
+    and SDPA elsewhere.
     """
 
     name: str
@@ -118,8 +119,8 @@ class BaseRunConfig(Config):
     model: str = "nano"
     init_from: str | None = None
     tokenizer: str | None = None
-    crop: CropConfig = field(default_factory=CropConfig)
-    format: FormatConfig = field(default_factory=FormatConfig)
+    crop: CropConfig | None = field(default_factory=CropConfig)
+    format: FormatConfig | None = field(default_factory=FormatConfig)
     resize_mode: Literal["exact", "fast"] = "exact"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     z_loss: float = 1e-4
@@ -189,6 +190,7 @@ class PatchRunConfig(BaseRunConfig):
     """
 
     scenes: tuple[SceneConfig, ...]
+    crop: CropConfig = field(default_factory=CropConfig)
     clocks: float = 0.0
     clock_sizes: tuple[int, ...] = (112, 192)
     facts: tuple[str, ...] = tuple(FACTS)

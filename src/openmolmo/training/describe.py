@@ -7,6 +7,7 @@ from typing import Any
 
 from openmolmo.core.config import to_dict
 from openmolmo.data.mixture import Mixture
+from openmolmo.imaging import CropConfig
 from openmolmo.model.molmo import Molmo
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
@@ -39,7 +40,7 @@ def describe(config: BaseRunConfig) -> Description:
     model = build_model(config, processor)
     return Description(
         json.dumps(to_dict(config), indent=2),
-        [_data(mixture), _parts(model, config), _steps(config), _memory(model, config)],
+        [_data(mixture), _parts(model, config), _steps(config), _memory(model, config, processor.crop)],
     )
 
 
@@ -99,19 +100,19 @@ def _steps(config: RunConfig) -> Table:
     return "Steps", ("what", "value"), values
 
 
-def _memory(model: Molmo, config: RunConfig) -> Table:
+def _memory(model: Molmo, config: RunConfig, crop: CropConfig) -> Table:
     """A rough estimate in float32; activations by counting what the backward pass needs."""
     weights = 4 * sum(p.numel() for p in model.parameters())
     trained = 4 * sum(p.numel() for members in _trained(model, config).values() for p in members)
     text: Any = model.config.text_config
     vision: Any = model.config.vision_config
     tokens = config.loader.rows * config.loader.row_length
-    crops = config.loader.rows * (1 + config.crop.max_crops)
-    patches = crops * config.crop.patches_per_crop
+    crops = config.loader.rows * (1 + crop.max_crops)
+    patches = crops * crop.patches_per_crop
     activations = 4 * _FLOATS_KEPT * tokens * text.hidden_size * text.num_hidden_layers
     activations += 4 * _FLOATS_KEPT * patches * vision.hidden_size * vision.num_hidden_layers
     logits = 3 * 4 * tokens // 2 * text.vocab_size
-    pixels = 4 * 3 * crops * config.crop.crop_size**2 * (1 + config.loader.prefetch * max(1, config.loader.workers))
+    pixels = 4 * 3 * crops * crop.crop_size**2 * (1 + config.loader.prefetch * max(1, config.loader.workers))
     sizes = [
         ("weights", weights),
         ("gradients", trained),
