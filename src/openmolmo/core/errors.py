@@ -7,7 +7,8 @@
     ├── PromptError             text, points or images do not fit together or into the context
     ├── CheckpointError         weights, config or tokenizer are missing, damaged or disagree
     ├── RunError                a training, evaluation or generation run cannot go on
-    │   └── DiskFullError       no space is left where the run writes
+    │   ├── DiskFullError       no space is left where the run writes
+    │   └── StoppedError        a run was asked to stop, and saved what it had
     ├── NotRegisteredError      no generator, data set, task, preset or recipe has that name
     └── MissingDependencyError  an optional package is needed; says the pip line
 
@@ -28,14 +29,18 @@ __all__ = [
     "OpenMolmoError",
     "PromptError",
     "RunError",
+    "StoppedError",
 ]
 
 
 class OpenMolmoError(Exception):
     """Base of every error that a user can cause and mend.
 
-    ``fix`` is the next step for the user; it is printed on a line of its own.
+    ``fix`` is the next step for the user; it is printed on a line of its own. ``exit_code`` is what a
+    command ends with.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message)
@@ -109,6 +114,18 @@ class RunError(OpenMolmoError):
 
 class DiskFullError(RunError):
     """No space is left where the run writes."""
+
+
+class StoppedError(RunError):
+    """A run was asked to stop by signal number ``signal``, and saved what it had.
+
+    Commands end with 128 + ``signal``, as a shell has it: 130 for Ctrl-C, 143 for SIGTERM.
+    """
+
+    def __init__(self, message: str, *, signal: int, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.signal = signal
+        self.exit_code = 128 + signal
 
 
 class NotRegisteredError(OpenMolmoError):

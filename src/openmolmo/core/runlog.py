@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from openmolmo.core.files import disk_full_as_error
+
 __all__ = ["RunLog", "read_jsonl"]
 
 
@@ -18,12 +20,14 @@ class RunLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         _drop_cut_line(path)
-        self._stream = path.open("a", encoding="utf-8")
+        self._stream = path.open("ab", buffering=0)  # nothing stays behind that a full disk would refuse once more
 
     def write(self, **fields: Any) -> None:
-        """Append one line."""
-        self._stream.write(json.dumps({"time": round(time.time(), 3), **fields}) + "\n")
-        self._stream.flush()
+        """Append one line. Raises DiskFullError where there is no room for it."""
+        line = (json.dumps({"time": round(time.time(), 3), **fields}) + "\n").encode()
+        with disk_full_as_error(self.path):
+            while line:
+                line = line[self._stream.write(line) :]
 
     def close(self) -> None:
         """Close the file; writing afterwards is an error."""

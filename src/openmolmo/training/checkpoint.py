@@ -3,14 +3,14 @@
 OUT/step-300/            config.json, model.safetensors, tokenizer and processor files
 OUT/step-300/run/        state.json (step, loader, configuration, versions, fingerprints),
                          optimizer.pt
-OUT/step-300/files.json  names and sizes of all of these, written last
+OUT/step-300/files.json  names, sizes and hashes of all of these, written last
 OUT/final/               the last one without the run's state
 """
 
 from __future__ import annotations
 
 import json
-import os
+import pickle
 import platform
 import re
 import shutil
@@ -30,8 +30,19 @@ from openmolmo.model.checkpoint import save_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training.optim import Optimizer
+from openmolmo.training.seal import fault_of, has_all_sizes, seal, sync
 
-__all__ = ["checkpoints", "code_version", "latest", "load_state", "prune", "save_final", "save_step"]
+__all__ = [
+    "checkpoints",
+    "code_version",
+    "latest",
+    "load_state",
+    "newest_whole",
+    "prune",
+    "save_final",
+    "save_step",
+    "set_aside",
+]
 
 _NAME = re.compile(r"step-(\d+)")
 
@@ -57,8 +68,8 @@ def save_step(
         with (temporary / "run/optimizer.pt").open("wb") as stream:  # given a path, it hides that the disk is full
             torch.save(saved, stream)
         write_json(temporary / "run/state.json", {"step": step, "code": code_version(), **state})
-        _seal(temporary)
-    _sync(out)
+        seal(temporary)
+    sync(out)
     return folder
 
 
@@ -66,30 +77,58 @@ def save_final(out: Path, model: Molmo, processor: Processor) -> Path:
     """Write ``OUT/final``: weights, tokenizer and processor only."""
     with atomic_dir(out / "final") as temporary:
         _save_weights(temporary, model, processor)
-        _seal(temporary)
-    _sync(out)
+        seal(temporary)
+    sync(out)
     return out / "final"
 
 
 def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The JSON state of a checkpoint, and its tensors (``optimizer``, ``torch_rng``)."""
-    state: dict[str, Any] = json.loads((folder / "run/state.json").read_text(encoding="utf-8"))
-    tensors: dict[str, Any] = torch.load(folder / "run/optimizer.pt", map_location="cpu", weights_only=True)
+    """The JSON state of a checkpoint, and its tensors (``optimizer``, ``torch_rng``).
+
+    Raises CheckpointError if they cannot be read.
+    """
+    try:
+        state: dict[str, Any] = json.loads((folder / "run/state.json").read_text(encoding="utf-8"))
+        tensors: dict[str, Any] = torch.load(folder / "run/optimizer.pt", map_location="cpu", weights_only=True)
+    except (OSError, ValueError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"the state of the run in {folder} cannot be read: {reason}",
+            fix=f"delete {folder} and --resume: the run goes on from the checkpoint before",
+        ) from error
     return state, tensors
 
 
 def checkpoints(out: Path) -> list[Path]:
-    """Complete checkpoints of a run, oldest first; half-written and damaged ones are left out."""
-    if not out.is_dir():
-        return []
-    found = [(int(match[1]), path) for path in out.iterdir() if (match := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(found) if _is_complete(path)]
+    """Complete checkpoints of a run, oldest first, by the sizes of their files; half-written ones are left out."""
+    return [path for _, path in _numbered(out) if has_all_sizes(path)]
 
 
 def latest(out: Path) -> Path | None:
     """The newest complete checkpoint, or None."""
     found = checkpoints(out)
     return found[-1] if found else None
+
+
+def newest_whole(out: Path) -> tuple[Path | None, dict[Path, str]]:
+    """The newest checkpoint that is as it was written, to the last byte; and what is wrong with newer ones."""
+    faults: dict[Path, str] = {}
+    for _, path in reversed(_numbered(out)):
+        fault = fault_of(path)
+        if fault is None:
+            return path, faults
+        faults[path] = fault
+    return None, faults
+
+
+def set_aside(out: Path, folder: Path | None) -> None:
+    """Rename damaged checkpoints, which are those newer than ``folder``, to ``step-N.damaged``."""
+    newest = -1 if folder is None else int(folder.name.removeprefix("step-"))
+    for step, path in _numbered(out):
+        if step > newest:
+            aside = path.with_name(f"{path.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.replace(aside)
 
 
 def prune(out: Path, keep: int) -> None:
@@ -125,30 +164,10 @@ def _save_weights(folder: Path, model: Molmo, processor: Processor) -> None:
     processor.save_pretrained(folder)
 
 
-def _seal(folder: Path) -> None:
-    """List all files with their sizes, and make sure that everything has reached the disk."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in files:
-        _sync(path)
-    write_json(folder / "files.json", {str(path.relative_to(folder)): path.stat().st_size for path in files})
-    for path in (*(path for path in folder.rglob("*") if path.is_dir()), folder):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _is_complete(folder: Path) -> bool:
-    try:
-        sizes = json.loads((folder / "files.json").read_text(encoding="utf-8"))
-        return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, json.JSONDecodeError):
-        return False
+def _numbered(out: Path) -> list[tuple[int, Path]]:
+    if not out.is_dir():
+        return []
+    return sorted((int(match[1]), path) for path in out.iterdir() if (match := _NAME.fullmatch(path.name)))
 
 
 def require_model_folder(folder: Path) -> Path:

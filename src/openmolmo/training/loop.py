@@ -30,6 +30,7 @@ from openmolmo.training.build import (
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loss import StepLoss, micro_loss, step_weight
 from openmolmo.training.metrics import cut_log
+from openmolmo.training.nan import write_nan_report
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import carry_out
@@ -156,10 +157,10 @@ class Trainer:
     def _require_finite(self, value: float, what: str, step: int, batches: list[Batch]) -> None:
         if math.isfinite(value):
             return
-        last = checkpoint.latest(self.out)
-        positions = [position for batch in batches for row in batch.positions for position in row]
+        listed = write_nan_report(self.out, step, f"{what} is {value}", batches, self.loader.mixture)
         raise RunError(
-            f"the {what} is {value} at step {step} (stream positions {positions}); "
-            f"the last good checkpoint is {last or 'none'}",
-            fix="lower the learning rates or lengthen the warm-up, and start again from a good checkpoint",
+            f"the {what} is {value} at step {step} (its examples are listed in {listed}); "
+            f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
+            fix="look at those examples, lower the learning rates or lengthen the warm-up, and start again from a good "
+            "checkpoint",
         )

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from openmolmo.core.config import from_dict, to_dict
 from openmolmo.core.errors import ConfigError, DataError, RunError
-from openmolmo.training.checkpoint import latest
+from openmolmo.core.progress import console
+from openmolmo.training.checkpoint import newest_whole
 from openmolmo.training.config import BaseRunConfig
 
 __all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "saved_config"]
@@ -41,7 +42,8 @@ FREE_SETTINGS = frozenset(
 def open_out(out: Path, resume: bool) -> Path | None:
     """Whether a run may use ``out``; returns the checkpoint to go on from (None: from the start). Writes nothing.
 
-    Raises RunError if ``out`` holds something and ``resume`` is not set, or is not a folder.
+    Damaged checkpoints are passed over, and named. Raises RunError if ``out`` holds something and ``resume`` is
+    not set, if it is not a folder, or if all its checkpoints are damaged.
     """
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file, and a run needs a folder", fix="choose another --out")
@@ -50,7 +52,19 @@ def open_out(out: Path, resume: bool) -> Path | None:
             f"{out} is not empty",
             fix="go on with that run by --resume, or choose another folder by --out (or delete it)",
         )
-    return latest(out) if resume else None
+    if not resume:
+        return None
+    found, damaged = newest_whole(out)
+    for path, fault in damaged.items():
+        console.print(f"{path.name} is damaged: {fault}", highlight=False, soft_wrap=True)
+    if damaged and found is None:
+        raise RunError(
+            f"no checkpoint in {out} is whole ({', '.join(path.name for path in damaged)})",
+            fix="restore one from a copy, or delete them to start from the beginning",
+        )
+    if damaged and found is not None:
+        console.print(f"going on from {found.name}, the newest that is whole", highlight=False)
+    return found
 
 
 def saved_config(out: Path, recipe: _AnyRun) -> _AnyRun:

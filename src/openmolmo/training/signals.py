@@ -7,14 +7,14 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["StopRequest"]
+__all__ = ["StopRequest", "signal_name"]
 
 
 class StopRequest:
-    """While active, the first signal only sets ``name``; a second Ctrl-C interrupts at once."""
+    """While active, the first signal only sets ``number``; a second one interrupts at once."""
 
     def __init__(self) -> None:
-        self.name: str | None = None
+        self.number: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -30,6 +30,11 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.name is not None:
+        if self.number is not None:
             raise KeyboardInterrupt
-        self.name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        self.number = number
+
+
+def signal_name(number: int) -> str:
+    """What people call a signal."""
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

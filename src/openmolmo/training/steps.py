@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from openmolmo.core.errors import RunError
+from openmolmo.core.errors import StoppedError
 from openmolmo.core.runlog import RunLog
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
@@ -17,7 +17,7 @@ from openmolmo.training.config import BaseRunConfig
 from openmolmo.training.metrics import Bar
 from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
-from openmolmo.training.signals import StopRequest
+from openmolmo.training.signals import StopRequest, signal_name
 
 __all__ = ["carry_out", "take_steps"]
 
@@ -44,12 +44,13 @@ def carry_out(
 
     ``out`` must be empty or absent unless ``resume``: then the run goes on from its newest
     complete checkpoint (from the start if there is none) with the same losses as if it had never
-    stopped. Raises RunError for a loss that is not a number and when asked to stop (after saving).
+    stopped. Raises RunError for a loss that is not a number, StoppedError when asked to stop (after saving).
     """
     folder = open_out(out, resume)
     if config.threads:
         torch.set_num_threads(config.threads)
     trainer = start(config, out, folder)
+    checkpoint.set_aside(out, folder)
     try:
         with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
             take_steps(trainer, log, stop)
@@ -61,7 +62,7 @@ def carry_out(
 
 
 def take_steps(run: _Trainer, log: RunLog, stop: StopRequest) -> None:
-    """Take the remaining steps of ``run``. Raises RunError, after saving, when asked to stop."""
+    """Take the remaining steps of ``run``. Raises StoppedError, after saving, when asked to stop."""
     config, saved = run.config, run.step
     with Bar(config.name, config.steps, run.step) as bar:
         while run.step < config.steps:
@@ -70,11 +71,12 @@ def take_steps(run: _Trainer, log: RunLog, stop: StopRequest) -> None:
                 log.write(**metrics)
             bar.update(run.step, metrics)
             last = run.step == config.steps
-            if stop.name or last or run.step % config.checkpoint_every == 0:
+            if stop.number or last or run.step % config.checkpoint_every == 0:
                 run.save()
                 saved = run.step
-            if stop.name and not last:
-                raise RunError(
-                    f"stopped by {stop.name} after step {saved} of {config.steps}; it is saved",
+            if stop.number and not last:
+                raise StoppedError(
+                    f"stopped by {signal_name(stop.number)} after step {saved} of {config.steps}; it is saved",
+                    signal=stop.number,
                     fix=f"go on with the same command and --resume (--out {run.out})",
                 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openmolmo.core.errors import ConfigError, DiskFullError, RunError
+from openmolmo.core.errors import ConfigError, DiskFullError, RunError, StoppedError
 from openmolmo.core.progress import console
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.data.mixture import SourceConfig
@@ -135,11 +135,13 @@ def _train(title: str, config: RunConfig | PatchRunConfig, folder: Path, pace: f
     except DiskFullError:
         raise
     except RunError as error:
-        raise RunError(
-            error.message,
-            fix=f"run the demo again: it starts anew; or go on with this stage alone:\n"
-            f"     openmolmo train {config.name} --resume --out {folder}",
-        ) from error
+        fix = (
+            f"run the demo again: it starts anew; or go on with this stage alone:\n"
+            f"     openmolmo train {config.name} --resume --out {folder}"
+        )
+        if isinstance(error, StoppedError):
+            raise StoppedError(error.message, signal=error.signal, fix=fix) from error
+        raise RunError(error.message, fix=fix) from error
     seconds = time.monotonic() - began
     for saved in checkpoint.checkpoints(folder):  # only for going on; three times the size of the weights
         shutil.rmtree(saved)
