@@ -21,7 +21,7 @@ from openmolmo.model.connector import Connector, PaddingEmbedding
 from openmolmo.model.dropout import ResidualDropout, add_residual_dropout
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.generation import MolmoGeneration
-from openmolmo.model.loss import loss_sums, supervised_rows
+from openmolmo.model.loss import OutputHead, Target, loss_sums, supervised_rows
 from openmolmo.model.mask import attention_mask
 from openmolmo.model.vision import VisionEncoder
 
@@ -34,8 +34,9 @@ _IDS = "pass input_ids, and crops with pooled_patches for pictures"
 class MolmoOutput(ModelOutput):  # type: ignore[misc]
     """Result of a forward pass.
 
-    ``logits`` is (supervised tokens, V) in row-major order when labels and weights are given, else
-    (B, T, V). The sums are scalars over the supervised tokens; ``loss`` divides them by this batch's weight.
+    ``logits`` is (B, T, V). With labels and weights there are none, for only the loss is computed, unless
+    ``return_logits=True`` asks for those of the supervised tokens: (supervised tokens, V) in row-major order.
+    The sums are scalars over the supervised tokens; ``loss`` divides them by this batch's weight.
     """
 
     loss: Tensor | None = None
@@ -57,7 +58,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
     3. Gather each image token's window of patches, pool it and project it.
     4. Add these features to the embeddings of the ``<im_patch>`` tokens, in order.
     5. Run the language model under the mask of examples and branches.
-    6. Apply the output head: to supervised tokens only when there are labels, which also gives the loss.
+    6. Apply the output head. When there are labels it gives the loss of the supervised tokens, and no logits.
     """
 
     config_class = MolmoConfig
@@ -86,7 +87,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         self._drops = config.residual_dropout > 0 and config.dropout_tokens != "none"
         if self._drops:
             add_residual_dropout(self.decoder.layers, text.model_type)
-        self.lm_head = nn.Linear(text.hidden_size, text.vocab_size, bias=False)
+        self.lm_head = OutputHead(text.hidden_size, text.vocab_size, bias=False)
         self.post_init()
         if config.position_init is not None:
             self.encoder.start_positions(config.position_init)
@@ -142,6 +143,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
     ) -> MolmoOutput:
         """A collated batch, or one step of generation (cache, 2-D attention mask ... in ``kwargs``).
 
+        ``return_logits=True`` also keeps the logits of a batch with labels, which takes their memory.
+
         Args:
             input_ids: (B, T) int64.
             position_ids: (B, T) int64; each branch continues from the end of its prefix.
@@ -158,6 +161,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             PromptError: image tokens and image features differ in number, or inputs are missing.
         """
         logits_to_keep = kwargs.pop("logits_to_keep", 0)
+        return_logits = kwargs.pop("return_logits", False)
         kwargs.pop("return_dict", None)
         if kwargs.pop("inputs_embeds", None) is not None:  # wrappers pass it along as None
             raise PromptError("inputs_embeds cannot be given: pictures are added to embeddings made here", fix=_IDS)
@@ -179,7 +183,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             keep = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
             result.logits = self.lm_head(out.last_hidden_state[:, keep])
         else:
-            self._add_loss(result, out.last_hidden_state, labels, loss_weights)
+            self._add_loss(result, out.last_hidden_state, labels, loss_weights, return_logits)
         return result
 
     def _embed(
@@ -240,12 +244,19 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             return None
         return ResidualDropout(self.config.residual_dropout, (loss_weights > 0).unsqueeze(-1))
 
-    def _add_loss(self, result: MolmoOutput, hidden: Tensor, labels: Tensor, loss_weights: Tensor) -> None:
+    def _add_loss(
+        self, result: MolmoOutput, hidden: Tensor, labels: Tensor, loss_weights: Tensor, return_logits: bool
+    ) -> None:
         """Step 6 with labels: only the supervised rows meet the head."""
         rows = supervised_rows(loss_weights)
-        logits = self.lm_head(hidden.reshape(-1, hidden.shape[-1]).index_select(0, rows))
-        sums = loss_sums(logits, labels.reshape(-1)[rows], loss_weights.reshape(-1)[rows])
-        result.logits = logits
+        hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, rows)
+        labels, weights = labels.reshape(-1)[rows], loss_weights.reshape(-1)[rows]
+        if isinstance(self.lm_head, OutputHead) and not return_logits:
+            sums = self.lm_head(hidden, Target(labels, weights, self.config.z_loss))
+        else:  # something else may stand in the head's place, such as one with adapters
+            logits = self.lm_head(hidden)
+            sums = loss_sums(logits, labels, weights)
+            result.logits = logits if return_logits else None
         result.ce_sum, result.z_sum, result.weight_sum = sums
         # A batch without supervision has loss 0, not 0/0.
         result.loss = (sums.ce + self.config.z_loss * sums.z) / sums.weight.clamp(min=1e-12)
