@@ -57,6 +57,7 @@ class Run(Config):
         ("fast=False", "fast", False),
         ("mode=b", "mode", "b"),
         ("colour=blue", "colour", Colour.BLUE),
+        ("layers=3, 4", "layers", (3, 4)),
         ("out=/tmp/x", "out", Path("/tmp/x")),
         ("layers=[3,4,5]", "layers", (3, 4, 5)),
         ("layers=[]", "layers", ()),

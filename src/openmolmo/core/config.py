@@ -23,7 +23,7 @@ from typing import Any, Literal, Self, Union, get_args, get_origin
 
 from openmolmo.core.errors import ConfigError
 
-__all__ = ["Config", "from_dict", "override", "to_dict"]
+__all__ = ["Config", "from_dict", "override", "parse_value", "to_dict"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def _set(config: Any, path: list[str], text: str, full: str) -> Any:
     if isinstance(config, Mapping):
         if name not in config:
             raise _unknown_key(full, name, list(config))
-        value = _set(config[name], rest, text, full) if rest else _parse(text, type(config[name]), full)
+        value = _set(config[name], rest, text, full) if rest else parse_value(text, type(config[name]), full)
         return {**config, name: value}
     if isinstance(config, tuple) and rest:
         if not name.isdigit() or int(name) >= len(config):
@@ -84,6 +84,8 @@ def _set(config: Any, path: list[str], text: str, full: str) -> Any:
         changed = list(config)
         changed[int(name)] = _set(config[int(name)], rest, text, full)
         return tuple(changed)
+    if config is None:
+        raise ConfigError(f"{full}: the whole that {name!r} is a part of is none", fix="set the whole, as JSON")
     if not dataclasses.is_dataclass(config):
         raise ConfigError(f"{full}: a value of type {type(config).__name__} has no field {name!r}")
     fields = [f.name for f in dataclasses.fields(config)]
@@ -92,11 +94,14 @@ def _set(config: Any, path: list[str], text: str, full: str) -> Any:
     if rest:
         return dataclasses.replace(config, **{name: _set(getattr(config, name), rest, text, full)})  # type: ignore[type-var]
     hint = typing.get_type_hints(type(config))[name]
-    return dataclasses.replace(config, **{name: _parse(text, hint, full)})  # type: ignore[type-var]
+    return dataclasses.replace(config, **{name: parse_value(text, hint, full)})  # type: ignore[type-var]
 
 
-def _parse(text: str, hint: Any, where: str) -> Any:
-    """Read one command-line value: JSON where it is JSON, otherwise the text itself."""
+def parse_value(text: str, hint: Any, where: str) -> Any:
+    """One command-line value of type ``hint``: JSON where it is JSON, otherwise the text itself.
+
+    Raises ConfigError, which names ``where``, for a value of another type.
+    """
     value: Any = text
     if _accepts_only_text(hint):
         return _convert(text, hint, where)
@@ -106,6 +111,9 @@ def _parse(text: str, hint: Any, where: str) -> Any:
             value = json.loads(text)
     except json.JSONDecodeError:
         value = text
+    if isinstance(value, str) and get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,):  # a,b,c
+        items = (item.strip() for item in value.split(","))
+        value = [parse_value(item, get_args(hint)[0], where) for item in items if item]
     return _convert(value, hint, where)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def load_model(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
     device_map: DeviceMap | None = None,
+    change: Callable[[MolmoConfig], None] | None = None,
 ) -> Molmo:
     """Read a model folder, ready for inference (evaluation mode).
 
@@ -86,11 +88,14 @@ def load_model(
         device: where to put the model; None means the processor.
         device_map: ``"auto"`` spreads the model over the accelerators (and the processor), a dictionary says
             which module goes where; instead of ``device``.
+        change: changes settings that weights do not depend on, such as dropout, before the model is built.
 
     Raises:
         CheckpointError: files are missing or damaged, or names or shapes do not fit the configuration.
     """
     stored = _open(read_settings(folder))
+    if change is not None:
+        change(stored.config)
     dtype = dtype or torch.float32
     if device_map is None:
         target = torch.device(device or "cpu")

@@ -13,7 +13,8 @@ from openmolmo.core.model_folder import read_settings
 from openmolmo.core.rng import derive_seed
 from openmolmo.imaging import CropConfig
 from openmolmo.inference.load import bundled_models, find_model
-from openmolmo.model.checkpoint import load_config, load_weights
+from openmolmo.model.checkpoint import load_config, load_model, load_weights
+from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.presets import PRESETS
 from openmolmo.prompting.format_config import FormatConfig
@@ -21,7 +22,10 @@ from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.checkpoint import require_model_folder
-from openmolmo.training.config import BaseRunConfig
+from openmolmo.training.config import BaseRunConfig, RunConfig
+from openmolmo.training.freeze import freeze
+from openmolmo.training.lora import adapt, load_adapter
+from openmolmo.training.lora_config import LoraConfig
 
 __all__ = [
     "BUNDLED_TOKENIZER",
@@ -73,10 +77,13 @@ def build_processor(config: BaseRunConfig) -> Processor:
 def build_model(config: BaseRunConfig, processor: Processor, weights: Path | None = None) -> Molmo:
     """The model in float32: from ``weights`` (a resumed run), from ``init_from``, or fresh from the seed.
 
-    Raises ConfigError if the model's table and the tokenizer do not fit each other.
+    With ``config.lora`` it is always that of ``init_from``, and ``weights`` has its adapters; its frozen
+    weights are bfloat16 on an accelerator. Raises ConfigError if the model's table and the tokenizer do not
+    fit each other.
     """
     special = processor.tokenizer.special
-    source = weights or find_source(config)
+    lora = config.lora if isinstance(config, RunConfig) else None
+    source = find_source(config) if lora else weights or find_source(config)
     if source is not None:
         settings = load_config(source)
     else:
@@ -86,14 +93,36 @@ def build_model(config: BaseRunConfig, processor: Processor, weights: Path | Non
             f"<im_patch> is token {settings.image_patch_id} for the model and {special.im_patch} for the tokenizer",
             fix="use the tokenizer that the checkpoint was saved with (tokenizer=none)",
         )
-    settings.residual_dropout = config.dropout.residual
-    settings.dropout_tokens = config.dropout.on
-    settings.z_loss = config.z_loss
+    _set_training(settings, config)
+    if lora and source:
+        return _build_adapted(config, lora, source, weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "weights") % 2**63)
         model: Molmo = Molmo(settings)
     if source is not None:
         load_weights(model, source)
+    if isinstance(config, RunConfig):
+        freeze(model, config.freeze)
+    model.train()
+    return model
+
+
+def _set_training(settings: MolmoConfig, config: BaseRunConfig) -> None:
+    settings.residual_dropout = config.dropout.residual
+    settings.dropout_tokens = config.dropout.on
+    settings.z_loss = config.z_loss
+
+
+def _build_adapted(config: BaseRunConfig, lora: LoraConfig, base: Path, adapters: Path | None) -> Molmo:
+    device = pick_device(config)
+    half = device.type != "cpu" and pick_precision(config, device) == torch.bfloat16
+    dtype = torch.bfloat16 if half else torch.float32
+    model = load_model(base, dtype, change=lambda settings: _set_training(settings, config))
+    adapt(model, lora, base, config.seed)
+    if adapters is not None:
+        load_adapter(model, adapters)
+    if isinstance(config, RunConfig):
+        freeze(model, config.freeze)
     model.train()
     return model
 
@@ -124,6 +153,10 @@ def pick_attention(config: BaseRunConfig, device: torch.device) -> str:
     return "eager" if device.type == "cpu" else "sdpa"
 
 
-def seed_step(seed: int, step: int) -> None:
-    """Seed dropout from (seed, step): step 700 is the same whether the run was resumed or not."""
-    torch.manual_seed(derive_seed(seed, "dropout", step) % 2**63)
+def seed_step(seed: int, step: int, batch: int = 0) -> None:
+    """Seed dropout from (seed, step, number of the batch in the step).
+
+    Step 700 is the same whether the run was resumed or not, and by however many processes it is taken.
+    """
+    key = (step, batch) if batch else (step,)
+    torch.manual_seed(derive_seed(seed, "dropout", *key) % 2**63)

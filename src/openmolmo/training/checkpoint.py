@@ -5,6 +5,8 @@ OUT/step-300/run/        state.json (step, loader, configuration, versions, fing
                          optimizer.pt
 OUT/step-300/files.json  names, sizes and hashes of all of these, written last
 OUT/final/               the last one without the run's state
+
+With adapters (``training/lora.py``) a checkpoint holds these instead of config.json and model.safetensors.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from openmolmo.core.files import atomic_dir, write_json
 from openmolmo.model.checkpoint import save_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
+from openmolmo.training.lora import is_adapted, merged, save_adapter
 from openmolmo.training.optim import Optimizer
 from openmolmo.training.seal import fault_of, has_all_sizes, seal, sync
 
@@ -62,7 +65,11 @@ def save_step(
     """
     folder = out / f"step-{step}"
     with atomic_dir(folder) as temporary:
-        _save_weights(temporary, model, processor)
+        if is_adapted(model):
+            save_adapter(model, temporary)
+        else:
+            save_model(model, temporary)
+        processor.save_pretrained(temporary)
         (temporary / "run").mkdir()
         saved = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state(), **(tensors or {})}
         with (temporary / "run/optimizer.pt").open("wb") as stream:  # given a path, it hides that the disk is full
@@ -74,9 +81,13 @@ def save_step(
 
 
 def save_final(out: Path, model: Molmo, processor: Processor) -> Path:
-    """Write ``OUT/final``: weights, tokenizer and processor only."""
+    """Write ``OUT/final``: weights (adapters added to theirs), tokenizer and processor only."""
     with atomic_dir(out / "final") as temporary:
-        _save_weights(temporary, model, processor)
+        if is_adapted(model):
+            save_adapter(model, temporary)
+            model = merged(model)
+        save_model(model, temporary)
+        processor.save_pretrained(temporary)
         seal(temporary)
     sync(out)
     return out / "final"
@@ -157,11 +168,6 @@ def code_version() -> dict[str, str]:
         "transformers": transformers.__version__,
         "numpy": np.__version__,
     }
-
-
-def _save_weights(folder: Path, model: Molmo, processor: Processor) -> None:
-    save_model(model, folder)
-    processor.save_pretrained(folder)
 
 
 def _numbered(out: Path) -> list[tuple[int, Path]]:

@@ -12,6 +12,7 @@ from openmolmo.data.mixture import MixtureConfig
 from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig
 
 __all__ = [
@@ -146,13 +147,17 @@ class BaseRunConfig(Config):
 class RunConfig(BaseRunConfig):
     """A run that trains a whole model on a mixture; a step uses ``accumulate`` batches of the loader.
 
-    With several processes that is the number of all of them together.
+    With several processes that is the number of all of them together. ``freeze`` names what is not trained
+    (``openmolmo.training.freeze``), as does a learning rate of 0 for a whole part. With ``lora`` adapters are
+    trained in place of the weights.
     """
 
     mixture: MixtureConfig
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     accumulate: int = 1
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
+    freeze: tuple[str, ...] = ()
+    lora: LoraConfig | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -162,6 +167,12 @@ class RunConfig(BaseRunConfig):
             raise ConfigError(
                 f"optimizer.matrices=muon needs whole matrices, and parallel.mode={self.parallel.mode} shards them",
                 fix="set optimizer.matrices=adamw, or parallel.mode=ddp",
+            )
+        if self.lora is not None and (self.parallel.sharded or self.init_from is None):
+            raise ConfigError(
+                f"adapters (lora) go onto a whole model that is trained already; init_from={self.init_from}, "
+                f"parallel.mode={self.parallel.mode}",
+                fix="set init_from to a model, and parallel.mode=none (one process) or ddp",
             )
 
 
