@@ -15,10 +15,6 @@ between two sittings, the one to the library within one.
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from transformers import CLIPVisionConfig, Qwen2Config
 
 from openmolmo.core.files import write_json
@@ -40,6 +35,7 @@ from openmolmo.model import Molmo, MolmoConfig
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
 from openmolmo.prompting.sequence import Tokens
 from openmolmo.training.build import BUNDLED_TOKENIZER
+from surroundings import surroundings
 
 NEW_TOKENS = 65
 SIZES = ((256, 192), (192, 256), (224, 224), (300, 150), (260, 200), (256, 256), (240, 180), (400, 120))
@@ -140,24 +136,6 @@ def measure(model: Molmo, prompts: Sequence[Tokens], rounds: int, compiled: bool
     return row
 
 
-def surroundings() -> dict[str, Any]:
-    """When, where and on what code the figures were taken, and how busy the machine was."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    busy = os.getloadavg()[0] > 1
-    return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit or "unknown",
-        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {os.cpu_count()} cores",
-        "load_average": round(os.getloadavg()[0], 1),
-        "note": "shared with other work: go by processor time, not by the clock" if busy else "",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "threads": 1,
-    }
-
-
 def main() -> None:
     """Measure, print a table and write JSON where asked."""
     parser = argparse.ArgumentParser(description="Tokens a second of answering, one thread.")
@@ -166,7 +144,7 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true", help="also with a static cache and torch.compile")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    where = surroundings()
+    where = surroundings("torch", "transformers") | {"threads": 1}
     print(", ".join(f"{key} {value}" for key, value in where.items()))
     processor = Processor(
         TextTokenizer.from_pretrained(BUNDLED_TOKENIZER),

@@ -16,7 +16,6 @@ import csv
 import json
 import multiprocessing
 import os
-import platform
 import tempfile
 import time
 from collections import Counter
@@ -32,6 +31,7 @@ from openmolmo.engine.download.driver import Settings, download
 from openmolmo.engine.download.judge import Limits
 from openmolmo.engine.download.loopback import FAULTS, LoopbackServer, picture
 from openmolmo.engine.download.tables import Columns, add_set
+from surroundings import surroundings
 
 TARGET = 300.0  # pictures a second
 HOSTS = 8
@@ -157,11 +157,8 @@ def main() -> None:
         result = measure(given.count, Path(work), ask, ports)
     here.send("end")
     server.join()
-    result = {
-        "target_images_per_second": TARGET,
-        "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()},
-        **result,
-    }
+    where = surroundings("aiohttp")
+    result = {"benchmark": "download", **where, "target_images_per_second": TARGET, **result}
     print(json.dumps(result, indent=2))
     if given.out is not None:
         write_json(given.out, result)

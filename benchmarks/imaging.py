@@ -11,10 +11,7 @@ between, so that a neighbour on the machine disturbs little; "decode" is open_im
 from __future__ import annotations
 
 import argparse
-import datetime
 import io
-import platform
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +23,7 @@ import torch
 
 from openmolmo.core.files import write_json
 from openmolmo.imaging import CropConfig, cut_crops, make_plan, open_image
+from surroundings import surroundings
 
 CLIP = CropConfig()
 SMALL = CropConfig(crop_size=112, margins=(2, 2), max_crops=6)
@@ -89,21 +87,6 @@ def measure(name: str, width: int, height: int, config: CropConfig, seconds: flo
     }
 
 
-def surroundings() -> dict[str, str]:
-    """When, where and on what code the figures were taken."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit or "unknown",
-        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {platform.system()}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "pillow": PIL.__version__,
-        "threads": "1",
-    }
-
-
 def main() -> None:
     """Measure, print a table and write JSON where asked."""
     parser = argparse.ArgumentParser(description="Pictures a second: JPEG decode and crops, one thread.")
@@ -111,7 +94,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="time spent on each figure")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    where = surroundings()
+    where = surroundings("torch", "pillow") | {"threads": 1}
     print(", ".join(f"{key} {value}" for key, value in where.items()))
     headings = f"{'configuration':18}{'picture':>11}{'crops':>7}{'decode ms':>11}{'crops ms':>10}"
     print(f"{headings}{'exact/s':>9}{'fast/s':>9}")

@@ -12,10 +12,7 @@ is peak by weights. The aim is at most 1.15.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,6 +27,7 @@ from openmolmo.core.files import write_json
 from openmolmo.model.checkpoint import load_config, load_model, save_model
 from openmolmo.model.filling import empty_model
 from openmolmo.model.released import load_released, read_config, released_rules, released_weights
+from surroundings import memory, restart_peak, surroundings
 
 AIM = 1.15
 LAYOUTS = ("published", "native", "ours")
@@ -115,20 +113,10 @@ def make_native(published: Path, folder: Path) -> None:
     torch.save(released_weights(load_released(published), layout="native"), folder / "model.pt")
 
 
-def memory(key: str) -> int:
-    """Bytes of resident memory by the kernel's own name: VmRSS now, VmHWM at its highest."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def measure(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
     """Load a folder in this process and say what it took."""
     empty_model(load_config(folder))  # the libraries' classes are imported now and not while we measure
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")  # the highest mark starts again from here
+    restart_peak()
     before, start = memory("VmRSS"), time.perf_counter()
     model = load_model(folder, dtype)
     took, peak = time.perf_counter() - start, memory("VmHWM") - before
@@ -149,19 +137,6 @@ def measure_apart(folder: Path, dtype: str) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return row
-
-
-def surroundings() -> dict[str, str]:
-    """When, where and on what code the figures were taken."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit or "unknown",
-        "machine": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, {platform.system()}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
 
 
 def main() -> None:
@@ -194,7 +169,7 @@ def main() -> None:
                 print(f"{layout:12}{dtype:10}{figures}", flush=True)
     print(f"aim: a ratio of at most {AIM}; checkpoint: {stored / 1e9:.2f} GB in float32")
     if options.out:
-        about = {"benchmark": "load", **surroundings(), "checkpoint_bytes": stored, "aim": AIM}
+        about = {"benchmark": "load", **surroundings("torch"), "checkpoint_bytes": stored, "aim": AIM}
         write_json(options.out, {**about, "rows": rows})
 
 

@@ -12,9 +12,6 @@ fill caches of glyphs and textures, are made before the clock starts.
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ import cv2
 from openmolmo.core.errors import NotRegisteredError
 from openmolmo.core.files import write_json
 from openmolmo.engine.synth.base import GENERATORS, make_example
+from surroundings import surroundings
 
 TARGETS = {("clocks", 256): 300.0, ("scenes", 256): 100.0}  # examples a second per core
 WARM_UP = 60
@@ -54,26 +52,6 @@ def measure(name: str, size: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, str]:
-    """What the figures were measured on."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": models[0] if models else platform.processor() or platform.machine(),
-        "cores": str(len(models)) if models else "unknown",
-        "python": platform.python_version(),
-        "opencv": cv2.__version__,
-        "system": platform.system(),
-    }
-
-
-def commit() -> str:
-    """The commit that is checked out."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--generators", nargs="*", help="which ones; all registered ones by default")
@@ -100,10 +78,8 @@ def main() -> None:
                 f"{row['mean_bytes']:>9}{target:>8}"
             )
     if options.out:
-        date = datetime.datetime.now(datetime.UTC).date().isoformat()
-        write_json(
-            options.out, {"benchmark": "synth", "date": date, "commit": commit(), "machine": machine(), "rows": rows}
-        )
+        where = surroundings("opencv-python-headless")
+        write_json(options.out, {"benchmark": "synth", **where, "rows": rows})
         print(f"written: {options.out}")
 
 

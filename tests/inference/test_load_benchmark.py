@@ -18,7 +18,9 @@ def benchmark() -> ModuleType:
     spec = importlib.util.spec_from_file_location("benchmark_load", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)  # as when it is run as a script
+        spec.loader.exec_module(module)
     return module
 
 
