@@ -72,7 +72,7 @@ class OutputHead(nn.Linear):
         """
         if target is None:
             return super().forward(input)
-        if not _is_plain(self.weight) or self.bias is not None:
+        if not _is_plain(self):
             # Quantised weights know how to give logits and no more.
             return loss_sums(super().forward(input), target.labels, target.weights)
         return _chunked_sums(input, self.weight, target)
@@ -98,8 +98,8 @@ def _chunked_sums(hidden: Tensor, weight: Tensor, target: Target) -> LossSums:
     return LossSums(ce, z, weights.sum())
 
 
-def _is_plain(weight: Tensor) -> bool:
-    return type(weight) in (nn.Parameter, Tensor)
+def _is_plain(head: nn.Linear) -> bool:
+    return type(head.weight) in (nn.Parameter, Tensor) and getattr(head, "bias", None) is None
 
 
 def _exact(dtype: torch.dtype) -> torch.dtype:
