@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from openmolmo.model import PRESETS, Molmo, nano, parameter_counts, parameter_groups, save_model
+from openmolmo.model.released.settings import written_config
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,36 @@ def test_a_fresh_nano_starts_even_handed(net: Molmo) -> None:
 def test_the_patch_id_defaults_to_the_third_special_token() -> None:
     assert nano(500).image_patch_id == 502
     assert nano(500, 503).image_patch_id == 503
+
+
+FULL = {
+    # The published totals hold the encoder's 23rd block too, which nothing reads: 12.6 million.
+    "molmo_1b": (7_209_279_488, 2048, 50_282),
+    "molmo_7b_o": (7_652_435_968, 4096, 100_280),
+    "molmo_7b_d": (8_008_429_056, 3584, 152_066),
+    "molmo_72b": (73_295_689_728, 8192, 152_066),
+    "open_7b": (7_652_435_968, 4096, 100_354),
+    "siglip_smollm3_3b": (3_190_860_032, 2048, 128_258),
+    "siglip_qwen3_0_6b": (680_091_904, 1024, 151_938),
+}
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_full_sizes_are_built_without_memory(name: str) -> None:
+    config = PRESETS.get(name)()
+    with torch.device("meta"):
+        counts = parameter_counts(Molmo(config))
+    assert (sum(counts.values()), config.text_config.hidden_size, config.image_patch_id) == FULL[name]
+    assert PRESETS.get(name)(4096, 4099).image_patch_id == 4099
+
+
+@pytest.mark.parametrize(("name", "family"), [("molmo_7b_d", "qwen2"), ("molmo_7b_o", "olmo2"), ("molmo_1b", "olmoe")])
+def test_released_sizes_have_the_released_form(name: str, family: str) -> None:
+    """What is trained from such a preset can be written in the released layout."""
+    config = PRESETS.get(name)()
+    assert config.text_config.model_type == family
+    assert (config.vision_config.num_hidden_layers, config.feature_layers) == (23, [-2, -9])
+    assert config.pooling_heads * config.pooling_head_dim == config.vision_config.hidden_size
+    assert config.projector_hidden == config.text_config.intermediate_size
+    written = written_config(config, any_size=False) if name != "molmo_1b" else None
+    assert written is None or written["hidden_size"] == config.text_config.hidden_size

@@ -18,21 +18,25 @@ __all__ = ["train"]
 def train(recipe: str, settings: tuple[str, ...], out: Path | None, resume: bool, dry_run: bool) -> None:
     """Train by RECIPE: a registered name, or my_file.py:function.
 
-    KEY=VALUE changes a setting of the recipe, e.g. steps=300 optimizer.llm.lr=1e-3.
+    KEY=VALUE gives a parameter of the recipe (data=mine.jsonl) or changes a setting of what it
+    returns, e.g. steps=300 optimizer.llm.lr=1e-3.
     With --resume the settings the run was started with are used; only those that do not change
     its result (threads, loader.workers, checkpoint_every ...) can be given anew.
     """
     from openmolmo.core.config import override
     from openmolmo.core.progress import console, print_table
     from openmolmo.training.describe import describe
-    from openmolmo.training.recipe import load_recipe, run_of
-    from openmolmo.training.resume import saved_config
+    from openmolmo.training.recipe import load_recipe, parameters_of, run_of
+    from openmolmo.training.resume import require_same, saved_config
 
-    config = load_recipe(recipe)
+    arguments, changes = parameters_of(recipe, settings)
+    config = load_recipe(recipe, **arguments)
     out = out or Path("runs") / config.name
     if resume:
-        config = saved_config(out, config)
-    config = override(config, settings)
+        given, config = config, saved_config(out, config)
+        if arguments:
+            require_same(override(config, changes), override(given, changes))
+    config = override(config, changes)
     if dry_run:
         description = describe(config)
         click.echo(description.settings)

@@ -1,44 +1,70 @@
-"""Recipes: functions without arguments that return a :class:`BaseRunConfig`, found by name or in a file."""
+"""Recipes: functions that return a :class:`BaseRunConfig`, found by name or in a file.
+
+A recipe may have parameters (all with defaults): ``openmolmo train NAME data=mine.jsonl`` gives them, by the
+same KEY=VALUE that changes any setting of what it returns.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib.util
+import inspect
 import sys
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from openmolmo.core.config import parse_value
 from openmolmo.core.errors import ConfigError, NotRegisteredError
 from openmolmo.core.registry import Registry
 from openmolmo.training.config import BaseRunConfig, PatchRunConfig, RunConfig
 
-__all__ = ["RECIPES", "load_recipe", "run_of"]
+__all__ = ["RECIPES", "load_recipe", "parameters_of", "run_of"]
 
-Recipe = Callable[[], BaseRunConfig]
+Recipe = Callable[..., BaseRunConfig]
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 """Recipes by name; entry points of the group ``openmolmo.recipes``."""
 
 
-def load_recipe(text: str) -> BaseRunConfig:
-    """``name`` of a registered recipe, or ``path/to/file.py:function``.
+def load_recipe(text: str, **arguments: Any) -> BaseRunConfig:
+    """``name`` of a registered recipe, or ``path/to/file.py:function``; ``arguments`` are its parameters.
 
     Raises NotRegisteredError for an unknown name, ConfigError for a file that has no such
     function or a function that returns something else.
     """
-    file, colon, function = text.rpartition(":")
-    if colon and file.endswith(".py"):
-        recipe = _from_file(Path(file), function)
-    elif text.endswith(".py"):
-        raise ConfigError(f"{text}: which function?", fix=f"write {text}:FUNCTION")
-    else:
-        recipe = RECIPES.get(text)
-    config = recipe()
+    config = _find(text)(**arguments)
     if not isinstance(config, BaseRunConfig):
         raise ConfigError(f"recipe {text} returned {type(config).__name__}, must return RunConfig")
     return config
+
+
+def parameters_of(text: str, assignments: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    """KEY=VALUE texts as (values of the recipe's parameters, the others, which change what it returns)."""
+    recipe = _find(text)
+    names = inspect.signature(recipe).parameters
+    hints = typing.get_type_hints(recipe) if inspect.isfunction(recipe) else {}
+    values: dict[str, Any] = {}
+    others: list[str] = []
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if equals and key in names:
+            values[key] = parse_value(value, hints.get(key, str), key)
+        else:
+            others.append(assignment)
+    return values, others
+
+
+def _find(text: str) -> Recipe:
+    file, colon, function = text.rpartition(":")
+    if colon and file.endswith(".py"):
+        return _from_file(Path(file), function)
+    if text.endswith(".py"):
+        raise ConfigError(f"{text}: which function?", fix=f"write {text}:FUNCTION")
+    return RECIPES.get(text)
 
 
 def run_of(config: BaseRunConfig) -> Callable[[Path, bool], Path]:

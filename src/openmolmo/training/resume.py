@@ -13,7 +13,7 @@ from openmolmo.core.progress import console
 from openmolmo.training.checkpoint import newest_whole
 from openmolmo.training.config import BaseRunConfig
 
-__all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "saved_config"]
+__all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "require_same", "saved_config"]
 
 _AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 
@@ -86,14 +86,7 @@ def saved_config(out: Path, recipe: _AnyRun) -> _AnyRun:
 
 def check_same_run(state: Mapping[str, Any], config: BaseRunConfig, fingerprints: Mapping[str, str]) -> None:
     """Raise ConfigError or DataError if a checkpoint belongs to other settings or other data."""
-    saved = to_dict(from_dict(type(config), state["config"]))  # with what settings that are newer start with
-    changed = changed_settings(saved, to_dict(config))
-    if changed:
-        lines = ", ".join(f"{key}: {before!r} before, {now!r} now" for key, (before, now) in changed.items())
-        raise ConfigError(
-            f"the run in this folder has other settings ({lines})",
-            fix="resume with the settings it was started with, or start a new run in another --out",
-        )
+    require_same(from_dict(type(config), state["config"]), config)  # what is newer has its default there
     for name, fingerprint in fingerprints.items():
         if state["fingerprints"].get(name) != fingerprint:
             raise DataError(
@@ -101,6 +94,17 @@ def check_same_run(state: Mapping[str, Any], config: BaseRunConfig, fingerprints
                 f"{state['fingerprints'].get(name)} then, {fingerprint} now",
                 fix="restore the data, or start a new run",
             )
+
+
+def require_same(before: BaseRunConfig, now: BaseRunConfig) -> None:
+    """Raise ConfigError if two configurations would give different results."""
+    changed = changed_settings(to_dict(before), to_dict(now))
+    if changed:
+        lines = ", ".join(f"{key}: {was!r} before, {is_now!r} now" for key, (was, is_now) in changed.items())
+        raise ConfigError(
+            f"the run in this folder has other settings ({lines})",
+            fix="resume with the settings it was started with, or start a new run in another --out",
+        )
 
 
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -1,10 +1,11 @@
 """A data set folder made by ``openmolmo synth`` or by :func:`openmolmo.records.shards.write_dataset`.
 
-``SOURCE(path="data/scenes", limit=50_000)``; ``limit`` uses the first so many examples only.
+``SOURCE(path="data/scenes", split="train", limit=50_000)``; ``limit`` uses the first so many examples only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from openmolmo.core.errors import ConfigError
@@ -16,29 +17,37 @@ __all__ = ["SOURCE", "ParquetSource"]
 
 
 class ParquetSource:
-    """The examples of a data set folder, or its first ``limit``; named like the folder."""
+    """The examples of a data set folder (those of one ``split``, if given), or their first ``limit``.
 
-    def __init__(self, path: Path, limit: int | None = None) -> None:
+    Named like the folder.
+    """
+
+    def __init__(self, path: Path, limit: int | None = None, split: str | None = None) -> None:
         if limit is not None and limit < 1:
             raise ConfigError(f"limit={limit} must be at least 1")
         self._dataset = ParquetDataset(path)
-        self._length = min(len(self._dataset), limit or len(self._dataset))
+        self._split = split
+        rows: Sequence[int] = range(len(self._dataset))
+        if split is not None:
+            rows = [i for i, example in enumerate(self._dataset.without_images()) if example.split == split]
+        self._rows = rows[:limit]
         self.name = path.resolve().name
 
     @property
     def fingerprint(self) -> str:
         """Depends on every byte of the shards and on how many examples are used."""
-        return f"{self._dataset.fingerprint[:16]}-{self._length}"
+        return f"{self._dataset.fingerprint[:16]}-{len(self)}" + (f"-{self._split}" if self._split else "")
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._rows)
 
     def __getitem__(self, index: int) -> Example:
-        if not 0 <= index < self._length:
-            raise IndexError(f"index {index} is outside 0..{self._length - 1}")
-        return self._dataset[index]
+        if not 0 <= index < len(self._rows):
+            raise IndexError(f"index {index} is outside 0..{len(self._rows) - 1}")
+        return self._dataset[self._rows[index]]
 
 
-def SOURCE(*, path: str, limit: int | None = None) -> Source:
-    """Open a data set folder. Raises DataError if it is missing, damaged or no data set."""
-    return ParquetSource(Path(path), limit)
+def SOURCE(*, path: str, limit: int | None = None, split: str | None = None) -> Source:
+    """Open a data set folder, or its examples of one split. Raises DataError if it is missing, damaged or no data
+    set."""
+    return ParquetSource(Path(path), limit, split)

@@ -1,0 +1,88 @@
+"""Fine-tuning the bundled model on a user's JSONL file of points: it gets better at just that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from berries import write_berries
+from click.testing import CliRunner
+
+import openmolmo
+from openmolmo.core.config import override
+from openmolmo.core.errors import ConfigError, DataError
+from openmolmo.core.runlog import read_jsonl
+from openmolmo.evaluation.held_out import from_folder
+from openmolmo.evaluation.runner import run as judge
+from openmolmo.evaluation.tasks.pointing import PointingTask
+from openmolmo.inference.load import bundled_models
+from openmolmo.training.commands import train
+from openmolmo.training.loop import run
+from openmolmo.training.recipe import load_recipe, parameters_of
+
+pytestmark = pytest.mark.skipif("nano" not in bundled_models(), reason="no bundled model in this installation")
+
+
+def pointing_f1(model: str | Path, data: Path) -> float:
+    held_out = from_folder(data, split="validation")
+    predictor = openmolmo.load(model, max_new_tokens=128)
+    results = judge([PointingTask(radius=6.0)], held_out.examples, predictor, sample=held_out.sample)
+    return float(results.headlines()["pointing"]["model"])
+
+
+def test_loss_falls_and_the_result_points(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 8, validation=2)
+    settings = ["steps=6", "loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1", "precision=float32"]
+    config = override(load_recipe("finetune_lora", data=str(data)), settings)
+    final = run(config, tmp_path / "run")
+    rows = read_jsonl(tmp_path / "run/metrics.jsonl")
+    assert rows[-1]["ce"] < rows[0]["ce"]
+    assert (final / "adapter/adapter_model.safetensors").is_file()
+    answer = openmolmo.load(final, max_new_tokens=16).point(str(data / "pictures/0.png"), "hawberry")
+    assert answer.text
+
+
+def test_one_path_is_enough(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4, validation=1)
+    result = CliRunner().invoke(train, ["finetune_lora", f"data={data}", "steps=7", "--dry-run"])
+    assert result.exit_code == 0, result.exception
+    assert str(data) in result.stdout and '"steps": 7' in result.stdout
+    assert '"init_from": "nano"' in result.stdout
+
+
+def test_data_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="mine"):
+        run(load_recipe("finetune_lora", data="mine"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_parameters_and_settings_are_told_apart() -> None:
+    values, others = parameters_of("finetune_lora", ["data=a b.jsonl", "lora.rank=4", "model=x/y", "seed=2"])
+    assert values == {"data": "a b.jsonl", "model": "x/y"} and others == ["lora.rank=4", "seed=2"]
+    large = load_recipe("finetune_lora", data="a", model="allenai/Molmo-7B-D-0924")
+    small = load_recipe("finetune_lora", data="a")
+    assert large.optimizer.llm.lr < small.optimizer.llm.lr and large.loader.row_length > small.loader.row_length
+
+
+def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    other = write_berries(tmp_path / "other", 4, seed=1)
+    small = ["loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1", "steps=2", "checkpoint_every=1"]
+    command = ["finetune_lora", f"data={data}", *small, "--out", str(tmp_path / "run")]
+    assert CliRunner().invoke(train, command).exit_code == 0
+    assert CliRunner().invoke(train, [*command, "--resume"]).exit_code == 0
+    bare = ["finetune_lora", "--out", str(tmp_path / "run"), "--resume"]
+    assert CliRunner().invoke(train, bare).exit_code == 0
+    result = CliRunner().invoke(train, [*bare, f"data={other}"])
+    assert isinstance(result.exception, ConfigError) and str(other) in str(result.exception)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_bundled_model_improves_on_points_of_ones_own(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 240, validation=40)
+    before = pointing_f1("nano", data)
+    final = run(load_recipe("finetune_lora", data=str(data)), tmp_path / "run")
+    after = pointing_f1(final, data)
+    assert after > before + 0.15, (before, after)
