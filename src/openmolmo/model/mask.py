@@ -28,7 +28,10 @@ from torch.nn.attention.flex_attention import create_block_mask
 
 from openmolmo.core.errors import ConfigError
 
-__all__ = ["attention_mask", "dense_mask", "mask_rule"]
+__all__ = ["UNDECLARED_FLEX", "attention_mask", "dense_mask", "mask_rule"]
+
+UNDECLARED_FLEX = ("olmoe",)
+"""Language models whose classes do not say that FlexAttention works with them, and it does (tested)."""
 
 MaskRule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 

@@ -22,7 +22,7 @@ from openmolmo.model.dropout import ResidualDropout, add_residual_dropout
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.generation import MolmoGeneration
 from openmolmo.model.loss import OutputHead, Target, loss_sums, supervised_rows
-from openmolmo.model.mask import attention_mask
+from openmolmo.model.mask import UNDECLARED_FLEX, attention_mask
 from openmolmo.model.vision import VisionEncoder
 
 __all__ = ["Molmo", "MolmoOutput"]
@@ -81,6 +81,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         self.encoder = VisionEncoder(config)
         self.connector = Connector(config, self.encoder.width)
         self.decoder = AutoModel.from_config(text)
+        if text.model_type in UNDECLARED_FLEX:
+            self.decoder._supports_flex_attn = True
         # The table moves out of the decoder, which gets ready-made embeddings.
         self.embedding = ExtendedEmbedding(self.decoder.get_input_embeddings(), config.extra_embeddings)
         self.decoder.set_input_embeddings(nn.Identity())

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
+from torch.utils._triton import has_triton
 
 import openmolmo
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.hub import is_repository
 from openmolmo.core.model_folder import read_settings
+from openmolmo.core.progress import console
 from openmolmo.core.rng import derive_seed
 from openmolmo.imaging import CropConfig
 from openmolmo.inference.load import bundled_models, find_model
@@ -147,10 +150,20 @@ def pick_precision(config: BaseRunConfig, device: torch.device) -> torch.dtype:
 
 
 def pick_attention(config: BaseRunConfig, device: torch.device) -> str:
-    """How the language model's attention is computed; see ``BaseRunConfig.attention``."""
-    if config.attention != "auto":
-        return config.attention
-    return "eager" if device.type == "cpu" else "sdpa"
+    """How the language model's attention is computed, which is also told; see ``BaseRunConfig.attention``.
+
+    Raises ConfigError for FlexAttention on a processor, where it cannot learn.
+    """
+    if config.attention == "flex_attention" and device.type == "cpu":
+        raise ConfigError(
+            "attention=flex_attention has no backward pass on a processor", fix="attention=auto, or an accelerator"
+        )
+    kind: str = config.attention
+    if kind == "auto":
+        kind = "eager" if device.type == "cpu" else "flex_attention" if has_triton() else "sdpa"
+    if os.environ.get("RANK", "0") == "0":
+        console.print(f"attention: {kind} on {device.type}", highlight=False)
+    return kind
 
 
 def seed_step(seed: int, step: int, batch: int = 0) -> None:

@@ -112,7 +112,7 @@ class BaseRunConfig(Config):
     optimiser states are float32 always. ``auto`` is bfloat16 where the device multiplies it in hardware
     (accelerators, processors with AVX512-BF16 or AMX). ``attention`` is how it is computed; ``auto`` is
     eager on a processor, where SDPA's backward pass with a mask takes half as long again (docs/log.md),
-    and SDPA elsewhere.
+    and FlexAttention elsewhere, which passes over what the mask of a packed row hides (SDPA without Triton).
     """
 
     name: str
@@ -132,7 +132,7 @@ class BaseRunConfig(Config):
     log_every: int = 1
     threads: int = 0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    attention: Literal["auto", "eager", "sdpa", "flex_attention"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     def __post_init__(self) -> None:
