@@ -117,6 +117,8 @@ def test_training_losses_and_gradients() -> None:
     tokens = log_z - logits.gather(-1, batch["labels"][weights > 0].unsqueeze(-1)).squeeze(-1)
     recorded_tokens = torch.from_numpy(expected["ce_loss_tokens"])[weights > 0]
     assert (tokens * weights[weights > 0] - recorded_tokens).abs().max() < FEATURES
+    recorded_z = torch.from_numpy(expected["z_loss_tokens"])[weights > 0]
+    assert (1e-4 * log_z.square() * weights[weights > 0] - recorded_z).abs().max() < LOSS
 
     out.loss.backward()
     gradients = recorded("qwen2_like/gradients")

@@ -11,7 +11,7 @@ from openmolmo.model import Molmo
 from openmolmo.model.parts import part_of
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import PARTS, OptimizerConfig, PartConfig, RunConfig
-from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters
+from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
 
 SETTINGS = OptimizerConfig(
     encoder=PartConfig(lr=1e-3, warmup=10, clip=1.0),
@@ -105,3 +105,23 @@ def test_the_state_of_both_optimisers_goes_on_exactly(model: Molmo) -> None:
     second.load_state_dict(state)
     step(second, 2)
     assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("decayed", ["all", "layers"])
+def test_each_part_decays_by_its_own_rate_and_tables_may_be_spared(model: Molmo, decayed: str) -> None:
+    settings = SETTINGS.replace(weight_decay=0.5, decayed=decayed, llm=PartConfig(lr=4e-3, warmup=0, weight_decay=0.25))
+    spared = {id(p) for p in undecayed_of(model)}
+    names = {name for name, p in model.named_parameters() if id(p) in spared}
+    assert {"embedding.base.weight", "embedding.extra", "decoder.norm.weight"} <= names
+    assert not {name for name in names if "proj" in name or "head" in name or "patch_embedding" in name}
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    optimizer = Optimizer(
+        trained_parameters(model, settings), settings, 100, matrices_of(model), undecayed=undecayed_of(model)
+    )
+    rates = optimizer.update(50)
+    for name, p in model.named_parameters():
+        decay = 0.0 if name in names and decayed == "layers" else {"llm": 0.25}.get(part_of(name), 0.5)
+        kept = 1 - rates[part_of(name)] * decay
+        torch.testing.assert_close(p.detach(), before[name] * kept, rtol=1e-6, atol=1e-8)

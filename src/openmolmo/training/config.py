@@ -34,6 +34,8 @@ PARTS = ("encoder", "connector", "llm")
 class PartConfig(Config):
     """Peak learning rate, warm-up in steps and largest gradient norm of one part (lr 0 freezes it).
 
+    ``weight_decay`` is the part's own, where it is not None.
+
     Neither the warm-up nor the ``delay`` before it, in which the part stands still, takes more than a
     fifth of the run, so that a recipe can be tried in few steps.
     """
@@ -42,6 +44,7 @@ class PartConfig(Config):
     warmup: int = 200
     delay: int = 0
     clip: float = 1.0
+    weight_decay: float | None = None
 
     def __post_init__(self) -> None:
         if self.lr < 0 or self.warmup < 0 or self.delay < 0 or self.clip <= 0:
@@ -64,7 +67,8 @@ class OptimizerConfig(Config):
 
     ``matrices="muon"`` gives the weights of linear layers to Muon, at ``muon_scale`` times the rate of
     their part; everything else stays with AdamW. From random weights it learns in a third of the steps
-    (docs/log.md); the paper uses AdamW for all.
+    (docs/log.md); the paper uses AdamW for all. ``decayed="layers"`` spares norms and embeddings the
+    weight decay, as the paper's code does.
     """
 
     encoder: PartConfig = field(default_factory=lambda: PartConfig(lr=6e-6, warmup=2000))
@@ -73,6 +77,7 @@ class OptimizerConfig(Config):
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-6
     weight_decay: float = 0.0
+    decayed: Literal["all", "layers"] = "all"
     final_fraction: float = 0.1
     matrices: Literal["adamw", "muon"] = "adamw"
     muon_scale: float = 1.0
@@ -85,6 +90,11 @@ class OptimizerConfig(Config):
         """Settings of one of :data:`PARTS`."""
         part: PartConfig = getattr(self, name)
         return part
+
+    def decay(self, name: str) -> float:
+        """Weight decay of one of :data:`PARTS`."""
+        own = self.part(name).weight_decay
+        return self.weight_decay if own is None else own
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from openmolmo.training.config import RunConfig
 from openmolmo.training.loss import StepLoss, micro_loss, step_weight
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.nan import write_nan_report
-from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters
+from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import carry_out
 
@@ -78,7 +78,9 @@ class Trainer:
             write_json(out / "config.json", to_dict(config))
             on_error.pop_all()
         trained = trained_parameters(model, config.optimizer)
-        optimizer = Optimizer(trained, config.optimizer, config.steps, matrices_of(model))
+        optimizer = Optimizer(
+            trained, config.optimizer, config.steps, matrices_of(model), undecayed=undecayed_of(model)
+        )
         trainer = cls(config, out, processor, loader, model, optimizer, device, pick_precision(config, device))
         if state is not None:
             optimizer.load_state_dict(tensors["optimizer"])

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.parts import parameter_groups
 from openmolmo.training.config import PARTS, OptimizerConfig
 from openmolmo.training.schedule import rate_factor
 
-__all__ = ["Optimizer", "matrices_of", "trained_parameters"]
+__all__ = ["Optimizer", "matrices_of", "trained_parameters", "undecayed_of"]
 
 
 def trained_parameters(model: nn.Module, config: OptimizerConfig) -> dict[str, list[nn.Parameter]]:
@@ -37,10 +38,21 @@ def matrices_of(model: nn.Module) -> list[nn.Parameter]:
     return [parameter for module in linear for name, parameter in module.named_parameters() if name == "weight"]
 
 
+def undecayed_of(model: nn.Module) -> list[nn.Parameter]:
+    """Weights that stand for themselves and multiply nothing learnt: of norms, of tables of tokens and places."""
+    kinds = ("Norm", "Embeddings")  # what the library's classes end with
+    tables = (nn.Embedding, ExtendedEmbedding)
+    chosen = [
+        module for module in model.modules() if isinstance(module, tables) or type(module).__name__.endswith(kinds)
+    ]
+    return [parameter for module in chosen for parameter in module.parameters(recurse=False)]
+
+
 class Optimizer:
     """Clips each part's gradients by its own norm, then takes a step at the part's learning rate.
 
     With ``config.matrices = "muon"`` the weights in ``matrices`` are changed by Muon and the others by AdamW.
+    With ``config.decayed = "layers"`` those in ``undecayed`` are spared the weight decay.
     """
 
     def __init__(
@@ -49,23 +61,27 @@ class Optimizer:
         config: OptimizerConfig,
         steps: int,
         matrices: Iterable[nn.Parameter] = (),
+        *,
+        undecayed: Iterable[nn.Parameter] = (),
     ) -> None:
         self.config, self.steps = config, steps
         self.parts = {part: list(parameters[part]) for part in PARTS if parameters.get(part)}
         by_muon = {id(matrix) for matrix in matrices} if config.matrices == "muon" else set()
+        spared = {id(parameter) for parameter in undecayed} if config.decayed == "layers" else set()
+
+        def decay(part: str, parameter: nn.Parameter) -> float:
+            return 0.0 if id(parameter) in spared else config.decay(part)
+
         self._adamw = torch.optim.AdamW(
-            _groups(self.parts, lambda p: id(p) not in by_muon),
+            _groups(self.parts, lambda p: id(p) not in by_muon, decay),
             betas=config.betas,
             eps=config.eps,
-            weight_decay=config.weight_decay,
             fused=True,
         )
         self._muon: torch.optim.Muon | None = None
-        if groups := _groups(self.parts, lambda p: id(p) in by_muon):
+        if groups := _groups(self.parts, lambda p: id(p) in by_muon, decay):
             # Updates as large as AdamW's, so that one learning rate serves both (arXiv 2502.16982).
-            self._muon = torch.optim.Muon(
-                groups, weight_decay=config.weight_decay, momentum=config.betas[1], adjust_lr_fn="match_rms_adamw"
-            )
+            self._muon = torch.optim.Muon(groups, momentum=config.betas[1], adjust_lr_fn="match_rms_adamw")
 
     def state_dict(self) -> dict[str, Any]:
         """All of its states, for :meth:`load_state_dict`."""
@@ -119,7 +135,15 @@ class Optimizer:
 
 
 def _groups(
-    parts: Mapping[str, Sequence[nn.Parameter]], wanted: Callable[[nn.Parameter], bool]
+    parts: Mapping[str, Sequence[nn.Parameter]],
+    wanted: Callable[[nn.Parameter], bool],
+    decay: Callable[[str, nn.Parameter], float],
 ) -> list[dict[str, Any]]:
-    chosen = {part: [p for p in members if wanted(p)] for part, members in parts.items()}
-    return [{"params": members, "lr": 0.0, "part": part} for part, members in chosen.items() if members]
+    """Groups of an optimiser: one for each part and weight decay in it."""
+    groups: dict[tuple[str, float], list[nn.Parameter]] = {}
+    for part, members in parts.items():
+        for parameter in filter(wanted, members):
+            groups.setdefault((part, decay(part, parameter)), []).append(parameter)
+    return [
+        {"params": members, "lr": 0.0, "part": part, "weight_decay": rate} for (part, rate), members in groups.items()
+    ]

@@ -22,7 +22,7 @@ from openmolmo.training import checkpoint
 from openmolmo.training.build import build_model, build_processor, pick_device, pick_precision
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.metrics import cut_log
-from openmolmo.training.optim import Optimizer, matrices_of
+from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
 from openmolmo.training.patches.batches import make_loader
 from openmolmo.training.patches.head import PatchReader, patch_loss
 from openmolmo.training.resume import check_same_run
@@ -65,7 +65,9 @@ class PatchTrainer:
         model = build_model(config, processor, folder).to(device)
         reader = make_reader(config, model).to(device)
         write_json(out / "config.json", to_dict(config))
-        optimizer = Optimizer(trained_in(reader), config.optimizer, config.steps, matrices_of(reader))
+        optimizer = Optimizer(
+            trained_in(reader), config.optimizer, config.steps, matrices_of(reader), undecayed=undecayed_of(reader)
+        )
         if state is not None:
             reader.head.load_state_dict(tensors["head"])
             optimizer.load_state_dict(tensors["optimizer"])
