@@ -82,6 +82,13 @@ class ToyProcessor:
         length = int(rng.integers(self.shortest, self.longest + 1))
         return toy_tokens(min(length, max_length or length), index, crops=1 + index % 2)
 
+    def train_parts(self, example: Example, rng: np.random.Generator, *, max_length: int) -> list[Any]:
+        """The same tokens, at most ``max_length`` of them to a part."""
+        whole = self.train(example, rng, max_length=None)
+        value, length = int(whole.labels[0]), len(whole.input_ids)
+        starts = range(0, length, max_length)
+        return [toy_tokens(min(max_length, length - start), value, crops=len(whole.images)) for start in starts]
+
 
 def one_group(*sources: SourceConfig, rate: float = 1.0, name: str = "g") -> GroupConfig:
     return GroupConfig(rate=rate, sources=sources, name=name)

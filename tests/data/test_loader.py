@@ -17,6 +17,7 @@ from openmolmo.data.mixture import MixtureConfig
 
 PACKED = LoaderConfig(rows=3, row_length=64, workers=0, lanes=3, open_rows=2)
 PLAIN = PACKED.replace(packing=False)
+SPLIT = PACKED.replace(split=True, row_length=17)  # up to three parts an example
 
 
 def take(loader: Loader, count: int) -> list[Batch]:
@@ -30,7 +31,7 @@ def assert_same(left: list[Batch], right: list[Batch]) -> None:
         assert all(torch.equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
 
 
-@pytest.mark.parametrize("config", [PACKED, PLAIN], ids=["packed", "plain"])
+@pytest.mark.parametrize("config", [PACKED, PLAIN, SPLIT], ids=["packed", "plain", "split"])
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_workers_do_not_change_the_batches(
     mixture: MixtureConfig, processor: ToyProcessor, config: LoaderConfig, workers: int
@@ -40,7 +41,7 @@ def test_workers_do_not_change_the_batches(
         assert_same(take(loader, 12), expected)
 
 
-@pytest.mark.parametrize("config", [PACKED, PLAIN], ids=["packed", "plain"])
+@pytest.mark.parametrize("config", [PACKED, PLAIN, SPLIT], ids=["packed", "plain", "split"])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("done", [0, 4, 7])
 def test_a_restored_loader_goes_on_with_the_same_batches(
@@ -132,3 +133,28 @@ def test_impossible_settings_are_refused() -> None:
         LoaderConfig(rows=0)
     with pytest.raises(ConfigError, match="workers=9 is more than lanes=4"):
         LoaderConfig(workers=9)
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_long_examples_are_split_and_counted_once(processor: ToyProcessor, packing: bool) -> None:
+    mixture = MixtureConfig(groups=(one_group(toy_config("a", 1000)),))
+    whole = take(Loader(mixture, processor, PLAIN.replace(lanes=1), seed=0), 4)
+    expected = {
+        int(row[0]): int(weights.sum())
+        for batch in whole
+        for row, weights in zip(batch.tensors["labels"], batch.tensors["loss_weights"], strict=True)
+    }
+    split = take(Loader(mixture, processor, SPLIT.replace(lanes=1, packing=packing), seed=0), 12)
+    assert all(batch.tensors["input_ids"].shape[1] <= 17 for batch in split)
+    labels = torch.cat([batch.tensors["labels"][batch.tensors["loss_weights"] > 0] for batch in split])
+    assert max(expected.values()) > 2 * 17
+    assert {number: int((labels == number).sum()) for number in expected} == expected
+    places = [position for batch in split for row in batch.positions for position in row]
+    assert len(places) > len(set(places)) == pytest.approx(sum(batch.examples for batch in split), abs=SPLIT.open_rows)
+
+
+def test_whether_examples_are_split_belongs_to_the_order(mixture: MixtureConfig, processor: ToyProcessor) -> None:
+    state = Loader(mixture, processor, PACKED, seed=1).state()
+    assert "split" not in state["order"]  # as runs have it that began before there was a choice
+    with pytest.raises(ConfigError, match="was saved with"):
+        Loader(mixture, processor, PACKED.replace(split=True), seed=1).load_state(state)

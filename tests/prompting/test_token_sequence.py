@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,13 @@ from prompting_toys import FIXTURES, recorded
 from openmolmo.core.errors import PromptError
 from openmolmo.imaging import CropConfig, Crops, make_plan
 from openmolmo.prompting import TextTokenizer, Tokens, Turn
-from openmolmo.prompting.sequence import Grids, image_token_ids, prompt_sequence, training_sequence
+from openmolmo.prompting.sequence import (
+    Grids,
+    image_token_ids,
+    prompt_sequence,
+    training_parts,
+    training_sequence,
+)
 
 CROP = CropConfig(crop_size=112, margins=(2, 2), max_crops=6)
 NUMBERS = np.load(FIXTURES / "merge_cases.npz")
@@ -232,3 +239,42 @@ def test_every_sequence_is_consistent(branches: list[list[Turn]], with_image: bo
 
 
 TOKENIZER = TextTokenizer.from_pretrained(FIXTURES / "tokenizer")
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_parts_hold_every_branch_once_with_its_weight(data: st.DataObject, tokenizer: TextTokenizer) -> None:
+    words = data.draw(st.lists(st.integers(1, 20), min_size=1, max_size=12))
+    branches = [branch(f" User: {'a ' * n}? Assistant:", " yes" * n) for n in words]
+    whole = training_sequence(branches, [GRIDS], [IMAGE], tokenizer)
+    alone = [training_sequence([one], [GRIDS], [IMAGE], tokenizer) for one in branches]
+    limit = data.draw(st.integers(max(map(len, alone)), max(map(len, alone)) + 60))
+    parts = training_parts(branches, [GRIDS], [IMAGE], tokenizer, max_length=limit)
+    assert all(len(part) <= limit and len(part.images) == 1 for part in parts)
+    assert len(parts) == 1 or all(len(a) + len(b) > limit for a, b in pairwise(parts))
+
+    def branches_of(tokens: Tokens) -> list[tuple[object, ...]]:
+        found = []
+        for number in range(1, int(tokens.branch_ids.max()) + 1):
+            learnt = np.flatnonzero((tokens.branch_ids == number) & (tokens.loss_weights > 0))
+            here = slice(int(np.flatnonzero(tokens.branch_ids == number)[0]), int(learnt[-1]) + 1)
+            columns = (tokens.input_ids, tokens.position_ids, tokens.labels, tokens.loss_weights)
+            found.append(tuple(tuple(column[here].tolist()) for column in columns))
+        return found
+
+    assert [one for part in parts for one in branches_of(part)] == branches_of(whole)
+
+
+def test_what_cannot_be_split(tokenizer: TextTokenizer) -> None:
+    long = [branch(" User: " + "long " * 50 + "? Assistant:", " no"), branch(" User: Q? Assistant:", " yes" * 40)]
+    short = branch(" User: Q? Assistant:", " yes")
+    limit = len(training_sequence([short], [GRIDS], [IMAGE], tokenizer)) + 3
+    only, cut = training_parts([long[0], short, long[1]], [GRIDS], [IMAGE], tokenizer, max_length=limit)
+    assert tokenizer.decode(only.labels[only.loss_weights > 0]) == " yes"  # the first has no room for its reply
+    assert len(cut) == limit and cut.loss_weights[-1] == np.float32(3**-0.5)
+    with pytest.raises(PromptError, match="first reply begins after"):
+        training_parts(long[:1], [GRIDS], [IMAGE], tokenizer, max_length=limit)
+    with pytest.raises(PromptError, match="image 1 ends at token"):
+        training_parts([short] * 3, [GRIDS], [IMAGE], tokenizer, max_length=9)
+    with_text = training_parts([short] * 3, [GRIDS], None, tokenizer, max_length=limit)
+    assert len(with_text) == 3 and not with_text[0].images

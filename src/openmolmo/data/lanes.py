@@ -28,14 +28,16 @@ class TrainProcessor(Protocol):
     """The part of a Processor that a loader needs."""
 
     def train(self, example: Example, rng: np.random.Generator, *, max_length: int | None) -> Tokens: ...
+    def train_parts(self, example: Example, rng: np.random.Generator, *, max_length: int) -> list[Tokens]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoaderConfig(Config):
     """How examples become batches.
 
-    A batch has ``rows`` rows of at most ``row_length`` tokens; longer examples are cut there.
-    With ``packing`` a row holds as many examples as fit, otherwise one. ``lanes`` bounds the
+    A batch has ``rows`` rows of at most ``row_length`` tokens. Longer examples are cut there or, with
+    ``split``, become several parts: each with the picture and as many of the annotations as fit, weighted as
+    if they were together. With ``packing`` a row holds as many examples as fit, otherwise one. ``lanes`` bounds the
     useful number of ``workers`` (of all processes together, whose number must divide it) and,
     unlike those, is part of what defines the order of the data.
     ``max_skipped`` is how many unreadable examples are passed over before the run stops.
@@ -44,6 +46,7 @@ class LoaderConfig(Config):
     rows: int = 8
     row_length: int = 512
     packing: bool = True
+    split: bool = False
     open_rows: int = 8
     lanes: int = 4
     workers: int = 1
@@ -77,7 +80,8 @@ class Skipped:
 class MadeBatch:
     """One batch as made by a lane, with the lane's state right after it.
 
-    ``seconds`` is the time it took to make; ``tokens`` counts real tokens, without padding.
+    ``seconds`` is the time it took to make; ``tokens`` counts real tokens, without padding. ``positions``
+    names an example once for each of its parts; ``later_parts`` is how many of these are not the first.
     """
 
     arrays: dict[str, np.ndarray]
@@ -86,6 +90,18 @@ class MadeBatch:
     seconds: float
     state: dict[str, Any]
     skipped: list[Skipped] = field(default_factory=list)
+    later_parts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An example's sequence, or one of those it was split into."""
+
+    tokens: Tokens
+    number: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tokens.input_ids)
 
 
 class Lane:
@@ -94,24 +110,25 @@ class Lane:
     def __init__(self, number: int, mixture: Mixture, processor: TrainProcessor, config: LoaderConfig) -> None:
         self.number, self.mixture, self.processor, self.config = number, mixture, processor, config
         self._taken = 0
-        self._packer: Packer[Tokens] = Packer(config.row_length, config.open_rows)
-        self._ready: list[Row[Tokens]] = []
+        self._packer: Packer[_Part] = Packer(config.row_length, config.open_rows)
+        self._ready: list[Row[_Part]] = []
         self._skipped: list[Skipped] = []
 
     def state(self) -> dict[str, Any]:
-        """Integers from which :meth:`load_state` continues."""
+        """Integers from which :meth:`load_state` continues: positions, with ``split`` each with its part."""
         return {
             "taken": self._taken,
-            "open": [list(row.positions) for row in self._packer.open],
-            "ready": [list(row.positions) for row in self._ready],
+            "open": [self._places(row) for row in self._packer.open],
+            "ready": [self._places(row) for row in self._ready],
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue after the batch that ``state`` was taken with; makes the open rows' examples again."""
         self._taken = int(state["taken"])
         self._skipped = []
-        self._packer.open = [self._row(positions) for positions in state["open"]]
-        self._ready = [self._row(positions) for positions in state["ready"]]
+        made: dict[int, list[_Part]] = {}
+        self._packer.open = [self._row(places, made) for places in state["open"]]
+        self._ready = [self._row(places, made) for places in state["ready"]]
 
     def make(self) -> MadeBatch:
         """The next batch of this lane."""
@@ -120,47 +137,61 @@ class Lane:
         while len(self._ready) < self.config.rows:
             position = self._taken * self.config.lanes + self.number
             self._taken += 1
-            tokens = self._tokens(position)
-            if tokens is None:
-                if len(self._skipped) > self.config.max_skipped:  # no endless search in wholly bad data
-                    break
-            elif self.config.packing:
-                self._ready += self._packer.add(tokens, position, len(tokens.input_ids))
-            else:
-                self._ready.append(Row([tokens], [position], len(tokens.input_ids)))
+            parts = self._parts(position)
+            if not parts and len(self._skipped) > self.config.max_skipped:  # no endless search in wholly bad data
+                break
+            for part in parts:
+                if self.config.packing:
+                    self._ready += self._packer.add(part, position, len(part))
+                else:
+                    self._ready.append(Row([part], [position], len(part)))
         rows, self._ready = self._ready[: self.config.rows], self._ready[self.config.rows :]
         return MadeBatch(
-            arrays=collate_arrays([row.items for row in rows]) if rows else {},
+            arrays=collate_arrays([[part.tokens for part in row.items] for row in rows]) if rows else {},
             positions=[row.positions for row in rows],
             tokens=sum(row.used for row in rows),
             seconds=time.perf_counter() - started,
             state=self.state(),
             skipped=self._skipped,
+            later_parts=sum(part.number > 0 for row in rows for part in row.items),
         )
 
-    def _row(self, positions: list[int]) -> Row[Tokens]:
-        row: Row[Tokens] = Row()
-        for position in positions:
-            tokens = self._tokens(position)
-            if tokens is None:
+    def _places(self, row: Row[_Part]) -> list[Any]:
+        if not self.config.split:
+            return list(row.positions)
+        return [[position, part.number] for position, part in zip(row.positions, row.items, strict=True)]
+
+    def _row(self, places: list[Any], made: dict[int, list[_Part]]) -> Row[_Part]:
+        row: Row[_Part] = Row()
+        for place in places:
+            position, number = place if self.config.split else (place, 0)
+            if position not in made:
+                made[position] = self._parts(position)
+            parts = made[position]
+            if number >= len(parts):
+                why = self._skipped[-1].error if not parts else f"it has {len(parts)} parts, and had more"
                 raise DataError(
-                    f"example at position {position} could be read before the run stopped and cannot now: "
-                    f"{self._skipped[-1].error}",
+                    f"example at position {position} could be read before the run stopped and cannot now: {why}",
                     fix="restore the data set as it was, or start a new run",
                 )
-            row.add(tokens, position, len(tokens.input_ids))
+            row.add(parts[number], position, len(parts[number]))
         return row
 
-    def _tokens(self, position: int) -> Tokens | None:
-        place = self.mixture.place(position)
+    def _parts(self, position: int) -> list[_Part]:
+        """The example at a position; one that cannot be used is noted, and nothing comes back."""
+        place, limit = self.mixture.place(position), self.config.row_length
         try:
             example, rng = self.mixture.example(place)
-            tokens = self.processor.train(example, rng, max_length=self.config.row_length)
-            if len(tokens.input_ids) > self.config.row_length:
-                raise PromptError(f"{len(tokens.input_ids)} tokens are more than row_length={self.config.row_length}")
-            return tokens
+            if self.config.split:
+                made = self.processor.train_parts(example, rng, max_length=limit)
+            else:
+                made = [self.processor.train(example, rng, max_length=limit)]
+            parts = [_Part(tokens, number) for number, tokens in enumerate(made)]
+            if (longest := max(map(len, parts))) > limit:
+                raise PromptError(f"{longest} tokens are more than row_length={limit}")
+            return parts
         except (DataError, ImageError, PromptError, OSError) as error:
             message = error.message if isinstance(error, OpenMolmoError) else str(error)
             name = self.mixture.names[place.source]
             self._skipped.append(Skipped(position, name, place.index, f"{type(error).__name__}: {message}"))
-            return None
+            return []

@@ -31,7 +31,8 @@ class Batch:
     """One batch and what is known about it.
 
     ``tensors`` are the keyword parameters of ``Molmo.forward``. ``positions`` holds the stream
-    positions of the examples of each row. ``tokens`` counts real tokens of all ``B * T``;
+    positions of the examples of each row; where long ones are split, ``later_parts`` of them stand for parts
+    after an example's first. ``tokens`` counts real tokens of all ``B * T``;
     ``wait`` is how long the consumer waited (seconds), ``made`` how long making it took.
     """
 
@@ -41,11 +42,12 @@ class Batch:
     skipped: list[Skipped]
     wait: float
     made: float
+    later_parts: int = 0
 
     @property
     def examples(self) -> int:
-        """Number of examples."""
-        return sum(map(len, self.positions))
+        """Number of examples; of one that was split its first part counts."""
+        return sum(map(len, self.positions)) - self.later_parts
 
     @property
     def utilisation(self) -> float:
@@ -136,7 +138,7 @@ class Loader:
         self._states[number] = made.state
         tensors = to_tensors(made.arrays)
         wait = time.perf_counter() - started
-        return Batch(tensors, made.positions, made.tokens, made.skipped, wait, made.seconds)
+        return Batch(tensors, made.positions, made.tokens, made.skipped, wait, made.seconds, made.later_parts)
 
     def close(self) -> None:
         """End the worker processes."""
@@ -160,6 +162,8 @@ class Loader:
     def _order(self) -> dict[str, Any]:
         c = self.config
         packing = {"open_rows": c.open_rows} if c.packing else {}
+        if c.split:
+            packing["split"] = True
         return {"lanes": c.lanes, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
 
     def _too_many(self, made: MadeBatch) -> DataError:

@@ -20,8 +20,8 @@ from openmolmo.core.errors import CheckpointError, ConfigError, DataError, Promp
 from openmolmo.core.files import write_json
 from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan, open_image
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.formatter import Formatter, Turn
-from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_sequence
+from openmolmo.prompting.formatter import Branch, Formatter, Turn
+from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_parts, training_sequence
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.records.example import Annotation, Example, ImageRef
 
@@ -59,22 +59,39 @@ class Processor:
 
     # -------------------------------------------------------------------------------- training
 
-    def train(self, example: Example, rng: np.random.Generator, *, max_length: int | None = None) -> Tokens:
+    def train(
+        self, example: Example, rng: np.random.Generator, *, max_length: int | None = None, pixels: bool = True
+    ) -> Tokens:
         """Every usable annotation of an example as one sequence with labels and loss weights.
 
-        Raises PromptError when nothing can be trained on or the image does not fit ``max_length``,
-        ImageError when the picture cannot be read.
+        Without ``pixels`` only the text is made, with a token for every window of the picture, which is not
+        opened where its size is known. Raises PromptError when nothing can be trained on or the image does not
+        fit ``max_length``, ImageError when the picture cannot be read.
         """
+        branches, grids, crops = self._training_inputs(example, rng, pixels)
+        weighting = self.format.loss_weighting
+        return training_sequence(branches, grids, crops, self.tokenizer, weighting=weighting, max_length=max_length)
+
+    def train_parts(
+        self, example: Example, rng: np.random.Generator, *, max_length: int, pixels: bool = True
+    ) -> list[Tokens]:
+        """Like :meth:`train`, but an example that is too long becomes several sequences with some of the
+        annotations each, and the picture in all of them."""
+        branches, grids, crops = self._training_inputs(example, rng, pixels)
+        weighting = self.format.loss_weighting
+        return training_parts(branches, grids, crops, self.tokenizer, weighting=weighting, max_length=max_length)
+
+    def _training_inputs(
+        self, example: Example, rng: np.random.Generator, pixels: bool
+    ) -> tuple[list[Branch], list[Grids], list[Crops] | None]:
         branches = self.formatter.branches(example, rng)
-        images = [] if example.image is None else [self._image(example.image, example.id)]
-        return training_sequence(
-            branches,
-            [grids for grids, _ in images],
-            [crops for _, crops in images],
-            self.tokenizer,
-            weighting=self.format.loss_weighting,
-            max_length=max_length,
-        )
+        if example.image is None:
+            return branches, [], []
+        width, height = example.image.width, example.image.height
+        if not pixels and width and height:
+            return branches, [make_plan(width, height, self.crop).token_grids], None
+        grids, crops = self._image(example.image, example.id)
+        return branches, [grids], [crops] if pixels else None
 
     def usable(self, example: Example) -> bool:
         """Whether the example has an annotation to train on under these settings."""

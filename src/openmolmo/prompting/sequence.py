@@ -24,8 +24,9 @@ from openmolmo.imaging import Crops
 from openmolmo.prompting.formatter import Branch, Turn
 from openmolmo.prompting.tokenizer import IMAGE_PLACE, SpecialIds, TextTokenizer
 
-__all__ = ["Tokens", "image_token_ids", "join_images", "prompt_sequence", "training_sequence"]
+__all__ = ["Tokens", "image_token_ids", "join_images", "prompt_sequence", "training_parts", "training_sequence"]
 
+Weighting = Literal["none", "root_branches"]
 Grids = tuple[tuple[int, int], ...]  # (rows, columns) of patch tokens: the global crop, then the high-resolution grid
 
 
@@ -86,23 +87,77 @@ def image_token_ids(grids: Grids, special: SpecialIds) -> tuple[int, ...]:
 def training_sequence(
     branches: Sequence[Branch],
     grids: Sequence[Grids],
-    crops: Sequence[Crops],
+    crops: Sequence[Crops] | None,
     tokenizer: TextTokenizer,
     *,
-    weighting: Literal["none", "root_branches"] = "root_branches",
+    weighting: Weighting = "root_branches",
     max_length: int | None = None,
     placeholders: bool = False,
 ) -> Tokens:
     """A sequence to train on: EOS after every assistant turn, loss on assistant turns and their EOS.
 
-    ``grids[i]`` and ``crops[i]`` belong to image i. With ``placeholders`` the images go where a
-    branch's user turns hold ``<|image|>`` (every branch then holds one for each image); otherwise,
-    and where there are none, they go to the start. ``weighting``: ``root_branches`` gives each of n
-    branches sqrt(1/n). ``max_length``: longer sequences are cut, inside a branch if need be, never
-    inside an image and never so that nothing is left to learn; what cannot be cut so is a PromptError.
+    ``grids[i]`` and ``crops[i]`` belong to image i (``crops`` None: only the text is wanted). With
+    ``placeholders`` the images go where a branch's user turns hold ``<|image|>`` (every branch then holds
+    one for each image); otherwise, and where there are none, they go to the start. ``weighting``:
+    ``root_branches`` gives each of n branches sqrt(1/n). ``max_length``: longer sequences are cut, inside a
+    branch if need be, never inside an image and never so that nothing is left to learn; what cannot be cut
+    so is a PromptError.
     """
     draft = _draft(branches, grids, tokenizer, placeholders)
-    weight = math.sqrt(1.0 / len(branches)) if weighting == "root_branches" else 1.0
+    return _tokens(draft, _branch_weight(weighting, len(branches)), crops, max_length)
+
+
+def training_parts(
+    branches: Sequence[Branch],
+    grids: Sequence[Grids],
+    crops: Sequence[Crops] | None,
+    tokenizer: TextTokenizer,
+    *,
+    max_length: int,
+    weighting: Weighting = "root_branches",
+    placeholders: bool = False,
+) -> list[Tokens]:
+    """Like :func:`training_sequence`, but what is longer than ``max_length`` becomes several sequences.
+
+    Each has the images and as many of the branches, in order, as fit; branches weigh what they would have
+    weighed together. A branch that is too long alone is cut, and left out where its question leaves no room
+    for the reply. PromptError where that goes for all of them.
+    """
+    draft = _draft(branches, grids, tokenizer, placeholders)
+    weight = _branch_weight(weighting, len(branches))
+    if len(draft.ids) - 1 <= max_length:
+        return [_tokens(draft, weight, crops, None)]
+    parts: list[Tokens] = []
+    unusable: PromptError | None = None
+    for first, end in _fitting_runs(np.bincount(draft.branches), max_length):
+        part = _draft(branches[first:end], grids, tokenizer, placeholders)
+        try:
+            parts.append(_tokens(part, weight, crops, max_length))
+        except PromptError as error:
+            unusable = error
+    if unusable is not None and not parts:
+        raise unusable
+    return parts
+
+
+def _branch_weight(weighting: Weighting, branches: int) -> float:
+    return math.sqrt(1.0 / branches) if weighting == "root_branches" else 1.0
+
+
+def _fitting_runs(lengths: npt.NDArray[np.int64], max_length: int) -> list[tuple[int, int]]:
+    """(first, one after the last) of the branches that share a part; ``lengths[0]`` is that of the prefix."""
+    runs: list[tuple[int, int]] = []
+    first, used = 0, int(lengths[0]) - 1  # the last token is no input
+    for number, length in enumerate(lengths[1:]):
+        if number > first and used + int(length) > max_length:
+            runs.append((first, number))
+            first, used = number, int(lengths[0]) - 1
+        used += int(length)
+    return [*runs, (first, len(lengths) - 1)]
+
+
+def _tokens(draft: _Draft, weight: float, crops: Sequence[Crops] | None, max_length: int | None) -> Tokens:
+    """A draft shifted by one and cut where it is too long."""
     weights = np.array(draft.loss[1:], dtype=np.float32) * np.float32(weight)
     length = len(draft.ids) - 1
     if max_length is not None and length > max_length:
@@ -113,7 +168,7 @@ def training_sequence(
         branch_ids=np.array(draft.branches[:length], dtype=np.int64),
         labels=np.array(draft.ids[1 : length + 1], dtype=np.int64),
         loss_weights=weights[:length],
-        images=[crops[image] for image, _, end in draft.images if end <= length],
+        images=[] if crops is None else [crops[image] for image, _, end in draft.images if end <= length],
     )
 
 
