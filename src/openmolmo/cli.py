@@ -67,7 +67,8 @@ def main() -> None:
         click.echo("interrupted; finished parts are kept, half-written ones are not", err=True)
         sys.exit(130)
     except OpenMolmoError as error:
-        click.echo(f"error: {error}", err=True)
+        if not error.quiet:
+            click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         click.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)

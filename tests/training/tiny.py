@@ -23,6 +23,7 @@ from openmolmo.prompting.tokenizer import train_bpe
 from openmolmo.records.example import (
     Annotation,
     Caption,
+    Dialogue,
     Example,
     ImageRef,
     Made,
@@ -38,10 +39,10 @@ PROVENANCE = Provenance(dataset="squares", licence="CC0-1.0", made={"caption": (
 
 
 class Squares:
-    """``count`` pictures of one coloured square each; ``broken`` indices cannot be read."""
+    """``count`` pictures of one coloured square each; ``broken`` indices cannot be read, ``blind`` ones are text."""
 
-    def __init__(self, name: str, count: int, broken: tuple[int, ...]) -> None:
-        self.name, self._count, self._broken = name, count, broken
+    def __init__(self, name: str, count: int, broken: tuple[int, ...], blind: tuple[int, ...] = ()) -> None:
+        self.name, self._count, self._broken, self._blind = name, count, broken, blind
         self.fingerprint = f"squares-{count}"
 
     def __len__(self) -> int:
@@ -64,14 +65,17 @@ class Squares:
             QuestionAnswer(question="Which colour?", answers=(name,), style="vqa2"),
             Pointing(label="square", points=(point,)),
         )
+        if index in self._blind:
+            talk = Dialogue(turns=("Which colour?", name, "And the other?", "black" + " square" * (index % 4)))
+            return Example(id=f"{self.name}-{index}", image=None, annotations=(talk,), provenance=PROVENANCE)
         image = ImageRef(data=stream.getvalue(), width=40, height=32)
         return Example(
             id=f"{self.name}-{index}", image=image, annotations=annotations[: 1 + index % 3], provenance=PROVENANCE
         )
 
 
-def squares(*, name: str = "squares", count: int = 50, broken: Any = ()) -> Squares:
-    return Squares(name, count, tuple(broken))
+def squares(*, name: str = "squares", count: int = 50, broken: Any = (), blind: Any = ()) -> Squares:
+    return Squares(name, count, tuple(broken), tuple(blind))
 
 
 def tiny_model(vocab_size: int = 300, image_patch_id: int = 302) -> MolmoConfig:
@@ -108,7 +112,7 @@ PRESETS.register("tiny", tiny_model)
 
 def tiny() -> RunConfig:
     part = PartConfig(lr=3e-3, warmup=4)
-    source = SourceConfig(source="squares", options={"count": 50, "broken": []})
+    source = SourceConfig(source="squares", options={"count": 50, "broken": [], "blind": []})
     return RunConfig(
         name="tiny",
         mixture=MixtureConfig(groups=(GroupConfig(rate=1.0, sources=(source,)),)),

@@ -105,6 +105,8 @@ def parse_value(text: str, hint: Any, where: str) -> Any:
     value: Any = text
     if _accepts_only_text(hint):
         return _convert(text, hint, where)
+    if get_origin(hint) is Literal and text in get_args(hint):
+        return text  # such as "none"
     try:
         value = {"true": True, "false": False, "none": None}.get(text.lower())
         if value is None and text.lower() != "none":

@@ -37,10 +37,11 @@ class OpenMolmoError(Exception):
     """Base of every error that a user can cause and mend.
 
     ``fix`` is the next step for the user; it is printed on a line of its own. ``exit_code`` is what a
-    command ends with.
+    command ends with; ``quiet`` says that another process prints the message already.
     """
 
     exit_code = 1
+    quiet = False
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
         super().__init__(message)

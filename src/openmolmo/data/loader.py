@@ -115,6 +115,11 @@ class Loader:
             for number in self._numbers():
                 self._lanes[number].load_state(self._states[number])
 
+    @property
+    def skipped(self) -> int:
+        """How many examples could not be used so far; of several processes the first counts those of before."""
+        return self._skipped
+
     def start(self) -> None:
         """Start the worker processes now (iteration does it otherwise); best before a model is built."""
         if self.config.workers and self._pool is None:

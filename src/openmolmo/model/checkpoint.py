@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,16 @@ from openmolmo.model.released.load import config_of_released, open_released
 from openmolmo.model.released.rules import Rule
 from openmolmo.model.weights import WEIGHTS, SafetensorsWeights
 
-__all__ = ["load_config", "load_model", "load_weights", "save_model"]
+__all__ = ["load_config", "load_model", "load_weights", "save_config", "save_model"]
 
 
 def save_model(
-    model: Molmo, folder: Path | str, dtype: torch.dtype | None = None, *, shard_bytes: int = 5_000_000_000
+    model: Molmo,
+    folder: Path | str,
+    dtype: torch.dtype | None = None,
+    *,
+    shard_bytes: int = 5_000_000_000,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model in the library's layout; each file appears whole or not at all.
 
@@ -44,9 +49,10 @@ def save_model(
         folder: made when it does not exist; other files in it stay.
         dtype: type of the stored weights, such as ``torch.float16``; None keeps the model's.
         shard_bytes: weights beyond this many bytes go into several files.
+        weights: by name, instead of the model's own: of one that is spread over several processes.
     """
     folder = Path(folder)
-    state = _state(model, dtype)
+    state = _state(dict(model.named_parameters()) if weights is None else weights, dtype)
     shards = _shards(state, shard_bytes)
     for name, part in shards.items():
         with atomic_file(folder / name) as temporary, disk_full_as_error(folder / name):
@@ -55,10 +61,14 @@ def save_model(
         total = sum(tensor.nbytes for tensor in state.values())
         weight_map = {key: name for name, part in shards.items() for key in part}
         write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
-    # Last, so that a folder with a config has its weights.
+    save_config(model, folder, dtype)  # last, so that a folder with a config has its weights
+
+
+def save_config(model: Molmo, folder: Path | str, dtype: torch.dtype | None = None) -> None:
+    """Write ``config.json`` alone; ``dtype`` is the type of the weights beside it (None: the model's)."""
     config = _without_noise(model.config.to_dict()) | {"architectures": ["Molmo"]}
     config["dtype"] = str(dtype or model.dtype).removeprefix("torch.")
-    write_text(folder / CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
+    write_text(Path(folder) / CONFIG, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 def load_config(folder: Path | str) -> MolmoConfig:
@@ -158,11 +168,11 @@ def _save_file(tensors: dict[str, Tensor], path: Path) -> None:
         raise
 
 
-def _state(model: Molmo, dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Weights by name, each once (a tied head is its embedding table)."""
+def _state(weights: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """Weights by name in the type they are stored in."""
     state: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
-        tensor = parameter.detach()
+    for name, weight in weights.items():
+        tensor = weight.detach()
         state[name] = tensor if dtype is None or not tensor.is_floating_point() else tensor.to(dtype)
     return state
 

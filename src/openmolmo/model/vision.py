@@ -46,6 +46,11 @@ class VisionEncoder(nn.Module):
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
         self.backbone = self._spec.build(config.vision_config, config.last_feature_layer + 1)
 
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The backbone's blocks, first to last."""
+        return self._spec.blocks(self.backbone)
+
     @torch.no_grad()
     def start_positions(self, rms: float) -> None:
         """Start the position embedding as sines and cosines of row and column, of root mean square ``rms``."""
@@ -57,7 +62,7 @@ class VisionEncoder(nn.Module):
         """(N, 3, S, S) normalised pixels -> (N, P, W), features in the order of ``feature_layers``."""
         hidden = self._spec.embed(self.backbone, crops)
         found: dict[int, Tensor] = {}
-        for index, block in enumerate(self._spec.blocks(self.backbone)):
+        for index, block in enumerate(self.blocks):
             hidden = block(hidden, None)
             if index in self.feature_layers:
                 patches = hidden[:, self._spec.leading_tokens :]

@@ -24,7 +24,7 @@ from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.tokenizer import TextTokenizer
-from openmolmo.training.checkpoint import require_model_folder
+from openmolmo.training.checkpoint import is_sharded, require_model_folder
 from openmolmo.training.config import BaseRunConfig, RunConfig
 from openmolmo.training.freeze import freeze
 from openmolmo.training.lora import adapt, load_adapter
@@ -102,7 +102,7 @@ def build_model(config: BaseRunConfig, processor: Processor, weights: Path | Non
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "weights") % 2**63)
         model: Molmo = Molmo(settings)
-    if source is not None:
+    if source is not None and not is_sharded(source):  # those of a sharded checkpoint are read when they have a place
         load_weights(model, source)
     if isinstance(config, RunConfig):
         freeze(model, config.freeze)

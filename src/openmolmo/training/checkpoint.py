@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from torch import Tensor
 
 from openmolmo import __version__
 from openmolmo.core.errors import CheckpointError
@@ -33,19 +34,26 @@ from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training.lora import is_adapted, merged, save_adapter
 from openmolmo.training.optim import Optimizer
-from openmolmo.training.seal import fault_of, has_all_sizes, seal, sync
+from openmolmo.training.seal import Hashes, fault_of, has_all_sizes, hash_files, seal, sync
 
 __all__ = [
+    "SHARDS",
     "checkpoints",
     "code_version",
+    "is_sharded",
     "latest",
     "load_state",
     "newest_whole",
     "prune",
+    "read_state",
     "save_final",
     "save_step",
     "set_aside",
+    "write_state",
 ]
+
+SHARDS = "run/shards"
+"""Folder of a checkpoint that several processes wrote together (``training/parallel/saving.py``)."""
 
 _NAME = re.compile(r"step-(\d+)")
 
@@ -74,23 +82,40 @@ def save_step(
         saved = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state(), **(tensors or {})}
         with (temporary / "run/optimizer.pt").open("wb") as stream:  # given a path, it hides that the disk is full
             torch.save(saved, stream)
-        write_json(temporary / "run/state.json", {"step": step, "code": code_version(), **state})
+        write_state(temporary, step, state)
         seal(temporary)
     sync(out)
     return folder
 
 
-def save_final(out: Path, model: Molmo, processor: Processor) -> Path:
-    """Write ``OUT/final``: weights (adapters added to theirs), tokenizer and processor only."""
+def save_final(out: Path, model: Molmo, processor: Processor, weights: Mapping[str, Tensor] | None = None) -> Path:
+    """Write ``OUT/final``: weights (adapters added to theirs), tokenizer and processor only.
+
+    ``weights`` are those of a model that does not hold its own whole.
+    """
     with atomic_dir(out / "final") as temporary:
         if is_adapted(model):
             save_adapter(model, temporary)
             model = merged(model)
-        save_model(model, temporary)
+        save_model(model, temporary, weights=weights)
         processor.save_pretrained(temporary)
         seal(temporary)
     sync(out)
     return out / "final"
+
+
+def write_state(folder: Path, step: int, state: Mapping[str, Any]) -> None:
+    """Write the JSON state of a checkpoint."""
+    write_json(folder / "run/state.json", {"step": step, "code": code_version(), **state})
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The JSON state of a checkpoint. Raises CheckpointError if it cannot be read."""
+    try:
+        state: dict[str, Any] = json.loads((folder / "run/state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(folder, error) from error
+    return state
 
 
 def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -98,16 +123,17 @@ def load_state(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Raises CheckpointError if they cannot be read.
     """
+    state = read_state(folder)
     try:
-        state: dict[str, Any] = json.loads((folder / "run/state.json").read_text(encoding="utf-8"))
         tensors: dict[str, Any] = torch.load(folder / "run/optimizer.pt", map_location="cpu", weights_only=True)
     except (OSError, ValueError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"the state of the run in {folder} cannot be read: {reason}",
-            fix=f"delete {folder} and --resume: the run goes on from the checkpoint before",
-        ) from error
+        raise _unreadable(folder, error) from error
     return state, tensors
+
+
+def is_sharded(folder: Path) -> bool:
+    """Whether the weights of a checkpoint are in shares, and not in a file of their own."""
+    return (folder / SHARDS).is_dir()
 
 
 def checkpoints(out: Path) -> list[Path]:
@@ -121,11 +147,11 @@ def latest(out: Path) -> Path | None:
     return found[-1] if found else None
 
 
-def newest_whole(out: Path) -> tuple[Path | None, dict[Path, str]]:
+def newest_whole(out: Path, hashes: Hashes = hash_files) -> tuple[Path | None, dict[Path, str]]:
     """The newest checkpoint that is as it was written, to the last byte; and what is wrong with newer ones."""
     faults: dict[Path, str] = {}
     for _, path in reversed(_numbered(out)):
-        fault = fault_of(path)
+        fault = fault_of(path, hashes)
         if fault is None:
             return path, faults
         faults[path] = fault
@@ -168,6 +194,14 @@ def code_version() -> dict[str, str]:
         "transformers": transformers.__version__,
         "numpy": np.__version__,
     }
+
+
+def _unreadable(folder: Path, error: Exception) -> CheckpointError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return CheckpointError(
+        f"the state of the run in {folder} cannot be read: {reason}",
+        fix=f"delete {folder} and --resume: the run goes on from the checkpoint before",
+    )
 
 
 def _numbered(out: Path) -> list[tuple[int, Path]]:

@@ -6,16 +6,16 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import RunError
+from openmolmo.core.errors import OpenMolmoError, RunError
 from openmolmo.core.files import write_json
-from openmolmo.core.runlog import RunLog
-from openmolmo.data.loader import Batch, Loader
+from openmolmo.data.loader import Batch, Loader, merge_states
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
@@ -28,10 +28,14 @@ from openmolmo.training.build import (
     seed_step,
 )
 from openmolmo.training.config import RunConfig
-from openmolmo.training.loss import StepLoss, micro_loss, step_weight
+from openmolmo.training.incidents import examples_of, too_many_skipped, write_nan_report, write_skipped
+from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, require_weight
 from openmolmo.training.metrics import cut_log
-from openmolmo.training.nan import write_nan_report
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
+from openmolmo.training.parallel.pictures import has_pictures
+from openmolmo.training.parallel.saving import Saver, load_run
+from openmolmo.training.parallel.spread import Spread, spread
+from openmolmo.training.parallel.world import ALONE, World, open_world
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import carry_out
 
@@ -40,77 +44,90 @@ __all__ = ["Trainer", "run"]
 
 def run(config: RunConfig, out: Path, resume: bool = False) -> Path:
     """Train a whole model; :func:`~openmolmo.training.steps.carry_out` says what comes back and what may go wrong."""
-    return carry_out(config, out, resume, Trainer.start)
+    with open_world(config.parallel, cuda=pick_device(config).type == "cuda") as world:
+        return carry_out(config, out, resume, partial(Trainer.start, world=world), world)
 
 
 @dataclass
 class Trainer:
-    """A run in progress: ``step`` steps are done."""
+    """A run in progress: ``step`` steps are done. Each of its processes has one."""
 
     config: RunConfig
     out: Path
     processor: Processor
     loader: Loader
-    model: Molmo
+    spread: Spread
     optimizer: Optimizer
     device: torch.device
     precision: torch.dtype
+    saver: Saver
+    world: World = ALONE
     step: int = 0
     examples: int = 0
 
     @classmethod
-    def start(cls, config: RunConfig, out: Path, folder: Path | None) -> Trainer:
+    def start(cls, config: RunConfig, out: Path, folder: Path | None, world: World = ALONE) -> Trainer:
         """Build a run; go on from checkpoint ``folder`` where given."""
+        world.batches_of(config.accumulate)
         device = pick_device(config)
         processor = build_processor(config)
-        loader = Loader(config.mixture, processor, config.loader, seed=config.seed)
-        state: dict[str, Any] | None = None
-        if folder is not None:
-            state, tensors = checkpoint.load_state(folder)
+        loader = Loader(
+            config.mixture, processor, config.loader, seed=config.seed, rank=world.rank, world_size=world.size
+        )
+        state = None if folder is None else checkpoint.read_state(folder)
+        if state is not None:
             check_same_run(state, config, loader.mixture.fingerprints)
             loader.load_state(state["loader"])
         with contextlib.ExitStack() as on_error:
             on_error.callback(loader.close)
             loader.start()
-            model = build_model(config, processor, folder).to(device)
+            model = build_model(config, processor, folder)
             model.decoder.set_attn_implementation(pick_attention(config, device))  # the encoder has no mask
             # The first thing written: what is wrong with the settings is known by now, and left no folder behind.
-            write_json(out / "config.json", to_dict(config))
+            world.by_first(lambda: write_json(out / "config.json", to_dict(config)))
             on_error.pop_all()
+        trained_parameters(model, config.optimizer)  # freezes what is not trained
+        precision = pick_precision(config, device)
+        placed = spread(model, config.parallel, world, device, precision)
         trained = trained_parameters(model, config.optimizer)
         optimizer = Optimizer(
-            trained, config.optimizer, config.steps, matrices_of(model), undecayed=undecayed_of(model)
+            trained, config.optimizer, config.steps, matrices_of(model), placed.shards, undecayed=undecayed_of(model)
         )
-        trainer = cls(config, out, processor, loader, model, optimizer, device, pick_precision(config, device))
-        if state is not None:
-            optimizer.load_state_dict(tensors["optimizer"])
+        saver = Saver(out, config, world, sharded=placed.shards is not None)
+        trainer = cls(config, out, processor, loader, placed, optimizer, device, precision, saver, world)
+        if folder is not None and state is not None:
+            load_run(folder, model, optimizer, world)
             trainer.step, trainer.examples = int(state["step"]), int(state["examples"])
-        cut_log(out / "metrics.jsonl", trainer.step)
-        cut_log(out / "skipped.jsonl", trainer.step)
+        if world.first:
+            cut_log(out / "metrics.jsonl", trainer.step)
+            cut_log(out / "skipped.jsonl", trainer.step)
         return trainer
 
+    @property
+    def model(self) -> Molmo:
+        """The model in training."""
+        return self.spread.model
+
     def take_step(self) -> dict[str, Any]:
-        """One optimiser step over ``accumulate`` batches; returns what the log says about it."""
-        began = time.perf_counter()
-        batches = [self.loader.next() for _ in range(self.config.accumulate)]
-        self._note_skipped(batches)
-        step, weight = self.step + 1, step_weight(batches)
-        seed_step(self.config.seed, step)
-        loss = StepLoss(z_weight=self.config.z_loss)
-        for batch in batches:
-            tensors = {key: tensor.to(self.device, non_blocking=True) for key, tensor in batch.tensors.items()}
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-                output = self.model(**tensors)
-            torch.autograd.backward(micro_loss(output, weight, self.config.z_loss))
-            loss.add(output, weight)
-        self._require_finite(loss.total, "loss", step, batches)
+        """One optimiser step over ``accumulate`` batches of all processes; returns what the log says about it."""
+        began, step = time.perf_counter(), self.step + 1
+        batches, weight = self._next_batches()
+        loss = self._gradients(batches, weight)
+        self._require_finite(loss.total, "loss", batches)
         norms = self.optimizer.clip()
         for part, norm in norms.items():
-            self._require_finite(norm, f"gradient norm of the {part}", step, batches)
+            self._require_finite(norm, f"gradient norm of the {part}", batches)
         rates = self.optimizer.update(step)
         self.step = step
-        examples, tokens = sum(b.examples for b in batches), sum(b.tokens for b in batches)
-        self.examples += examples
+        examples, tokens, slots, wait = self.world.sum(
+            [
+                sum(b.examples for b in batches),
+                sum(b.tokens for b in batches),
+                sum(b.tensors["input_ids"].numel() for b in batches),
+                sum(b.wait for b in batches),
+            ]
+        )
+        self.examples += int(examples)
         seconds = time.perf_counter() - began
         return {
             "step": step,
@@ -123,46 +140,91 @@ class Trainer:
             "examples_per_s": round(examples / seconds, 2),
             "tokens_per_s": round(tokens / seconds, 1),
             "seconds": round(seconds, 4),
-            "wait": round(sum(b.wait for b in batches), 4),
-            "utilisation": round(tokens / sum(b.tensors["input_ids"].numel() for b in batches), 4),
+            "wait": round(wait / self.world.size, 4),
+            "utilisation": round(tokens / slots, 4),
         }
 
-    def save(self) -> Path:
-        """Write a checkpoint of this moment and delete old ones."""
+    def save(self, *, wait: bool = False) -> None:
+        """Write a checkpoint of this moment and delete old ones; ``wait`` for it even where that is not needed."""
         state = {
             "examples": self.examples,
-            "loader": self.loader.state(),
+            "loader": merge_states(self.world.gather(self.loader.state())),
             "config": to_dict(self.config),
             "fingerprints": self.loader.mixture.fingerprints,
         }
-        folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state)
-        checkpoint.prune(self.out, self.config.keep)
-        return folder
+        self.saver.save(self.step, self.model, self.processor, self.optimizer, state)
+        if wait:
+            self.saver.wait()
+
+    def finish(self) -> Path:
+        """Write the final model; returns its folder."""
+        return self.saver.finish(self.model, self.processor)
 
     def close(self) -> None:
         """End the processes that make batches."""
         self.loader.close()
 
-    def _note_skipped(self, batches: list[Batch]) -> None:
-        skipped = [skip for batch in batches for skip in batch.skipped]
-        if skipped:
-            with RunLog(self.out / "skipped.jsonl") as log:
-                for skip in skipped:
-                    log.write(
-                        step=self.step + 1,
-                        position=skip.position,
-                        source=skip.source,
-                        index=skip.index,
-                        error=skip.error,
-                    )
+    def _next_batches(self) -> tuple[list[Batch], float]:
+        """This process's share of the next batches, and the weight of all of them.
 
-    def _require_finite(self, value: float, what: str, step: int, batches: list[Batch]) -> None:
+        Raises in every process when the loader of one does, or when all have skipped too much together.
+        """
+        batches: list[Batch] = []
+        error: OpenMolmoError | None = None
+        try:
+            batches += [self.loader.next() for _ in range(self.world.batches_of(self.config.accumulate))]
+        except OpenMolmoError as raised:
+            error = raised
+        just = sum(len(batch.skipped) for batch in batches)
+        weight, new, skipped, failed = self.world.sum(
+            [batch_weight(batches), just, self.loader.skipped, error is not None]
+        )
+        if failed and error is None:
+            error = RunError(f"another process could not make its batches of step {self.step + 1}")
+            error.quiet = True
+        if error is None and new:
+            self._note_skipped(batches)
+            error = too_many_skipped(int(skipped), self.config.loader.max_skipped, self.world.first)
+        if error is not None:
+            raise error
+        return batches, require_weight(weight)
+
+    def _gradients(self, batches: list[Batch], weight: float) -> StepLoss:
+        """Forward and backward over this process's batches; the loss is that of all processes."""
+        loss = StepLoss(z_weight=self.config.z_loss)
+        seen = False
+        for number, batch in enumerate(batches):
+            seed_step(self.config.seed, self.step + 1, number * self.world.size + self.world.rank)
+            seen = seen or has_pictures(batch.tensors)
+            tensors = {key: tensor.to(self.device, non_blocking=True) for key, tensor in batch.tensors.items()}
+            with self.spread.backward_of(last=number == len(batches) - 1):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+                    output = self.spread.forward(**tensors)
+                # Gradients are averaged over the processes, and the step's is their sum.
+                torch.autograd.backward(micro_loss(output, weight / self.world.size, self.config.z_loss))
+            loss.add(output, weight)
+        loss.ce, loss.z, seeing = self.world.sum([loss.ce, loss.z, seen])
+        if not seeing:
+            self.spread.forget_pictures()
+        return loss
+
+    def _note_skipped(self, batches: list[Batch]) -> None:
+        parts = self.world.gather([skip for batch in batches for skip in batch.skipped])
+        if self.world.first:
+            write_skipped(self.out, self.step + 1, (skip for part in parts for skip in part))
+
+    def _require_finite(self, value: float, what: str, batches: list[Batch]) -> None:
         if math.isfinite(value):
             return
-        listed = write_nan_report(self.out, step, f"{what} is {value}", batches, self.loader.mixture)
-        raise RunError(
+        step = self.step + 1
+        parts = self.world.gather([examples_of(batch, self.loader.mixture) for batch in batches])
+        rows = [batch for part in parts for batch in part]
+        listed = self.world.by_first(lambda: write_nan_report(self.out, step, f"{what} is {value}", rows))
+        error = RunError(
             f"the {what} is {value} at step {step} (its examples are listed in {listed}); "
             f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
             fix="look at those examples, lower the learning rates or lengthen the warm-up, and start again from a good "
             "checkpoint",
         )
+        error.quiet = not self.world.first
+        raise error

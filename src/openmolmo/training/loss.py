@@ -16,7 +16,7 @@ from torch import Tensor
 from openmolmo.core.errors import RunError
 from openmolmo.data.loader import Batch
 
-__all__ = ["LossSums", "StepLoss", "micro_loss", "step_weight"]
+__all__ = ["LossSums", "StepLoss", "batch_weight", "micro_loss", "require_weight", "step_weight"]
 
 
 class LossSums(Protocol):
@@ -46,9 +46,18 @@ class StepLoss:
         self.z += float(output.z_sum.detach()) / weight
 
 
+def batch_weight(batches: Iterable[Batch]) -> float:
+    """Total loss weight of batches."""
+    return sum(float(batch.tensors["loss_weights"].double().sum()) for batch in batches)
+
+
 def step_weight(batches: Iterable[Batch]) -> float:
     """Total loss weight of a step. Raises RunError where nothing in it has loss."""
-    weight = sum(float(batch.tensors["loss_weights"].double().sum()) for batch in batches)
+    return require_weight(batch_weight(batches))
+
+
+def require_weight(weight: float) -> float:
+    """``weight``, a step's; raises RunError where nothing in it has loss."""
     if weight <= 0:
         raise RunError(
             "a step has no token with loss: every loss weight is 0",

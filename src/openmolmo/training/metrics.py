@@ -27,15 +27,16 @@ def cut_log(path: Path, step: int) -> None:
 class Bar:
     """Loss, rate and remaining time on standard error: a bar on a terminal, else a line now and then."""
 
-    def __init__(self, name: str, steps: int, start: int) -> None:
-        self._name, self._steps = name, steps
+    def __init__(self, name: str, steps: int, start: int, *, shown: bool = True) -> None:
+        self._name, self._steps, self._shown = name, steps, shown
         self._progress = make_progress("loss", "rate")
         self._task = self._progress.add_task(name, total=steps, completed=start, loss="", rate="")
         self._smooth: float | None = None
         self._began, self._start, self._spoke = time.monotonic(), start, 0.0
 
     def __enter__(self) -> Bar:
-        self._progress.start()
+        if self._shown:
+            self._progress.start()
         return self
 
     def __exit__(
@@ -45,6 +46,8 @@ class Bar:
 
     def update(self, step: int, metrics: dict[str, Any]) -> None:
         """Show that ``step`` is done."""
+        if not self._shown:
+            return
         loss = metrics["loss"]
         self._smooth = loss if self._smooth is None else 0.95 * self._smooth + 0.05 * loss
         rate = f"{metrics['examples_per_s']:.1f} examples/s"

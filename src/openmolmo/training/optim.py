@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.parts import parameter_groups
@@ -53,6 +55,7 @@ class Optimizer:
 
     With ``config.matrices = "muon"`` the weights in ``matrices`` are changed by Muon and the others by AdamW.
     With ``config.decayed = "layers"`` those in ``undecayed`` are spared the weight decay.
+    ``shards`` is the group of processes over which the parameters are sharded (None: they are whole).
     """
 
     def __init__(
@@ -61,10 +64,11 @@ class Optimizer:
         config: OptimizerConfig,
         steps: int,
         matrices: Iterable[nn.Parameter] = (),
+        shards: Any = None,
         *,
         undecayed: Iterable[nn.Parameter] = (),
     ) -> None:
-        self.config, self.steps = config, steps
+        self.config, self.steps, self._shards = config, steps, shards
         self.parts = {part: list(parameters[part]) for part in PARTS if parameters.get(part)}
         by_muon = {id(matrix) for matrix in matrices} if config.matrices == "muon" else set()
         spared = {id(parameter) for parameter in undecayed} if config.decayed == "layers" else set()
@@ -88,10 +92,34 @@ class Optimizer:
         return {"adamw": self._adamw.state_dict(), "muon": self._muon.state_dict() if self._muon else None}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from :meth:`state_dict`."""
-        self._adamw.load_state_dict(state["adamw"])
-        if self._muon is not None:
-            self._muon.load_state_dict(state["muon"])
+        """Go on from :meth:`state_dict`, that of whole parameters."""
+        for optimizer, saved in ((self._adamw, state["adamw"]), (self._muon, state["muon"])):
+            if optimizer is not None:
+                members = _members(optimizer)
+                slots = {i: _like(values, members[i]) for i, values in saved["state"].items()}
+                optimizer.load_state_dict({**saved, "state": slots})
+
+    def slots(self, names: Mapping[Tensor, str]) -> dict[str, Tensor]:
+        """State of every parameter that has one, as ``name/slot``; ``names`` are those of the parameters."""
+        held = [optimizer.state for optimizer in (self._adamw, self._muon) if optimizer is not None]
+        return {
+            f"{names[parameter]}/{slot}": value
+            for states in held
+            for parameter, values in states.items()
+            for slot, value in values.items()
+        }
+
+    def load_slots(self, names: Mapping[Tensor, str], slots: Mapping[str, Tensor]) -> None:
+        """Go on from :meth:`slots`, whose tensors are sharded as the parameters are."""
+        by_name: dict[str, dict[str, Tensor]] = {}
+        for key, value in slots.items():
+            name, _, slot = key.rpartition("/")
+            by_name.setdefault(name, {})[slot] = value
+        for optimizer in (self._adamw, self._muon):
+            if optimizer is not None:
+                members = _members(optimizer)
+                state = {i: by_name[names[p]] for i, p in enumerate(members) if names[p] in by_name}
+                optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
     def rates(self, step: int) -> dict[str, float]:
         """Learning rate of each part at ``step`` (1 for the first)."""
@@ -110,7 +138,17 @@ class Optimizer:
 
     def clip(self) -> dict[str, float]:
         """Scale each part's gradients down to its largest norm; returns the norms before."""
-        return {part: float(norm) for part, norm in {part: self._clip(part) for part in self.parts}.items()}
+        gradients = {part: self._gradients(part) for part in self.parts}
+        norms = {part: _norm(members, self.parts[part][0].device) for part, members in gradients.items()}
+        if self._shards is not None and norms:
+            squares = torch.stack(list(norms.values())).square()
+            dist.all_reduce(squares, group=self._shards)
+            norms = dict(zip(norms, squares.sqrt(), strict=True))
+        for part, members in gradients.items():
+            if members:
+                factor = (self.config.part(part).clip / (norms[part] + 1e-6)).clamp(max=1.0)
+                torch._foreach_mul_(members, factor)
+        return {part: float(norm) for part, norm in norms.items()}
 
     def update(self, step: int) -> dict[str, float]:
         """Take step number ``step`` and drop the gradients; returns the learning rates used."""
@@ -124,14 +162,35 @@ class Optimizer:
             optimizer.zero_grad(set_to_none=True)
         return rates
 
-    def _clip(self, part: str) -> Tensor:
+    def _gradients(self, part: str) -> list[Tensor]:
+        """What this process holds of the part's gradients."""
         gradients = [p.grad for p in self.parts[part] if p.grad is not None]
-        if not gradients:
-            return torch.zeros(())
-        norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        factor = (self.config.part(part).clip / (norm + 1e-6)).clamp(max=1.0)
-        torch._foreach_mul_(gradients, factor)
-        return norm
+        return [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+
+
+def _norm(gradients: list[Tensor], device: torch.device) -> Tensor:
+    if not gradients:
+        return torch.zeros((), device=device)
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    return norm
+
+
+def _members(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    """The parameters in the order of their numbers in a state."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _like(values: Mapping[str, Any], parameter: nn.Parameter) -> dict[str, Any]:
+    """State of a whole parameter, sharded as ``parameter`` is: each process keeps its share of what it has read."""
+    if not isinstance(parameter, DTensor):
+        return dict(values)
+    mesh, placements = parameter.device_mesh, parameter.placements
+    return {
+        slot: distribute_tensor(value.to(mesh.device_type), mesh, placements, src_data_rank=None)
+        if value.shape == parameter.shape and value.ndim
+        else value
+        for slot, value in values.items()
+    }
 
 
 def _groups(

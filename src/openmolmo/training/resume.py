@@ -12,6 +12,7 @@ from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.core.progress import console
 from openmolmo.training.checkpoint import newest_whole
 from openmolmo.training.config import BaseRunConfig
+from openmolmo.training.seal import Hashes, hash_files
 
 __all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "require_same", "saved_config"]
 
@@ -39,12 +40,21 @@ FREE_SETTINGS = frozenset(
 """Settings that may differ when a run goes on: they change neither the data nor the mathematics."""
 
 
-def open_out(out: Path, resume: bool) -> Path | None:
+def open_out(out: Path, resume: bool, hashes: Hashes = hash_files, shown: bool = True) -> Path | None:
     """Whether a run may use ``out``; returns the checkpoint to go on from (None: from the start). Writes nothing.
 
     Damaged checkpoints are passed over, and named. Raises RunError if ``out`` holds something and ``resume`` is
-    not set, if it is not a folder, or if all its checkpoints are damaged.
+    not set, if it is not a folder, or if all its checkpoints are damaged. ``hashes`` are those of files, by name;
+    only where it is ``shown`` anything is printed.
     """
+    try:
+        return _open_out(out, resume, hashes, shown)
+    except RunError as error:
+        error.quiet = not shown
+        raise
+
+
+def _open_out(out: Path, resume: bool, hashes: Hashes, shown: bool) -> Path | None:
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file, and a run needs a folder", fix="choose another --out")
     if out.is_dir() and any(out.iterdir()) and not resume:
@@ -54,15 +64,15 @@ def open_out(out: Path, resume: bool) -> Path | None:
         )
     if not resume:
         return None
-    found, damaged = newest_whole(out)
-    for path, fault in damaged.items():
+    found, damaged = newest_whole(out, hashes)
+    for path, fault in damaged.items() if shown else ():
         console.print(f"{path.name} is damaged: {fault}", highlight=False, soft_wrap=True)
     if damaged and found is None:
         raise RunError(
             f"no checkpoint in {out} is whole ({', '.join(path.name for path in damaged)})",
             fix="restore one from a copy, or delete them to start from the beginning",
         )
-    if damaged and found is not None:
+    if damaged and found is not None and shown:
         console.print(f"going on from {found.name}, the newest that is whole", highlight=False)
     return found
 

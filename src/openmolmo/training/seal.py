@@ -14,12 +14,13 @@ from typing import Any
 
 from openmolmo.core.files import sha256_file, write_json
 
-__all__ = ["SEAL", "fault_of", "has_all_sizes", "seal", "sync"]
+__all__ = ["SEAL", "Hashes", "fault_of", "has_all_sizes", "hash_files", "seal", "sync"]
 
 SEAL = "files.json"
 """Name of the list; it is the last file written."""
 
 Hashes = Callable[[Path, list[str]], dict[str, str]]
+"""Gives the hashes of files in a folder, by name."""
 
 
 def hash_files(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -11,9 +11,13 @@ __all__ = ["StopRequest", "signal_name"]
 
 
 class StopRequest:
-    """While active, the first signal only sets ``number``; a second one interrupts at once."""
+    """While active, the first signal only sets ``number``; a second one interrupts at once.
 
-    def __init__(self) -> None:
+    Not so when ``patient``: torchrun passes on what a terminal has sent to all processes already.
+    """
+
+    def __init__(self, *, patient: bool = False) -> None:
+        self._patient = patient
         self.number: int | None = None
         self._before: dict[int, Any] = {}
 
@@ -30,7 +34,7 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.number is not None:
+        if self.number is not None and not self._patient:
             raise KeyboardInterrupt
         self.number = number
 

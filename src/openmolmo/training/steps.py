@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -10,11 +11,10 @@ import torch
 
 from openmolmo.core.errors import StoppedError
 from openmolmo.core.runlog import RunLog
-from openmolmo.model.molmo import Molmo
-from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
 from openmolmo.training.metrics import Bar
+from openmolmo.training.parallel.world import ALONE, World
 from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
 from openmolmo.training.signals import StopRequest, signal_name
@@ -27,56 +27,69 @@ _AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 class _Trainer(Protocol):
     step: int
     out: Path
-    model: Molmo
-    processor: Processor
 
     @property
     def config(self) -> BaseRunConfig: ...
     def take_step(self) -> dict[str, Any]: ...
-    def save(self) -> Path: ...
+    def save(self, *, wait: bool = False) -> None: ...
+    def finish(self) -> Path: ...
     def close(self) -> None: ...
 
 
 def carry_out(
-    config: _AnyRun, out: Path, resume: bool, start: Callable[[_AnyRun, Path, Path | None], _Trainer]
+    config: _AnyRun,
+    out: Path,
+    resume: bool,
+    start: Callable[[_AnyRun, Path, Path | None], _Trainer],
+    world: World = ALONE,
 ) -> Path:
     """Train; returns the folder of the final checkpoint, ``out/final``. ``start`` builds the run in progress.
 
     ``out`` must be empty or absent unless ``resume``: then the run goes on from its newest
-    complete checkpoint (from the start if there is none) with the same losses as if it had never
+    whole checkpoint (from the start if there is none) with the same losses as if it had never
     stopped. Raises RunError for a loss that is not a number, StoppedError when asked to stop (after saving).
+    All processes of ``world`` do this together; the first one logs and prints.
     """
-    folder = open_out(out, resume)
+    folder = open_out(out, resume, world.hash_files, world.first)
+    world.wait()  # every process has looked before one writes
     if config.threads:
         torch.set_num_threads(config.threads)
     trainer = start(config, out, folder)
-    checkpoint.set_aside(out, folder)
+    world.by_first(lambda: checkpoint.set_aside(out, folder))
     try:
-        with RunLog(out / "metrics.jsonl") as log, StopRequest() as stop:
-            take_steps(trainer, log, stop)
+        log = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))
+        with log, StopRequest(patient=world.size > 1) as stop:
+            take_steps(trainer, log, stop, world)
     finally:
         trainer.close()
-    final = checkpoint.save_final(out, trainer.model, trainer.processor)
-    try_plot(out / "metrics.jsonl", out / "curves.png")
+    final = trainer.finish()
+    if world.first:
+        try_plot(out / "metrics.jsonl", out / "curves.png")
     return final
 
 
-def take_steps(run: _Trainer, log: RunLog, stop: StopRequest) -> None:
-    """Take the remaining steps of ``run``. Raises StoppedError, after saving, when asked to stop."""
-    config, saved = run.config, run.step
-    with Bar(config.name, config.steps, run.step) as bar:
+def take_steps(run: _Trainer, log: RunLog, stop: StopRequest, world: World = ALONE) -> None:
+    """Take the remaining steps of ``run``. Raises StoppedError, after saving, when any process is asked to stop."""
+    config = run.config
+    with Bar(config.name, config.steps, run.step, shown=world.first) as bar:
         while run.step < config.steps:
             metrics = run.take_step()
-            if run.step % config.log_every == 0 or run.step == config.steps:
+            last = run.step == config.steps
+            if run.step % config.log_every == 0 or last:
                 log.write(**metrics)
             bar.update(run.step, metrics)
-            last = run.step == config.steps
-            if stop.number or last or run.step % config.checkpoint_every == 0:
-                run.save()
-                saved = run.step
-            if stop.number and not last:
-                raise StoppedError(
-                    f"stopped by {signal_name(stop.number)} after step {saved} of {config.steps}; it is saved",
-                    signal=stop.number,
-                    fix=f"go on with the same command and --resume (--out {run.out})",
-                )
+            asked = int(world.highest(stop.number or 0))
+            if asked or last or run.step % config.checkpoint_every == 0:
+                run.save(wait=bool(asked))
+            if asked and not last:
+                raise _stopped(run, asked, world)
+
+
+def _stopped(run: _Trainer, number: int, world: World) -> StoppedError:
+    error = StoppedError(
+        f"stopped by {signal_name(number)} after step {run.step} of {run.config.steps}; it is saved",
+        signal=number,
+        fix=f"go on with the same command and --resume (--out {run.out})",
+    )
+    error.quiet = not world.first
+    return error

@@ -23,6 +23,8 @@ from openmolmo.training.build import build_model, build_processor, pick_device, 
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
+from openmolmo.training.parallel.config import ParallelConfig
+from openmolmo.training.parallel.world import open_world
 from openmolmo.training.patches.batches import make_loader
 from openmolmo.training.patches.head import PatchReader, patch_loss
 from openmolmo.training.resume import check_same_run
@@ -33,7 +35,8 @@ __all__ = ["PatchTrainer", "run_patches"]
 
 def run_patches(config: PatchRunConfig, out: Path, resume: bool = False) -> Path:
     """Teach the seeing side; :func:`~openmolmo.training.steps.carry_out` says the rest. A whole model comes back."""
-    return carry_out(config, out, resume, PatchTrainer.start)
+    with open_world(ParallelConfig(), cuda=False):  # for one process only
+        return carry_out(config, out, resume, PatchTrainer.start)
 
 
 @dataclass
@@ -107,13 +110,16 @@ class PatchTrainer:
             "wait": round(waited, 4),
         }
 
-    def save(self) -> Path:
+    def save(self, *, wait: bool = False) -> None:
         """Write a checkpoint of this moment and delete old ones."""
         state = {"config": to_dict(self.config), "fingerprints": {}}
         head = {"head": self.reader.head.state_dict()}
-        folder = checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state, head)
+        checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state, head)
         checkpoint.prune(self.out, self.config.keep)
-        return folder
+
+    def finish(self) -> Path:
+        """Write the final model; returns its folder."""
+        return checkpoint.save_final(self.out, self.model, self.processor)
 
     def close(self) -> None:
         """End the processes that draw scenes."""

@@ -1,0 +1,151 @@
+"""Checkpoints of a run of several processes, at once or in the background.
+
+Where weights are sharded each process writes its share into one folder:
+
+OUT/step-300/run/shards/   weights and optimiser states, in the format of torch.distributed.checkpoint
+OUT/step-300/run/state.json, config.json, tokenizer and processor files, files.json: as ever
+
+otherwise the first process writes what a run of one process does (``training/checkpoint.py``). Any number of
+processes goes on from either. In the background nothing changes but when it happens: the folder gets its name
+when everything in it has reached the disk, so a run that is killed before goes on from the checkpoint before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from openmolmo.core.files import atomic_dir
+from openmolmo.model.checkpoint import save_config
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor
+from openmolmo.training import checkpoint
+from openmolmo.training.config import RunConfig
+from openmolmo.training.optim import Optimizer
+from openmolmo.training.parallel.shards import gather_weights, read_shards, take_tensors, write_shards
+from openmolmo.training.parallel.world import World
+from openmolmo.training.seal import seal, sync
+
+__all__ = ["Saver", "load_run"]
+
+
+def load_run(folder: Path, model: Molmo, optimizer: Optimizer, world: World) -> None:
+    """Go on from a checkpoint. A whole one's weights are in the model already (``build_model`` reads them)."""
+    if checkpoint.is_sharded(folder):
+        read_shards(folder / checkpoint.SHARDS, model, optimizer, world)
+    else:
+        optimizer.load_state_dict(checkpoint.load_state(folder)[1]["optimizer"])
+
+
+class Saver:
+    """Writes the checkpoints of a run; one at a time."""
+
+    def __init__(self, out: Path, config: RunConfig, world: World, *, sharded: bool) -> None:
+        self._out, self._keep, self._world, self._sharded = out, config.keep, world, sharded
+        self._background = config.parallel.async_save
+        self._words = world
+        if self._background and world.size > 1:  # what it says must not get mixed with the words of the steps
+            self._words = replace(world, group=dist.new_group(backend="gloo"))
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+
+    def save(
+        self, step: int, model: Molmo, processor: Processor, optimizer: Optimizer, state: Mapping[str, Any]
+    ) -> None:
+        """Write ``OUT/step-N`` and delete old checkpoints, after the one before is written.
+
+        In the background it only copies; what goes wrong there is raised by the next call. Raises DiskFullError where
+        there is no room: nothing half-written stays, and older checkpoints do.
+        """
+        self.wait()
+        if self._sharded:
+            tensors = take_tensors(model, optimizer, copy=self._background)
+            self._do(lambda: self._write_sharded(step, tensors, model, processor, state))
+            return
+        kept: Any = optimizer
+        if self._background and self._world.first:
+            model, kept = _copy_of(model), _Held(_on_cpu(optimizer.state_dict()))
+        self._do(lambda: self._words.by_first(lambda: self._write_whole(step, model, processor, kept, state)))
+
+    def wait(self) -> None:
+        """Wait until what is being written is written; raises the error that it came to."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def finish(self, model: Molmo, processor: Processor) -> Path:
+        """Write ``OUT/final``, a whole model, gathered by the first process."""
+        self.wait()
+        weights = gather_weights(model, self._world) if self._sharded else None
+        return self._world.by_first(lambda: checkpoint.save_final(self._out, model, processor, weights))
+
+    def _do(self, write: Callable[[], None]) -> None:
+        if self._background:
+            self._pending = self._worker.submit(write)
+        else:
+            write()
+
+    def _write_whole(self, step: int, model: Molmo, processor: Processor, optimizer: Any, state: Any) -> None:
+        checkpoint.save_step(self._out, step, model, processor, optimizer, dict(state))
+        checkpoint.prune(self._out, self._keep)
+
+    def _write_sharded(
+        self, step: int, tensors: Mapping[str, Tensor], model: Molmo, processor: Processor, state: Mapping[str, Any]
+    ) -> None:
+        words, folder = self._words, self._out / f"step-{step}"
+        with contextlib.ExitStack() as stack:
+            mine = stack.enter_context(atomic_dir(folder)) if words.first else None
+            temporary = words.tell(mine)
+            write_shards(tensors, temporary / checkpoint.SHARDS, words)
+            if words.first:
+                save_config(model, temporary)
+                processor.save_pretrained(temporary)
+                checkpoint.write_state(temporary, step, dict(state))
+            names = words.tell(_files(temporary) if words.first else None)
+            hashes = words.hash_files(temporary, names)
+            if words.first:
+                seal(temporary, lambda _, listed: {name: hashes[name] for name in listed})
+        if words.first:
+            sync(self._out)
+            checkpoint.prune(self._out, self._keep)
+        words.wait()  # no process believes in it before it has its name
+
+
+class _Held:
+    """The state of an optimiser as it was."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self._state = state
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._state
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def _copy_of(model: Molmo) -> Molmo:
+    """A copy whose weights are on the processor; they are never on an accelerator twice."""
+    copies: dict[int, Any] = {
+        id(parameter): nn.Parameter(parameter.detach().to("cpu", copy=True), requires_grad=parameter.requires_grad)
+        for parameter in model.parameters()
+    }
+    return copy.deepcopy(model, copies)
+
+
+def _on_cpu(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _on_cpu(item) for key, item in value.items()}
+    return [_on_cpu(item) for item in value] if isinstance(value, list) else value

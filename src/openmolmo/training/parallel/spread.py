@@ -1,0 +1,102 @@
+"""A finished model, spread over the processes of a run.
+
+``fsdp`` shards each encoder block, each decoder layer, the rest of the encoder, the connector, and what is left
+(embedding, last norm, head) as one group that stays gathered from the forward to the backward pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.nn.parallel import DistributedDataParallel
+
+from openmolmo.model.molmo import Molmo, MolmoOutput
+from openmolmo.training.parallel.config import ParallelConfig
+from openmolmo.training.parallel.layers import layers_of, prepare_layers
+from openmolmo.training.parallel.pictures import see_in_every_batch
+from openmolmo.training.parallel.world import World
+
+__all__ = ["Spread", "spread"]
+
+
+@dataclass
+class Spread:
+    """A model and how to run it: ``forward`` is the model, or what keeps the processes' copies alike.
+
+    ``shards`` is the group over which weights are sharded (None: each process has all).
+    """
+
+    model: Molmo
+    forward: Callable[..., MolmoOutput]
+    shards: Any = None
+
+    def backward_of(self, *, last: bool) -> AbstractContextManager[Any]:
+        """Around forward and backward of one batch: gradients meet those of other processes at the last one only."""
+        if isinstance(self.forward, DistributedDataParallel):
+            return contextlib.nullcontext() if last else self.forward.no_sync()
+        if isinstance(self.model, FSDPModule):
+            self.model.set_requires_gradient_sync(last)
+        return contextlib.nullcontext()
+
+    def forget_pictures(self) -> None:
+        """Drop gradients of encoder and connector: no process saw a picture, and they must not move."""
+        for module in (self.model.encoder, self.model.connector):
+            for parameter in module.parameters():
+                parameter.grad = None
+
+
+def spread(
+    model: Molmo, parallel: ParallelConfig, world: World, device: torch.device, precision: torch.dtype
+) -> Spread:
+    """Apply ``parallel`` to a model whose frozen parameters are frozen already; moves it to ``device``."""
+    prepare_layers(model, parallel)
+    if world.size == 1:
+        model.to(device)
+        return Spread(model, model)
+    see_in_every_batch(model)
+    if not parallel.sharded:
+        model.to(device)
+        devices = [device] if device.type == "cuda" else None
+        # The model has no buffer that changes.
+        return Spread(model, DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False))
+    mesh = _mesh(parallel, world, device)
+    _shard(model, mesh, precision if device.type == "cuda" else torch.float32)
+    model.to(device)  # the buffers
+    return Spread(model, model, mesh.get_group("shard"))
+
+
+def _mesh(parallel: ParallelConfig, world: World, device: torch.device) -> DeviceMesh:
+    if parallel.mode == "fsdp":
+        return init_device_mesh(device.type, (world.size,), mesh_dim_names=("shard",))
+    shape = (parallel.replicate, world.size // parallel.replicate)
+    return init_device_mesh(device.type, shape, mesh_dim_names=("replicate", "shard"))
+
+
+def _shard(model: Molmo, mesh: DeviceMesh, precision: torch.dtype) -> None:
+    """Weights are gathered in ``precision`` and gradients summed in float32, whatever that is.
+
+    Autocast decides about the rest as it does on one process, so inputs of layers are left as they are, and what
+    it computes in float32 there (the residual stream, the encoder's first layers) is float32 here.
+    """
+    kept = MixedPrecisionPolicy(reduce_dtype=torch.float32, cast_forward_inputs=False)
+    policy = kept
+    if precision != torch.float32:
+        policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32, cast_forward_inputs=False)
+        model.embedding.register_forward_hook(_as_float32)
+    for layer in layers_of(model):
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(model.encoder, mesh=mesh, mp_policy=kept)
+    fully_shard(model.connector, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+
+
+def _as_float32(_: nn.Module, args: Any, embeds: Tensor) -> Tensor:
+    return embeds.float()

@@ -1,0 +1,167 @@
+"""Two processes are one: the same losses and weights, from each other's checkpoints too."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from safetensors.torch import load_file
+
+from openmolmo.core.config import override
+from openmolmo.core.runlog import read_jsonl
+from openmolmo.model import load_model
+from openmolmo.training import checkpoint
+from openmolmo.training.config import RunConfig
+from openmolmo.training.loop import run
+
+HERE = Path(__file__).parent
+BASE = ["accumulate=2", "loader.rows=2", "checkpoint_every=10", "steps=20"]
+BLIND = [*BASE, "loader.rows=1", "loader.packing=false", "steps=8"]
+BLIND += ["mixture.groups.0.sources.0.options.blind=" + json.dumps([i for i in range(50) if i % 3])]
+
+
+def settings_of(tokenizer: Path, settings: Sequence[str]) -> list[str]:
+    # What a mixture's options may be called is known by their data set: they must be there to be overridden.
+    return [f"tokenizer={tokenizer}", *settings]
+
+
+def alone(tokenizer: Path, settings: Sequence[str], out: Path, *, resume: bool = False) -> Path:
+    run(override(tiny.tiny(), settings_of(tokenizer, settings)), out, resume)
+    return out
+
+
+def together(folder: Path, tokenizer: Path, plan: list[dict[str, Any]], *, processes: int = 2) -> None:
+    """Do the runs of ``plan`` by several processes."""
+    for part in plan:
+        part["out"], part["settings"] = str(folder / part["out"]), settings_of(tokenizer, part["settings"])
+    path = folder / "plan.json"
+    path.write_text(json.dumps(plan))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, str(HERE / "world_job.py"), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+
+
+def before_its_end(whole: Path, out: Path) -> Path:
+    """A copy of a run as it was after its first checkpoint."""
+    shutil.copytree(whole, out)
+    for name in ("step-20", "final"):
+        shutil.rmtree(out / name)
+    return out
+
+
+def assert_same(out: Path, expected: Path, tolerance: float = 1e-5) -> None:
+    rows, wanted = read_jsonl(out / "metrics.jsonl"), read_jsonl(expected / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [row["step"] for row in wanted]
+    for row, want in zip(rows, wanted, strict=True):
+        for key in ("loss", "ce", "z", "norm", "lr", "examples", "utilisation"):
+            assert row[key] == pytest.approx(want[key], rel=tolerance, abs=tolerance), (out.name, row["step"], key)
+    weights, wanted_weights = (load_file(path / "final/model.safetensors") for path in (out, expected))
+    assert weights.keys() == wanted_weights.keys()
+    for name, tensor in weights.items():
+        torch.testing.assert_close(tensor, wanted_weights[name], rtol=10 * tolerance, atol=10 * tolerance, msg=name)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
+    """The same run in many ways: by one process, by two, begun by one and ended by two ..."""
+    folder = tmp_path_factory.mktemp("runs")
+    whole = alone(tokenizer, BASE, folder / "one")
+    alone(tokenizer, BLIND, folder / "one-blind")
+    before_its_end(whole, folder / "one-then-fsdp")
+    before_its_end(whole, folder / "one-then-ddp")
+    fsdp, ddp = "parallel.mode=fsdp", "parallel.mode=ddp"
+    plan: list[dict[str, Any]] = [
+        {"out": "fsdp", "settings": [*BASE, fsdp]},
+        {"out": "ddp", "settings": [*BASE, ddp]},
+        {"out": "hsdp", "settings": [*BASE, "parallel.mode=hsdp", "parallel.replicate=2", "steps=20"]},
+        {"out": "full", "settings": [*BASE, fsdp, "parallel.checkpointing=full", "parallel.async_save=true"]},
+        {"out": "selective", "settings": [*BASE, ddp, "parallel.checkpointing=selective", "parallel.async_save=true"]},
+        {"out": "one-then-fsdp", "settings": [*BASE, fsdp], "resume": True},
+        {"out": "one-then-ddp", "settings": [*BASE, ddp], "resume": True},
+        {"out": "blind-fsdp", "settings": [*BLIND, fsdp]},
+        {"out": "blind-ddp", "settings": [*BLIND, ddp]},
+        {"out": "stopped", "settings": [*BASE, fsdp], "stop": 4},
+        {"out": "none", "settings": BASE},
+        {"out": "odd", "settings": [*BASE, fsdp, "accumulate=3"]},
+        {"out": "groups", "settings": [*BASE, "parallel.mode=hsdp", "parallel.replicate=3"]},
+    ]
+    together(folder, tokenizer, plan)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["fsdp", "ddp", "hsdp", "full", "selective"])
+def test_two_processes_are_one(runs: Path, name: str) -> None:
+    assert_same(runs / name, runs / "one")
+    weights = [row["ce"] for row in read_jsonl(runs / "one/metrics.jsonl")]
+    assert weights[-1] < 0.8 * weights[0]
+    assert load_model(runs / name / "final").decoder is not None
+    left = {path.name for path in (runs / name).iterdir()}
+    assert left == {"config.json", "metrics.jsonl", "final", "step-10", "step-20"}
+
+
+@pytest.mark.parametrize("name", ["one-then-fsdp", "one-then-ddp"])
+def test_two_processes_end_what_one_began(runs: Path, name: str) -> None:
+    assert_same(runs / name, runs / "one")
+
+
+@pytest.mark.parametrize("name", ["fsdp", "hsdp", "ddp"])
+def test_one_process_ends_what_two_began(runs: Path, tokenizer: Path, name: str) -> None:
+    out = before_its_end(runs / name, runs / f"{name}-then-one")
+    assert checkpoint.is_sharded(out / "step-10") == (name != "ddp")
+    alone(tokenizer, [*BASE, "parallel.mode=none"], out, resume=True)
+    assert_same(out, runs / "one")
+
+
+@pytest.mark.parametrize("name", ["blind-fsdp", "blind-ddp"])
+def test_a_process_without_pictures_keeps_up(runs: Path, name: str) -> None:
+    assert_same(runs / name, runs / "one-blind")
+    norms = [row["norm"]["encoder"] for row in read_jsonl(runs / name / "metrics.jsonl")]
+    assert min(norms) == 0 < max(norms)  # there were steps with no picture at all
+
+
+def test_one_process_asked_to_stop_stops_all_and_nothing_is_lost(runs: Path, tokenizer: Path) -> None:
+    told = [(runs / f"stopped.{rank}.txt").read_text() for rank in range(2)]
+    assert told[0].startswith("143 False stopped by SIGTERM after step 4 of 20; it is saved")
+    assert told[1].startswith("143 True")
+    assert checkpoint.newest_whole(runs / "stopped")[0] == runs / "stopped/step-4"
+    alone(tokenizer, [*BASE, "parallel.mode=none"], runs / "stopped", resume=True)
+    assert_same(runs / "stopped", runs / "one")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none", "2 processes were started, and parallel.mode=none is for one"),
+        ("odd", "accumulate=3 batches a step cannot be dealt out to 2 processes"),
+        ("groups", "parallel.replicate=3 groups cannot be made of 2 processes"),
+    ],
+)
+def test_impossible_worlds_are_refused(runs: Path, name: str, words: str) -> None:
+    assert words in (runs / f"{name}.0.txt").read_text()
+    assert not (runs / name).exists()
+
+
+def test_sharded_matrices_and_muon_exclude_each_other(config: RunConfig) -> None:
+    from openmolmo.core.errors import ConfigError
+
+    with pytest.raises(ConfigError, match=r"optimizer.matrices=muon .* parallel.mode=fsdp"):
+        override(config, ["optimizer.matrices=muon", "parallel.mode=fsdp"])
+    with pytest.raises(ConfigError, match=r"parallel.replicate=2 means nothing with parallel.mode=none"):
+        override(config, ["parallel.replicate=2"])
