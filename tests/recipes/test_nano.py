@@ -44,7 +44,7 @@ def test_dry_run(name: str) -> None:
 
 def test_the_second_stage_says_that_it_needs_the_first(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(train, ["nano_sft", "--dry-run"])
+    result = CliRunner().invoke(train, ["nano_sft"])
     assert "runs/nano_caption/final" in str(result.exception) and "init_from" in str(result.exception)
 
 

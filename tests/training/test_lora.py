@@ -106,6 +106,8 @@ def test_peft_reads_the_adapter(tuning: RunConfig, base: Path, tmp_path: Path, c
     theirs = peft.PeftModel.from_pretrained(load_model(base), final / "adapter").merge_and_unload()
     ours = load_model(final)
     for name, parameter in ours.named_parameters():
+        if connector and name == "embedding.extra":  # PEFT has no place for it
+            continue
         torch.testing.assert_close(theirs.get_parameter(name), parameter, atol=1e-6, rtol=1e-5)
     assert connector != torch.equal(ours.connector.pool.q_proj.weight, load_model(base).connector.pool.q_proj.weight)
 

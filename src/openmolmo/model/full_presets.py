@@ -63,10 +63,10 @@ _SIZES = {
         eps=1e-5,
         more=_MOE,
     ),
-    "7b_o": _Size(**_OLMO, words=100_278, theta=5e5),  # type: ignore[arg-type]
-    "7b_d": _Size(**_QWEN2, width=3584, layers=28, heads=(28, 4), mlp=18_944),  # type: ignore[arg-type]
-    "72b": _Size(**_QWEN2, width=8192, layers=80, heads=(64, 8), mlp=29_568, eps=1e-5),  # type: ignore[arg-type]
-    "open_7b": _Size(**_OLMO, words=100_352, theta=5e5),  # type: ignore[arg-type]
+    "7b_o": _Size(**_OLMO, words=100_278, theta=5e5),
+    "7b_d": _Size(**_QWEN2, width=3584, layers=28, heads=(28, 4), mlp=18_944),
+    "72b": _Size(**_QWEN2, width=8192, layers=80, heads=(64, 8), mlp=29_568, eps=1e-5),
+    "open_7b": _Size(**_OLMO, words=100_352, theta=5e5),
     "smollm3_3b": _Size(
         kind=SmolLM3Config,
         vocab=128_256,

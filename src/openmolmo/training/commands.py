@@ -14,8 +14,18 @@ __all__ = ["train"]
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. [default: runs/NAME]")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in --out.")
-@click.option("--dry-run", is_flag=True, help="Print settings, parameters, steps and memory; train nothing.")
-def train(recipe: str, settings: tuple[str, ...], out: Path | None, resume: bool, dry_run: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Print settings, parameters, memory, work and time; train nothing.")
+@click.option("--gpus", type=click.IntRange(1), help="With --dry-run: how many devices. [default: as few as will do]")
+@click.option("--gpu", help="With --dry-run: which (h100, a100, rtx4090 ...). [default: that of this machine]")
+def train(
+    recipe: str,
+    settings: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+    dry_run: bool,
+    gpus: int | None,
+    gpu: str | None,
+) -> None:
     """Train by RECIPE: a registered name, or my_file.py:function.
 
     KEY=VALUE gives a parameter of the recipe (data=mine.jsonl) or changes a setting of what it
@@ -38,7 +48,7 @@ def train(recipe: str, settings: tuple[str, ...], out: Path | None, resume: bool
             require_same(override(config, changes), override(given, changes))
     config = override(config, changes)
     if dry_run:
-        description = describe(config)
+        description = describe(config, gpus, gpu)
         click.echo(description.settings)
         for title, columns, rows in description.tables:
             print_table(title, columns, rows)

@@ -1,26 +1,28 @@
-"""What a run would do, without doing it: settings, parameters, steps, memory."""
+"""What a run would do, without doing it: settings, data, parameters, steps, memory, work and time."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+
+import torch
 
 from openmolmo.core.config import to_dict
-from openmolmo.data.mixture import Mixture
-from openmolmo.imaging import CropConfig
-from openmolmo.model.molmo import Molmo
-from openmolmo.training.build import build_model, build_processor
+from openmolmo.core.errors import ConfigError
 from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
-from openmolmo.training.optim import trained_parameters
+from openmolmo.training.estimate.data import declared_data
+from openmolmo.training.estimate.gpus import UTILISATION, Gpu, find_gpu, gpu_called
+from openmolmo.training.estimate.memory import memory
+from openmolmo.training.estimate.planned import Planned, planned
+from openmolmo.training.estimate.traffic import traffic
 
 __all__ = ["Description", "describe"]
 
 Table = tuple[str, tuple[str, ...], list[tuple[object, ...]]]
 """Title, columns, rows."""
 
-_FLOATS_KEPT = 22
-"""Values that one layer keeps for its backward pass, per token and unit of width (measured on nano:
-741 MB for 4096 tokens and 33 crops)."""
+_MOST_GPUS = 1024
+_FITS = 0.9
+"""Share of a device's memory that a run may take: the rest is lost between its blocks."""
 
 
 class Description:
@@ -30,21 +32,39 @@ class Description:
         self.settings, self.tables = settings, tables
 
 
-def describe(config: BaseRunConfig) -> Description:
-    """Build the model and open the data (nothing is written). Raises what the run itself would."""
+def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = None) -> Description:
+    """What a run would take; nothing is read but settings, and nothing is written.
+
+    Args:
+        config: of the run.
+        gpus: number of devices; None is one, or with ``gpu`` the fewest that hold the run.
+        gpu: their kind; None is that of this machine, if it has one that is known.
+
+    Raises:
+        ConfigError: the settings do not fit each other, the number of devices or any known GPU.
+    """
     if isinstance(config, PatchRunConfig):
         return _describe_patches(config)
     assert isinstance(config, RunConfig)
-    mixture = Mixture(config.mixture, config.seed)
-    processor = build_processor(config)
-    model = build_model(config, processor)
-    return Description(
-        json.dumps(to_dict(config), indent=2),
-        [_data(mixture), _parts(model, config), _steps(config), _memory(model, config, processor.crop)],
-    )
+    plan, kind = planned(config), _gpu(gpu)
+    count = gpus or (_fewest(config, plan, kind) if gpu and kind else 1)
+    if config.accumulate % count and count > 1:
+        raise ConfigError(
+            f"accumulate={config.accumulate} batches a step cannot be dealt out to {count} devices",
+            fix="give a number that divides it, or change accumulate and loader.rows (their product is the batch)",
+        )
+    tables = [
+        ("Data", ("data set", "examples", "share", "fingerprint"), declared_data(config)),
+        _parts(plan, config),
+        _steps(plan, config),
+        _memory(plan, config, kind, count),
+        _work(plan, config, kind, count),
+    ]
+    return Description(json.dumps(to_dict(config), indent=2), tables)
 
 
 def _describe_patches(config: PatchRunConfig) -> Description:
+    from openmolmo.training.build import build_model, build_processor
     from openmolmo.training.patches.loop import make_reader, trained_in
 
     reader = make_reader(config, build_model(config, build_processor(config)))
@@ -65,66 +85,111 @@ def _describe_patches(config: PatchRunConfig) -> Description:
     )
 
 
-def _data(mixture: Mixture) -> Table:
-    rows: list[tuple[object, ...]] = [
-        (name, f"{len(source):,}", f"{rate:.2%}", source.fingerprint)
-        for name, source, rate in zip(mixture.names, mixture.sources, mixture.rates, strict=True)
-    ]
-    return "Data", ("data set", "examples", "share", "fingerprint"), rows
+def _gpu(name: str | None) -> Gpu | None:
+    if name is not None:
+        return find_gpu(name)
+    return gpu_called(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
 
 
-def _parts(model: Molmo, config: RunConfig) -> Table:
-    trained = {part: sum(p.numel() for p in members) for part, members in _trained(model, config).items()}
-    total = sum(p.numel() for p in model.parameters())
+def _shards(config: RunConfig, count: int) -> int:
+    if not config.parallel.sharded:
+        return 1
+    return max(1, count // (config.parallel.replicate if config.parallel.mode == "hsdp" else 1))
+
+
+def _bytes(plan: Planned, config: RunConfig, on_gpu: bool, count: int) -> dict[str, float]:
+    return memory(config, plan.model, plan.sizes, plan.row, plan.crop, half=on_gpu, shards=_shards(config, count))
+
+
+def _fewest(config: RunConfig, plan: Planned, gpu: Gpu) -> int:
+    """The smallest power of two of devices that holds the run, and divides its batch; 1 where none does."""
+    count = 1
+    while count <= _MOST_GPUS:
+        if config.accumulate % count == 0 and sum(_bytes(plan, config, True, count).values()) < _FITS * gpu.memory:
+            return count
+        count *= 2
+    return 1
+
+
+def _parts(plan: Planned, config: RunConfig) -> Table:
     rows: list[tuple[object, ...]] = []
     for part in PARTS:
         settings = config.optimizer.part(part)
         warmup = settings.warmup_in(config.steps)
-        rows.append((part, f"{trained.get(part, 0):,}", f"{settings.lr:g}", warmup, f"{settings.clip:g}"))
-    rows.append(("all, with frozen ones", f"{total:,}", "", "", ""))
+        rows.append((part, f"{plan.sizes.trained[part]:,}", f"{settings.lr:g}", warmup, f"{settings.clip:g}"))
+    rows.append(("all, with frozen ones", f"{plan.sizes.every:,}", "", "", ""))
+    rows.append(("weights", plan.weights, "", "", ""))
     return "Parameters", ("part", "trained", "peak rate", "warm-up", "clip"), rows
 
 
-def _steps(config: RunConfig) -> Table:
+def _steps(plan: Planned, config: RunConfig) -> Table:
     rows = config.loader.rows * config.accumulate
-    tokens = f"at most {rows * config.loader.row_length:,}"
-    per_step = "as many as fit" if config.loader.packing else f"{rows:,}"
+    packed = "as many as fit" if config.loader.packing else f"{rows:,}"
+    in_all = "" if config.loader.packing else f", {rows * config.steps:,} in all"
     saved = -(-config.steps // config.checkpoint_every)
+    size = 12 * sum(plan.sizes.trained.values()) + (4 * (plan.sizes.every) if config.lora is None else 0)
     values: list[tuple[object, ...]] = [
         ("steps", f"{config.steps:,}"),
         ("rows a step", f"{rows:,} ({config.accumulate} x {config.loader.rows})"),
-        ("tokens a step", tokens),
-        ("examples a step", per_step),
-        ("checkpoints", f"{saved:,}, the newest {config.keep} are kept"),
+        ("tokens a step", f"at most {rows * config.loader.row_length:,}"),
+        ("examples a step", packed + in_all),
+        ("checkpoints", f"{saved:,}, the newest {config.keep} are kept, {_size(size)} each"),
     ]
     return "Steps", ("what", "value"), values
 
 
-def _memory(model: Molmo, config: RunConfig, crop: CropConfig) -> Table:
-    """A rough estimate in float32; activations by counting what the backward pass needs."""
-    weights = 4 * sum(p.numel() for p in model.parameters())
-    trained = 4 * sum(p.numel() for members in _trained(model, config).values() for p in members)
-    text: Any = model.config.text_config
-    vision: Any = model.config.vision_config
-    tokens = config.loader.rows * config.loader.row_length
-    crops = config.loader.rows * (1 + crop.max_crops)
-    patches = crops * crop.patches_per_crop
-    activations = 4 * _FLOATS_KEPT * tokens * text.hidden_size * text.num_hidden_layers
-    activations += 4 * _FLOATS_KEPT * patches * vision.hidden_size * vision.num_hidden_layers
-    logits = 3 * 4 * tokens // 2 * text.vocab_size
-    pixels = 4 * 3 * crops * crop.crop_size**2 * (1 + config.loader.prefetch * max(1, config.loader.workers))
-    sizes = [
-        ("weights", weights),
-        ("gradients", trained),
-        ("optimiser states", 2 * trained),
-        ("activations (full rows)", activations),
-        ("logits (half the tokens)", logits),
-        ("pictures, with those waiting", pixels),
+def _memory(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Table:
+    sizes = _bytes(plan, config, gpu is not None, count)
+    rows: list[tuple[object, ...]] = [(name, _size(size)) for name, size in sizes.items()]
+    together = sum(sizes.values())
+    rows.append(("together, about", _size(together)))
+    if gpu is not None:
+        fits = "fits" if together < _FITS * gpu.memory else "does not fit"
+        rows.append((f"{gpu.name} has", f"{_size(gpu.memory)}: it {fits}"))
+    how = f"{config.parallel.mode}, checkpointing {config.parallel.checkpointing}"
+    where = f"each of {count} devices, {how}" if count > 1 else "one device"
+    return f"Memory (estimate, {where})", ("what", "size"), rows
+
+
+def _work(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Table:
+    row, rows = plan.row, config.loader.rows * config.accumulate
+    parts = plan.work.step(row)
+    each = sum(parts.values())
+    shares = ", ".join(f"{part} {value / each:.0%}" for part, value in parts.items())
+    values: list[tuple[object, ...]] = [
+        ("a full row is", f"{row.tokens:,.0f} tokens, {row.crops:.0f} crops, {row.learnt:,.0f} tokens learnt"),
+        ("operations a row" if config.loader.packing else "operations an example", f"at most {each:.3g} ({shares})"),
+        ("operations a step", f"{each * rows:.3g}"),
+        ("operations in all", f"{each * rows * config.steps:.3g}"),
     ]
-    rows: list[tuple[object, ...]] = [(name, f"{size / 1e6:,.0f} MB") for name, size in sizes]
-    rows.append(("together, about", f"{sum(size for _, size in sizes) / 1e6:,.0f} MB"))
-    return "Memory (estimate, one device)", ("what", "size"), rows
+    if gpu is not None:
+        seconds = each * rows / (count * gpu.peak * UTILISATION)
+        values.append((f"a step on {count} x {gpu.name}", f"{seconds:.3g} s at {UTILISATION:.0%} of the peak, assumed"))
+        values.append(("all steps", f"{_clock(seconds * config.steps)}, {_hours(seconds * config.steps * count)}"))
+    if count > 1:
+        values.append(("each device sends in a step", _sent(plan, config, count)))
+    return "Work (estimate)", ("what", "value"), values
 
 
-def _trained(model: Molmo, config: RunConfig) -> dict[str, Any]:
-    return trained_parameters(model, config.optimizer)
+def _sent(plan: Planned, config: RunConfig, count: int) -> str:
+    sent = traffic(
+        config.parallel.mode,
+        count,
+        every=plan.sizes.every,
+        trained=sum(plan.sizes.trained.values()),
+        batches=config.accumulate // count,
+        replicate=config.parallel.replicate,
+    )
+    return f"{_size(sent.near)} within a node of 8, {_size(sent.far)} to others"
+
+
+def _size(value: float) -> str:
+    return f"{value / 1e9:,.1f} GB" if value >= 1e10 else f"{value / 1e6:,.0f} MB"
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds / 86_400:.1f} days" if seconds >= 2 * 86_400 else f"{seconds / 3600:.1f} h"
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.0f} GPU hours"

@@ -26,6 +26,7 @@ from openmolmo.core.optional import require
 from openmolmo.core.rng import derive_seed
 from openmolmo.model.checkpoint import load_model
 from openmolmo.model.molmo import Molmo
+from openmolmo.model.parts import part_of
 from openmolmo.training.lora_config import LoraConfig
 
 __all__ = ["adapt", "is_adapted", "load_adapter", "merged", "save_adapter", "target_pattern"]
@@ -143,9 +144,10 @@ def merged(model: Molmo) -> Molmo:
     made = load_model(adapted.base, adapted.dtype)
     weights = dict(made.named_parameters())
     layers: dict[str, Any] = dict(model.named_modules())
+    adapted_layers = {name for name, layer in layers.items() if isinstance(layer, LoraLayer)}
     with torch.no_grad():
         for name, layer in layers.items():
-            if isinstance(layer, LoraLayer):
+            if name in adapted_layers:
                 weight = weights[f"{name}.weight"]
                 weight.copy_(weight.float() + layer.get_delta_weight(_NAME).detach().float().cpu())
         for name, parameter in _trained(model):
@@ -166,10 +168,10 @@ def _settings(config: LoraConfig, whole: list[str]) -> Any:
 
 
 def _trained(model: Molmo) -> Iterator[tuple[str, nn.Parameter]]:
-    """Adapters, and the connector where it is trained whole, by name."""
+    """Adapters, and the connector with the special tokens' rows where it is trained whole, by name."""
     whole = model.adapted.config.connector
     for name, parameter in model.named_parameters():
-        if f".{_NAME}." in name or (whole and name.startswith("connector.")):
+        if f".{_NAME}." in name or (whole and part_of(name) == "connector"):
             yield name, parameter
 
 

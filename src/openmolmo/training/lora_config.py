@@ -17,7 +17,8 @@ class LoraConfig(Config):
 
     An adapter adds ``alpha / rank`` x B x A to the matrix of a linear layer; ``dropout`` is that of its input.
     ``targets`` are the layers that get one: those of the language model's ``attention`` and ``mlp``, of the
-    ``connector``, of the ``encoder``. With ``connector`` the connector is trained whole instead.
+    ``connector``, of the ``encoder``. With ``connector`` the connector is trained whole instead, and the special
+    tokens' rows with it (which PEFT has no place for: that adapter is whole only in ``final/`` itself).
     ``quantize`` rounds the frozen matrices of the language model to 8 or 4 bits while training (QLoRA, arXiv
     2305.14314; needs torchao); the finished adapters are added to the weights as they were before.
     """

@@ -1,0 +1,1 @@
+"""What a run takes, counted from sizes alone: work, memory, traffic and time."""

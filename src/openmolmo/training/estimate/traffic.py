@@ -1,0 +1,47 @@
+"""Bytes that each device sends in one step of training, by the way the model is spread (ring collectives)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Traffic", "traffic"]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes that each device sends within its node (``near``) and to others (``far``) in one step."""
+
+    near: float = 0.0
+    far: float = 0.0
+
+    def seconds(self, near: float, far: float) -> float:
+        """Time of it all, nothing at once, at so many bytes a second."""
+        return self.near / near + self.far / far
+
+
+def traffic(
+    mode: str, gpus: int, *, every: float, trained: float, batches: int = 1, node: int = 8, replicate: int = 1
+) -> Traffic:
+    """One step of ``gpus`` devices, ``node`` of them in each machine.
+
+    ``ddp``: gradients (float32) are summed once: 2 (n-1)/n x 4 bytes each. ``fsdp``: for each of ``batches`` the
+    weights are gathered twice in bfloat16, for the forward and the backward pass, (n-1)/n x 2 bytes each time, and
+    gradients are scattered once a batch, (n-1)/n x 4 bytes. ``hsdp``: the same within a group of n / ``replicate``,
+    then sums of the shards among the groups. Whoever is within one node sends near, everything else is far.
+    """
+    if gpus <= 1 or mode == "none":
+        return Traffic()
+    if mode == "ddp":
+        return _put(2 * 4 * trained * (gpus - 1) / gpus, gpus <= node)
+    group = gpus // replicate if mode == "hsdp" else gpus
+    share = (group - 1) / group
+    shared = _put(batches * share * (2 * 2 * every + 4 * trained), group <= node)
+    if replicate == 1 or mode != "hsdp":
+        return shared
+    summed = 2 * 4 * trained / group * (replicate - 1) / replicate
+    between = _put(summed, gpus <= node)
+    return Traffic(shared.near + between.near, shared.far + between.far)
+
+
+def _put(sent: float, near: bool) -> Traffic:
+    return Traffic(near=sent) if near else Traffic(far=sent)
