@@ -25,7 +25,10 @@ PATH = click.argument("path", type=click.Path(path_type=Path))
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
-_SUMMARIES = {"mix": "Print the shares of a mixture's sets beside the paper's."}
+_SUMMARIES = {
+    "mix": "Print the shares of a mixture's sets beside the paper's.",
+    "pack-report": "Show how full rows become: plain, packed, and with long examples split.",
+}
 """One line a command of a higher room, kept here so that ``--help`` imports none."""
 
 
