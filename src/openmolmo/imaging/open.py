@@ -15,6 +15,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from openmolmo.core.errors import ImageError
+from openmolmo.imaging.jpeg import decode_jpeg
 
 __all__ = ["MAX_PIXELS", "open_image"]
 
@@ -103,7 +104,21 @@ def _from_stream(stream: Any, size: int, max_pixels: int, name: str) -> npt.NDAr
     if size == 0:
         raise ImageError(f"{name} is empty (0 bytes)", kind="empty", fix="the download or copy failed; get it again")
     with _decoding(name), _identify(stream, name) as image:
-        return _from_pillow(image, max_pixels, name)
+        pixels = _from_jpeg(image, stream, max_pixels, name)
+        return _from_pillow(image, max_pixels, name) if pixels is None else pixels
+
+
+def _from_jpeg(image: PIL.Image.Image, stream: Any, max_pixels: int, name: str) -> npt.NDArray[np.uint8] | None:
+    """The quicker way for ordinary photographs, with the same result; None leaves the file to Pillow."""
+    if (image.format, image.mode) != ("JPEG", "RGB"):
+        return None
+    _check_size(image.width, image.height, max_pixels, name)
+    stream.seek(0)
+    pixels = decode_jpeg(stream.read(), image.width, image.height)
+    transpose = _TRANSPOSES.get(_orientation(image))
+    if pixels is None or transpose is None:
+        return pixels
+    return np.array(PIL.Image.fromarray(pixels).transpose(transpose))
 
 
 @contextmanager
@@ -170,6 +185,8 @@ def _from_pillow(image: PIL.Image.Image, max_pixels: int, name: str) -> npt.NDAr
 
 
 def _to_rgb(image: PIL.Image.Image, name: str) -> PIL.Image.Image:
+    if image.mode == "RGB":
+        return image
     if image.mode.startswith(("I", "F")):
         return _wide_to_rgb(image)
     if image.mode == "P" and "transparency" in image.info:
