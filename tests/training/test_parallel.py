@@ -29,6 +29,9 @@ BLIND = [*BASE, "loader.rows=1", "loader.packing=false", "steps=8"]
 BLIND += ["mixture.groups.0.sources.0.options.blind=" + json.dumps([i for i in range(50) if i % 3])]
 
 
+FROM = [*BASE, "name=other", "steps=3"]
+
+
 def settings_of(tokenizer: Path, settings: Sequence[str]) -> list[str]:
     # What a mixture's options may be called is known by their data set: they must be there to be overridden.
     return [f"tokenizer={tokenizer}", *settings]
@@ -42,7 +45,8 @@ def alone(tokenizer: Path, settings: Sequence[str], out: Path, *, resume: bool =
 def together(folder: Path, tokenizer: Path, plan: list[dict[str, Any]], *, processes: int = 2) -> None:
     """Do the runs of ``plan`` by several processes."""
     for part in plan:
-        part["out"], part["settings"] = str(folder / part["out"]), settings_of(tokenizer, part["settings"])
+        part["settings"] = settings_of(tokenizer, part["settings"])
+        part |= {key: str(folder / part[key]) for key in ("out", "begin") if key in part}
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
@@ -86,6 +90,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     alone(tokenizer, BLIND, folder / "one-blind")
     before_its_end(whole, folder / "one-then-fsdp")
     before_its_end(whole, folder / "one-then-ddp")
+    alone(tokenizer, [*FROM, f"init_from={whole / 'final'}"], folder / "one-from-model")
+    tied = alone(tokenizer, [*BASE, "steps=1", "model=tiny_tied"], folder / "tied")
+    alone(tokenizer, [*FROM, f"init_from={tied / 'final'}"], folder / "one-from-tied")
+    broken = f"mixture.groups.0.sources.0.options.broken={json.dumps(list(range(3, 50)))}"
     fsdp, ddp = "parallel.mode=fsdp", "parallel.mode=ddp"
     plan: list[dict[str, Any]] = [
         {"out": "fsdp", "settings": [*BASE, fsdp]},
@@ -95,6 +103,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
         {"out": "selective", "settings": [*BASE, ddp, "parallel.checkpointing=selective", "parallel.async_save=true"]},
         {"out": "one-then-fsdp", "settings": [*BASE, fsdp], "resume": True},
         {"out": "one-then-ddp", "settings": [*BASE, ddp], "resume": True},
+        {"out": "fsdp-then-fsdp", "settings": [*BASE, fsdp], "begin": "fsdp", "resume": True},
+        {"out": "fsdp-then-ddp", "settings": [*BASE, ddp], "begin": "fsdp", "resume": True},
+        {"out": "from-model", "settings": [*FROM, fsdp, f"init_from={whole / 'final'}"]},
+        {"out": "from-tied", "settings": [*FROM, fsdp, f"init_from={tied / 'final'}"]},
+        {"out": "broken", "settings": [*BASE, fsdp, broken, "loader.max_skipped=2"]},
         {"out": "blind-fsdp", "settings": [*BLIND, fsdp]},
         {"out": "blind-ddp", "settings": [*BLIND, ddp]},
         {"out": "stopped", "settings": [*BASE, fsdp], "stop": 4},
@@ -116,9 +129,21 @@ def test_two_processes_are_one(runs: Path, name: str) -> None:
     assert left == {"config.json", "metrics.jsonl", "final", "step-10", "step-20"}
 
 
-@pytest.mark.parametrize("name", ["one-then-fsdp", "one-then-ddp"])
-def test_two_processes_end_what_one_began(runs: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["one-then-fsdp", "one-then-ddp", "fsdp-then-fsdp", "fsdp-then-ddp"])
+def test_two_processes_end_what_one_or_two_began(runs: Path, name: str) -> None:
     assert_same(runs / name, runs / "one")
+
+
+@pytest.mark.parametrize("name", ["from-model", "from-tied"])
+def test_two_processes_start_from_a_model_as_one_does(runs: Path, name: str) -> None:
+    assert_same(runs / name, runs / f"one-{name}")
+    assert load_model(runs / name / "final").config.text_config.tie_word_embeddings == (name == "from-tied")
+
+
+def test_what_one_process_cannot_read_ends_all(runs: Path) -> None:
+    told = [(runs / f"broken.{rank}.txt").read_text() for rank in range(2)]
+    assert all(words.startswith("1 ") for words in told)
+    assert any("more than max_skipped=2" in words and " False " in words for words in told)
 
 
 @pytest.mark.parametrize("name", ["fsdp", "hsdp", "ddp"])

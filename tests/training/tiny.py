@@ -78,7 +78,7 @@ def squares(*, name: str = "squares", count: int = 50, broken: Any = (), blind: 
     return Squares(name, count, tuple(broken), tuple(blind))
 
 
-def tiny_model(vocab_size: int = 300, image_patch_id: int = 302) -> MolmoConfig:
+def tiny_model(vocab_size: int = 300, image_patch_id: int = 302, tied: bool = False) -> MolmoConfig:
     vision = CLIPVisionConfig(
         hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=7
     )
@@ -89,7 +89,7 @@ def tiny_model(vocab_size: int = 300, image_patch_id: int = 302) -> MolmoConfig:
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        tie_word_embeddings=False,
+        tie_word_embeddings=tied,
         bos_token_id=None,
         eos_token_id=None,
     )
@@ -108,6 +108,7 @@ def tiny_model(vocab_size: int = 300, image_patch_id: int = 302) -> MolmoConfig:
 
 SOURCES.register("squares", squares)
 PRESETS.register("tiny", tiny_model)
+PRESETS.register("tiny_tied", lambda vocab_size, image_patch_id: tiny_model(vocab_size, image_patch_id, tied=True))
 
 
 def tiny() -> RunConfig:

@@ -1,12 +1,14 @@
 """What every process of a test does: the runs of a plan, one after the other.
 
-``torchrun ... world_job.py PLAN.json`` with a list of {"out", "settings", "resume"}; a result is told in OUT.txt.
+``torchrun ... world_job.py PLAN.json`` with a list of {"out", "settings", "resume"} and, where wanted, "begin": the
+run from whose first checkpoint to go on, "stop": after which step to be asked to. How it ended is in OUT.RANK.txt.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from datetime import timedelta
@@ -42,6 +44,11 @@ def main(plan: Path) -> None:
     dist.init_process_group("gloo", timeout=timedelta(seconds=120))
     for part in json.loads(plan.read_text()):
         loop.Trainer.take_step = take  # type: ignore[method-assign]
+        if "begin" in part and RANK == 0:
+            shutil.copytree(part["begin"], part["out"])
+            for name in ("step-20", "final"):
+                shutil.rmtree(Path(part["out"]) / name)
+        dist.barrier()
         if "stop" in part:
             stop_at(part["stop"], rank=1)
         out, words = Path(part["out"]), "done"

@@ -115,14 +115,16 @@ def load_model(
     return filled_over_devices(stored, dtype, device_map)
 
 
-def load_weights(model: Molmo, folder: Path | str) -> None:
+def load_weights(model: Molmo, folder: Path | str, put: Callable[[Tensor, Tensor], object] = Tensor.copy_) -> None:
     """Copy the weights of a model folder into ``model``; nothing is changed when they do not fit.
+
+    ``put`` copies a whole weight, its second argument, into what the model holds of it, its first.
 
     Raises:
         CheckpointError: files are missing or damaged, or names or shapes do not fit.
     """
     settings = read_settings(folder)
-    copy_into(model, _open(settings))
+    copy_into(model, _open(settings), put)
 
 
 def _config(settings: Settings) -> MolmoConfig:

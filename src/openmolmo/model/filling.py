@@ -81,8 +81,10 @@ def filled_model(stored: StoredModel, dtype: torch.dtype, place: Callable[[Molmo
     return model
 
 
-def copy_into(model: Molmo, stored: StoredModel) -> None:
+def copy_into(model: Molmo, stored: StoredModel, put: Callable[[Tensor, Tensor], object] = Tensor.copy_) -> None:
     """Copy stored weights into a model with memory of its own; nothing is changed when they do not fit.
+
+    ``put`` copies its second argument, a whole weight, into its first, which may hold a share of it.
 
     Raises:
         CheckpointError: names or shapes do not fit the model.
@@ -92,7 +94,7 @@ def copy_into(model: Molmo, stored: StoredModel) -> None:
     target = dict(model.named_parameters())
     with torch.no_grad():
         for name, tensor in _made(stored.weights, rules, lambda name: target[name].dtype):
-            target[name].copy_(tensor)
+            put(target[name], tensor)
 
 
 def _made(

@@ -18,6 +18,7 @@ from openmolmo.imaging import CropConfig
 from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.filling import empty_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.presets import PRESETS
 from openmolmo.prompting.format_config import FormatConfig
@@ -77,12 +78,15 @@ def build_processor(config: BaseRunConfig) -> Processor:
     return Processor(tokenizer, crop or CropConfig(), format or FormatConfig(), resize_mode=config.resize_mode)
 
 
-def build_model(config: BaseRunConfig, processor: Processor, weights: Path | None = None) -> Molmo:
+def build_model(
+    config: BaseRunConfig, processor: Processor, weights: Path | None = None, *, empty: bool = False
+) -> Molmo:
     """The model in float32: from ``weights`` (a resumed run), from ``init_from``, or fresh from the seed.
 
     With ``config.lora`` it is always that of ``init_from``, and ``weights`` has its adapters; its frozen
-    weights are bfloat16 on an accelerator. Raises ConfigError if the model's table and the tokenizer do not
-    fit each other.
+    weights are bfloat16 on an accelerator. ``empty`` leaves weights that would be read without memory (meta device),
+    for a model that is to be sharded first and filled then. Raises ConfigError if the model's table and the
+    tokenizer do not fit each other.
     """
     special = processor.tokenizer.special
     lora = config.lora if isinstance(config, RunConfig) else None
@@ -99,11 +103,14 @@ def build_model(config: BaseRunConfig, processor: Processor, weights: Path | Non
     _set_training(settings, config)
     if lora and source:
         return _build_adapted(config, lora, source, weights)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "weights") % 2**63)
-        model: Molmo = Molmo(settings)
-    if source is not None and not is_sharded(source):  # those of a sharded checkpoint are read when they have a place
-        load_weights(model, source)
+    if empty and source is not None:
+        model = empty_model(settings)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(config.seed, "weights") % 2**63)
+            model = Molmo(settings)
+        if source is not None and not is_sharded(source):  # else they are read by load_run
+            load_weights(model, source)
     if isinstance(config, RunConfig):
         freeze(model, config.freeze)
     model.train()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -54,5 +55,7 @@ def train(
             print_table(title, columns, rows)
         return
     final = run_of(config)(out, resume)
+    if os.environ.get("RANK", "0") != "0":
+        return  # the first process says it
     console.print(f"done: {final} (curves: {out / 'curves.png'}, log: {out / 'metrics.jsonl'})", highlight=False)
     click.echo(str(final))

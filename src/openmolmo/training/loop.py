@@ -22,6 +22,7 @@ from openmolmo.training import checkpoint
 from openmolmo.training.build import (
     build_model,
     build_processor,
+    find_source,
     pick_attention,
     pick_device,
     pick_precision,
@@ -33,11 +34,13 @@ from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, require_
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
 from openmolmo.training.parallel.pictures import has_pictures
-from openmolmo.training.parallel.saving import Saver, load_run
+from openmolmo.training.parallel.saving import Saver, fill, load_run
 from openmolmo.training.parallel.spread import Spread, spread
 from openmolmo.training.parallel.world import ALONE, World, open_world
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import carry_out
+from openmolmo.training.watch.callbacks import Examiner
+from openmolmo.training.watch.meter import Meter
 
 __all__ = ["Trainer", "run"]
 
@@ -61,6 +64,8 @@ class Trainer:
     device: torch.device
     precision: torch.dtype
     saver: Saver
+    meter: Meter
+    examiner: Examiner
     world: World = ALONE
     step: int = 0
     examples: int = 0
@@ -71,6 +76,7 @@ class Trainer:
         world.batches_of(config.accumulate)
         device = pick_device(config)
         processor = build_processor(config)
+        examiner = Examiner(config, processor)
         loader = Loader(
             config.mixture, processor, config.loader, seed=config.seed, rank=world.rank, world_size=world.size
         )
@@ -81,20 +87,25 @@ class Trainer:
         with contextlib.ExitStack() as on_error:
             on_error.callback(loader.close)
             loader.start()
-            model = build_model(config, processor, folder)
+            sharded = world.size > 1 and config.parallel.sharded
+            model = build_model(config, processor, folder, empty=sharded)
             model.decoder.set_attn_implementation(pick_attention(config, device))  # the encoder has no mask
             # The first thing written: what is wrong with the settings is known by now, and left no folder behind.
             world.by_first(lambda: write_json(out / "config.json", to_dict(config)))
             on_error.pop_all()
         trained_parameters(model, config.optimizer)  # freezes what is not trained
+        meter = Meter(model, device)
         precision = pick_precision(config, device)
         placed = spread(model, config.parallel, world, device, precision)
+        if sharded:
+            fill(model, folder or find_source(config))
         trained = trained_parameters(model, config.optimizer)
         optimizer = Optimizer(
             trained, config.optimizer, config.steps, matrices_of(model), placed.shards, undecayed=undecayed_of(model)
         )
-        saver = Saver(out, config, world, sharded=placed.shards is not None)
-        trainer = cls(config, out, processor, loader, placed, optimizer, device, precision, saver, world)
+        saver = Saver(out, config, world, sharded=sharded)
+        parts = (processor, loader, placed, optimizer, device, precision, saver, meter, examiner, world)
+        trainer = cls(config, out, *parts)
         if folder is not None and state is not None:
             load_run(folder, model, optimizer, world)
             trainer.step, trainer.examples = int(state["step"]), int(state["examples"])
@@ -119,17 +130,18 @@ class Trainer:
             self._require_finite(norm, f"gradient norm of the {part}", batches)
         rates = self.optimizer.update(step)
         self.step = step
-        examples, tokens, slots, wait = self.world.sum(
+        examples, tokens, slots, wait, *counts = self.world.sum(
             [
                 sum(b.examples for b in batches),
                 sum(b.tokens for b in batches),
                 sum(b.tensors["input_ids"].numel() for b in batches),
                 sum(b.wait for b in batches),
+                *self.meter.count(batches),
             ]
         )
         self.examples += int(examples)
         seconds = time.perf_counter() - began
-        return {
+        figures = {
             "step": step,
             "loss": loss.total,
             "ce": loss.ce,
@@ -142,7 +154,11 @@ class Trainer:
             "seconds": round(seconds, 4),
             "wait": round(wait / self.world.size, 4),
             "utilisation": round(tokens / slots, 4),
+            **self.meter.figures(counts, seconds, self.world.size),
         }
+        if self.examiner.due(step):
+            figures["evaluation"] = self.examiner.judge(self.model, self.device, self.precision)
+        return figures
 
     def save(self, *, wait: bool = False) -> None:
         """Write a checkpoint of this moment and delete old ones; ``wait`` for it even where that is not needed."""

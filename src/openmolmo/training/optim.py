@@ -181,16 +181,19 @@ def _members(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
 
 
 def _like(values: Mapping[str, Any], parameter: nn.Parameter) -> dict[str, Any]:
-    """State of a whole parameter, sharded as ``parameter`` is: each process keeps its share of what it has read."""
+    """State of a whole parameter, sharded as ``parameter`` is."""
     if not isinstance(parameter, DTensor):
         return dict(values)
-    mesh, placements = parameter.device_mesh, parameter.placements
     return {
-        slot: distribute_tensor(value.to(mesh.device_type), mesh, placements, src_data_rank=None)
-        if value.shape == parameter.shape and value.ndim
-        else value
+        slot: share_of(value, parameter) if value.shape == parameter.shape and value.ndim else value
         for slot, value in values.items()
     }
+
+
+def share_of(whole: Tensor, like: DTensor) -> DTensor:
+    """This process's share of a tensor that all of them have, sharded as ``like`` is; nothing is sent."""
+    mesh = like.device_mesh
+    return distribute_tensor(whole.to(mesh.device_type), mesh, like.placements, src_data_rank=None)
 
 
 def _groups(

@@ -23,27 +23,41 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from openmolmo.core.files import atomic_dir
-from openmolmo.model.checkpoint import save_config
+from openmolmo.model.checkpoint import load_weights, save_config
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
 from openmolmo.training.config import RunConfig
-from openmolmo.training.optim import Optimizer
+from openmolmo.training.optim import Optimizer, share_of
 from openmolmo.training.parallel.shards import gather_weights, read_shards, take_tensors, write_shards
 from openmolmo.training.parallel.world import World
 from openmolmo.training.seal import seal, sync
 
-__all__ = ["Saver", "load_run"]
+__all__ = ["Saver", "fill", "load_run"]
 
 
 def load_run(folder: Path, model: Molmo, optimizer: Optimizer, world: World) -> None:
-    """Go on from a checkpoint. A whole one's weights are in the model already (``build_model`` reads them)."""
+    """Go on from a checkpoint. The weights of a whole one are in the model already (``fill``)."""
     if checkpoint.is_sharded(folder):
         read_shards(folder / checkpoint.SHARDS, model, optimizer, world)
     else:
         optimizer.load_state_dict(checkpoint.load_state(folder)[1]["optimizer"])
+
+
+def fill(model: Molmo, source: Path | None) -> None:
+    """Read the weights of a model folder into a sharded model: each process keeps its share of every tensor.
+
+    Those of a sharded checkpoint are left to :func:`load_run`.
+    """
+    if source is not None and not checkpoint.is_sharded(source):
+        load_weights(model, source, _put)
+
+
+def _put(target: Tensor, whole: Tensor) -> None:
+    target.copy_(share_of(whole, target) if isinstance(target, DTensor) else whole)
 
 
 class Saver:

@@ -56,7 +56,10 @@ class Spread:
 def spread(
     model: Molmo, parallel: ParallelConfig, world: World, device: torch.device, precision: torch.dtype
 ) -> Spread:
-    """Apply ``parallel`` to a model whose frozen parameters are frozen already; moves it to ``device``."""
+    """Apply ``parallel`` to a model whose frozen parameters are frozen already; moves it to ``device``.
+
+    Weights without memory (meta device) get it where they are sharded, a layer at a time; their content is left open.
+    """
     prepare_layers(model, parallel)
     if world.size == 1:
         model.to(device)
@@ -68,7 +71,8 @@ def spread(
         # The model has no buffer that changes.
         return Spread(model, DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False))
     mesh = _mesh(parallel, world, device)
-    _shard(model, mesh, precision if device.type == "cuda" else torch.float32)
+    # Processors multiply what autocast gives them, but not a norm's float32 with its bfloat16.
+    _shard(model, mesh, device, precision if device.type == "cuda" else torch.float32)
     model.to(device)  # the buffers
     return Spread(model, model, mesh.get_group("shard"))
 
@@ -80,7 +84,7 @@ def _mesh(parallel: ParallelConfig, world: World, device: torch.device) -> Devic
     return init_device_mesh(device.type, shape, mesh_dim_names=("replicate", "shard"))
 
 
-def _shard(model: Molmo, mesh: DeviceMesh, precision: torch.dtype) -> None:
+def _shard(model: Molmo, mesh: DeviceMesh, device: torch.device, precision: torch.dtype) -> None:
     """Weights are gathered in ``precision`` and gradients summed in float32, whatever that is.
 
     Autocast decides about the rest as it does on one process, so inputs of layers are left as they are, and what
@@ -91,11 +95,23 @@ def _shard(model: Molmo, mesh: DeviceMesh, precision: torch.dtype) -> None:
     if precision != torch.float32:
         policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32, cast_forward_inputs=False)
         model.embedding.register_forward_hook(_as_float32)
-    for layer in layers_of(model):
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model.encoder, mesh=mesh, mp_policy=kept)
-    fully_shard(model.connector, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
+    groups = [(layer, policy) for layer in layers_of(model)]
+    groups += [(model.encoder, kept), (model.connector, policy), (model, policy)]
+    for module, precisely in groups:
+        _give_memory(module, device)
+        fully_shard(module, mesh=mesh, mp_policy=precisely)
+
+
+def _give_memory(module: nn.Module, device: torch.device) -> None:
+    """Replace parameters on the meta device; one that two modules share stays one."""
+    made: dict[nn.Parameter, nn.Parameter] = {}
+    for part in module.modules():
+        for name, parameter in part.named_parameters(recurse=False, remove_duplicate=False):
+            if parameter.is_meta:
+                if parameter not in made:
+                    room = torch.empty_like(parameter, device=device)
+                    made[parameter] = nn.Parameter(room, requires_grad=parameter.requires_grad)
+                setattr(part, name, made[parameter])
 
 
 def _as_float32(_: nn.Module, args: Any, embeds: Tensor) -> Tensor:
