@@ -110,7 +110,12 @@ def ways(models: Models, prompts: Sequence[Tokens]) -> dict[str, Callable[[], li
 
     def library() -> list[list[int]]:
         batch = left_padded(prompts, torch.device("cpu"))
-        options = {"max_new_tokens": NEW_TOKENS, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+        options: dict[str, Any] = {
+            "max_new_tokens": NEW_TOKENS,
+            "do_sample": False,
+            "eos_token_id": None,
+            "pad_token_id": 0,
+        }
         made = models.ours.generate(**batch, **options)
         replies: list[list[int]] = made[:, batch["input_ids"].shape[1] :].tolist()
         return replies

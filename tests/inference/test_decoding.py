@@ -15,6 +15,7 @@ from openmolmo.inference.batch import left_padded
 from openmolmo.inference.cache import CacheConfig
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Limit, generate
+from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.requests import Request
 from openmolmo.inference.sampling import Sampling, next_tokens
@@ -181,6 +182,27 @@ def test_compiled_steps_answer_as_the_others(model, processor, predictor, monkey
     assert quick.answer_batch(requests) == predictor.answer_batch(requests)
     assert asked == [("default", True)]
     torch._dynamo.reset()
+
+
+def test_a_cache_may_be_chosen_while_loading(model_folder, predictor):
+    requests = [Request(text="Describe", images=(noise(40, 40 + 20 * i, i),)) for i in range(2)]
+    fixed = load(model_folder, device="cpu", max_new_tokens=12, batch_size=4, cache=STATIC)
+    assert fixed.cache == STATIC
+    assert fixed.answer_batch(requests) == predictor.answer_batch(requests)
+
+
+def test_settings_of_answering_are_checked_before_the_model_is_read(model_folder, monkeypatch):
+    monkeypatch.setattr("openmolmo.inference.load.load_model", lambda *given, **named: pytest.fail("it was read"))
+    monkeypatch.setattr("openmolmo.inference.cache.has_windows", lambda config: True)
+    for options, words in (
+        ({"batch_size": 0}, "batch_size=0 must be at least 1"),
+        ({"max_new_tokens": -3}, "max_new_tokens=-3"),
+        ({"max_tokens": 9}, "max_tokens=9 is no setting of answering"),
+        ({"resize_mode": "slow"}, "resize_mode='slow' is not one of exact, fast"),
+        ({"cache": STATIC}, "static cache cannot hold the sliding windows of a qwen2 model"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            load(model_folder, device="cpu", **options)
 
 
 def test_impossible_caches_are_refused():

@@ -156,6 +156,19 @@ def test_a_reply_is_printed_while_it_comes(run, model_folder, picture_file):
     assert named == f"{picture_file}: {whole}" * 2
 
 
+def test_compiled_steps_and_quick_resizing(run, model_folder, picture_file, tmp_path, monkeypatch):
+    compiled = []
+    monkeypatch.setattr("torch.compile", lambda module, **options: compiled.append(options["mode"]) or module)
+    options = ("--model", model_folder, "--max-new-tokens", 8)
+    whole = run("ask", picture_file, "What is it?", *options)
+    assert run("ask", picture_file, "What is it?", *options, "--compile") == whole
+    assert compiled == ["default"]
+    exact, fast = tmp_path / "exact.jsonl", tmp_path / "fast.jsonl"
+    run("ask", picture_file, "What is it?", *options, "--resize", "exact", "--out", exact)
+    assert run("ask", picture_file, "What is it?", *options, "--resize", "fast", "--out", fast)[0] == 0
+    assert lines(exact)[0]["asked"] != lines(fast)[0]["asked"]  # answers of the two are not mixed
+
+
 def test_a_folder_means_all_pictures_in_it(run, says, model_folder, picture_file, tmp_path):
     says("A star.")
     (tmp_path / "more").mkdir()

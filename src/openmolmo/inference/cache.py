@@ -15,7 +15,7 @@ from transformers.cache_utils import DynamicLayer
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 
-__all__ = ["CacheConfig", "crop_cache", "has_windows", "make_cache"]
+__all__ = ["CacheConfig", "check_cache", "crop_cache", "has_windows", "make_cache"]
 
 _SPARE = 64  # tokens of room that a cache grows by, at least
 
@@ -87,20 +87,22 @@ class _GrowingLayer(DynamicLayer):  # type: ignore[misc]
 
 
 def make_cache(text_config: Any, config: CacheConfig, length: int) -> Any:
-    """An empty cache for a language model; ``length``: tokens of prompt and reply, the size of a static one.
-
-    Raises ConfigError where a static cache is asked of a model with sliding windows.
-    """
+    """An empty cache for a language model; ``length``: tokens of prompt and reply, the size of a static one."""
+    check_cache(config, text_config)
     if config.kind == "static":
-        if has_windows(text_config):
-            raise ConfigError(
-                f"a static cache cannot hold the sliding windows of a {text_config.model_type} model",
-                fix="use the dynamic cache",
-            )
         return StaticCache(config=text_config, max_cache_len=length)
     cache = DynamicCache(config=text_config)
     cache.layers = [_GrowingLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache
+
+
+def check_cache(config: CacheConfig, text_config: Any) -> None:
+    """ConfigError where a static cache is asked of a language model with sliding windows."""
+    if config.kind == "static" and has_windows(text_config):
+        raise ConfigError(
+            f"a static cache cannot hold the sliding windows of a {text_config.model_type} model",
+            fix="use the dynamic cache",
+        )
 
 
 def has_windows(text_config: Any) -> bool:

@@ -22,6 +22,15 @@ _MODEL_OPTIONS = (
     click.option(
         "--dtype", default=None, type=click.Choice(["float32", "bfloat16", "float16"]), help="float32 by default."
     ),
+    click.option(
+        "--compile", is_flag=True, help="Compile the steps of decoding; the first replies are slow, the others quicker."
+    ),
+    click.option(
+        "--resize",
+        default=None,
+        type=click.Choice(["exact", "fast"]),
+        help="fast: pictures at most 1/255 off; by default as the model's settings say.",
+    ),
     click.option("--device", default=None, help="cpu or cuda; the accelerator if there is one, by default."),
     click.option("--seed", default=0, show_default=True, help="Seed of the draws where temperature is above 0."),
     click.option("--top-p", default=1.0, show_default=True, help="Draw among the likeliest tokens of this total."),

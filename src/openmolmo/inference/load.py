@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal, Unpack
 
 import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import fetch_model, fetch_tokenizer, is_repository
 from openmolmo.core.model_folder import holds_model, read_settings
-from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.sampling import Sampling
+from openmolmo.inference.cache import CacheConfig, check_cache
+from openmolmo.inference.predictor import Answering, Predictor, check_answering
 from openmolmo.model import checkpoint
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.devices import DeviceMap
@@ -33,9 +34,8 @@ def load(
     dtype: torch.dtype | str | None = None,
     device_map: DeviceMap | None = None,
     tokenizer: str | Path | None = None,
-    batch_size: int = 16,
-    max_new_tokens: int = 512,
-    sampling: Sampling | None = None,
+    resize_mode: Literal["exact", "fast"] | None = None,
+    **answering: Unpack[Answering],
 ) -> Predictor:
     """Load a model for answering.
 
@@ -50,26 +50,24 @@ def load(
         device_map: ``"auto"`` or a dictionary, to spread the model over several devices; instead of ``device``.
         tokenizer: folder or repository of the tokenizer, for a native folder, which has none. By default the
             repository that its configuration names.
-        batch_size: requests decoded together.
-        max_new_tokens: longest reply.
-        sampling: how tokens are drawn; greedy by default.
+        resize_mode: how pictures are resized, ``exact`` or ``fast`` (at most 1/255 off); by default as the model's
+            own settings say, which is exact for the released models.
+        **answering: ``batch_size`` (16), requests decoded together; ``max_new_tokens`` (512), the longest reply;
+            ``sampling``, how tokens are drawn (greedily); ``cache``, a static one may be compiled.
 
     Raises:
         CheckpointError: there is no such model, it is incomplete, or its parts do not fit each other.
-        ConfigError: no such device or type.
+        ConfigError: no such device, type or setting.
     """
+    check_answering(answering)
     folder = find_model(model)
     processor = load_processor(folder, _tokenizer(folder, tokenizer))
-    _check(folder, checkpoint.load_config(folder), processor)
+    processor.resize_mode = _resize_mode(resize_mode or processor.resize_mode)
+    config = checkpoint.load_config(folder)
+    _check(folder, config, processor)
+    check_cache(answering.get("cache") or CacheConfig(), config.text_config)
     loaded = load_model(folder, device=device, dtype=dtype, device_map=device_map)
-    return Predictor(
-        loaded,
-        processor,
-        name=str(model),
-        batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
-        sampling=sampling,
-    )
+    return Predictor(loaded, processor, name=str(model), **answering)
 
 
 def load_model(
@@ -170,6 +168,12 @@ def _check(folder: Path, config: MolmoConfig, processor: Processor) -> None:
             f"{folder}: the tokenizer has {len(processor.tokenizer)} tokens, the model's embedding table {table} rows",
             fix="tokenizer and weights must come from the same run or release; copy the folder again",
         )
+
+
+def _resize_mode(given: Literal["exact", "fast"]) -> Literal["exact", "fast"]:
+    if given not in ("exact", "fast"):
+        raise ConfigError(f"resize_mode={given!r} is not one of exact, fast")
+    return given
 
 
 def _dtype(given: torch.dtype | str | None) -> torch.dtype | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError
 from openmolmo.inference.answer import Answer, read_answer
-from openmolmo.inference.cache import CacheConfig
+from openmolmo.inference.cache import CacheConfig, check_cache
 from openmolmo.inference.conversation import Chat
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Limit, generate, generate_one
@@ -31,12 +31,32 @@ from openmolmo.inference.stream import Piece, pieces
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 
-__all__ = ["Predictor"]
+__all__ = ["Answering", "Predictor", "check_answering"]
 
 _WINDOW = 8  # batches prepared ahead and sorted by length together
 _PIXEL_BYTES = 2**30  # but no more crops than this
 
 Images = ImageSource | Sequence[ImageSource] | None
+
+
+class Answering(TypedDict, total=False):
+    """How a :class:`Predictor` answers."""
+
+    batch_size: int
+    max_new_tokens: int
+    sampling: Sampling | None
+    cache: CacheConfig | None
+
+
+def check_answering(options: Answering) -> None:
+    """ConfigError for an unknown name or a number below 1."""
+    for name, value in options.items():
+        if name not in Answering.__annotations__:
+            raise ConfigError(
+                f"{name}={value!r} is no setting of answering", fix=f"known: {', '.join(Answering.__annotations__)}"
+            )
+        if isinstance(value, int) and value < 1:
+            raise ConfigError(f"{name}={value} must be at least 1")
 
 
 class Predictor:
@@ -61,12 +81,12 @@ class Predictor:
         sampling: Sampling | None = None,
         cache: CacheConfig | None = None,
     ) -> None:
-        if batch_size < 1 or max_new_tokens < 1:
-            raise ConfigError(f"batch_size={batch_size} and max_new_tokens={max_new_tokens} must be at least 1")
+        check_answering({"batch_size": batch_size, "max_new_tokens": max_new_tokens})
         self.model, self.processor, self.name = model.eval(), processor, name
         self.batch_size, self.max_new_tokens = batch_size, max_new_tokens
         self.sampling = sampling or Sampling()
         self.cache = cache or CacheConfig()
+        check_cache(self.cache, model.config.text_config)
         self._step: Any = None
         if self.cache.compile is not None:
             self._step = torch.compile(model, mode=self.cache.compile, fullgraph=True)

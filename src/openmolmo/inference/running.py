@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -34,9 +34,12 @@ class Settings:
     batch_size: int
     device: str | None
     dtype: str | None
+    resize: Literal["exact", "fast"] | None
+    compile: bool
 
     def load(self) -> Any:
         """The predictor; errors of settings come before those of the model."""
+        from openmolmo.inference.cache import CacheConfig
         from openmolmo.inference.load import load
         from openmolmo.inference.sampling import Sampling
 
@@ -45,14 +48,17 @@ class Settings:
             self.model,
             device=self.device,
             dtype=self.dtype,
+            resize_mode=self.resize,
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
             sampling=sampling,
+            cache=CacheConfig(kind="static", compile="default") if self.compile else None,
         )
 
     def of_answers(self) -> dict[str, Any]:
         """What makes answers different from those of other settings."""
-        return {name: getattr(self, name) for name in ("max_new_tokens", "temperature", "top_p", "seed", "dtype")}
+        values = {name: getattr(self, name) for name in ("max_new_tokens", "temperature", "top_p", "seed", "dtype")}
+        return values if self.resize is None else {**values, "resize": self.resize}
 
 
 @dataclass(frozen=True, kw_only=True)
