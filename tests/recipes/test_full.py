@@ -97,7 +97,7 @@ def test_a_dry_run_plans_the_largest_in_no_time() -> None:
     assert found["all, with frozen ones"] == "73,295,689,728"
     assert "declared" in found["pixmo_cap"]
     assert "it fits" in found["H100 SXM has"]
-    assert "a step on 32 x H100 SXM" in found and "assumed" in found["a step on 32 x H100 SXM"]
+    assert "a step on 256 x H100 SXM" in found and "assumed" in found["a step on 256 x H100 SXM"]
     assert "does not fit" in values("molmo_sft_72b", gpu="h100", gpus=2)["H100 SXM has"]
 
 

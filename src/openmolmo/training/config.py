@@ -14,6 +14,7 @@ from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig
+from openmolmo.training.watch.config import WatchConfig
 
 __all__ = [
     "PARTS",
@@ -144,6 +145,7 @@ class BaseRunConfig(Config):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     attention: Literal["auto", "eager", "sdpa", "flex_attention"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    watch: WatchConfig = field(default_factory=WatchConfig)
 
     def __post_init__(self) -> None:
         for name in ("steps", "checkpoint_every", "keep", "log_every"):

@@ -91,14 +91,8 @@ def _gpu(name: str | None) -> Gpu | None:
     return gpu_called(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
 
 
-def _shards(config: RunConfig, count: int) -> int:
-    if not config.parallel.sharded:
-        return 1
-    return max(1, count // (config.parallel.replicate if config.parallel.mode == "hsdp" else 1))
-
-
 def _bytes(plan: Planned, config: RunConfig, on_gpu: bool, count: int) -> dict[str, float]:
-    return memory(config, plan.model, plan.sizes, plan.row, plan.crop, half=on_gpu, shards=_shards(config, count))
+    return memory(config, plan.model, plan.sizes, plan.row, plan.crop, half=on_gpu, count=count)
 
 
 def _fewest(config: RunConfig, plan: Planned, gpu: Gpu) -> int:

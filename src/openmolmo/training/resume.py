@@ -120,7 +120,8 @@ def require_same(before: BaseRunConfig, now: BaseRunConfig) -> None:
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Settings that differ and are not free: dotted key -> (before, now)."""
     flat_before, flat_now = _flatten(before, ""), _flatten(now, "")
-    keys = [key for key in {**flat_before, **flat_now} if key not in FREE_SETTINGS]
+    every = {**flat_before, **flat_now}
+    keys = [key for key in every if key not in FREE_SETTINGS and not key.startswith("watch.")]
     return {key: (flat_before.get(key), flat_now.get(key)) for key in keys if flat_before.get(key) != flat_now.get(key)}
 
 

@@ -18,6 +18,7 @@ from openmolmo.training.parallel.world import ALONE, World
 from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
 from openmolmo.training.signals import StopRequest, signal_name
+from openmolmo.training.watch.sinks import WatchedLog, require_sinks
 
 __all__ = ["carry_out", "take_steps"]
 
@@ -50,6 +51,7 @@ def carry_out(
     stopped. Raises RunError for a loss that is not a number, StoppedError when asked to stop (after saving).
     All processes of ``world`` do this together; the first one logs and prints.
     """
+    require_sinks(config.watch.sinks)
     folder = open_out(out, resume, world.hash_files, world.first)
     world.wait()  # every process has looked before one writes
     if config.threads:
@@ -57,7 +59,8 @@ def carry_out(
     trainer = start(config, out, folder)
     world.by_first(lambda: checkpoint.set_aside(out, folder))
     try:
-        log = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))
+        lines = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))
+        log = WatchedLog(lines, config, out, trainer.step, shown=world.first)
         with log, StopRequest(patient=world.size > 1) as stop:
             take_steps(trainer, log, stop, world)
     finally:
@@ -68,7 +71,7 @@ def carry_out(
     return final
 
 
-def take_steps(run: _Trainer, log: RunLog, stop: StopRequest, world: World = ALONE) -> None:
+def take_steps(run: _Trainer, log: RunLog | WatchedLog, stop: StopRequest, world: World = ALONE) -> None:
     """Take the remaining steps of ``run``. Raises StoppedError, after saving, when any process is asked to stop."""
     config = run.config
     with Bar(config.name, config.steps, run.step, shown=world.first) as bar:

@@ -11,7 +11,7 @@ from openmolmo.model.config import MolmoConfig
 from openmolmo.training.config import RunConfig
 from openmolmo.training.estimate.work import Load
 
-__all__ = ["Sizes", "memory"]
+__all__ = ["Sizes", "memory", "shards_of"]
 
 _BASE_BYTES = {"none": 2.0, "int8": 1.02, "nf4": 0.53}  # of a frozen weight under adapters, on an accelerator
 _CHUNK = {True: 2**29, False: 2**26}  # bytes of logits at a time (openmolmo.model.loss), accelerator or not
@@ -27,8 +27,15 @@ class Sizes:
     layer: int
 
 
+def shards_of(config: RunConfig, count: int) -> int:
+    """Among how many of ``count`` devices weights, gradients and optimiser states are divided."""
+    if not config.parallel.sharded:
+        return 1
+    return max(1, count // (config.parallel.replicate if config.parallel.mode == "hsdp" else 1))
+
+
 def memory(
-    config: RunConfig, model: MolmoConfig, sizes: Sizes, row: Load, crop: CropConfig, *, half: bool, shards: int
+    config: RunConfig, model: MolmoConfig, sizes: Sizes, row: Load, crop: CropConfig, *, half: bool, count: int
 ) -> dict[str, float]:
     """Bytes by kind on each of the devices.
 
@@ -39,12 +46,16 @@ def memory(
         row: the load of one row of a batch.
         crop: how pictures are cut.
         half: whether matrix products are in bfloat16 (on an accelerator), else all is float32.
-        shards: among how many devices weights, gradients and optimiser states are divided.
+        count: number of devices.
     """
+    shards = shards_of(config, count)
     trained = sum(sizes.trained.values())
+    batches = config.accumulate // count
+    # Shards of gradients meet at the last batch of a step; until then each device keeps what it has.
+    kept = 4 * trained if shards > 1 and batches > 1 else 0
     states = {
         "weights": 4 * sizes.every / shards,
-        "gradients": 4 * trained / shards,
+        "gradients": 4 * trained / shards + kept,
         "optimiser states": 8 * trained / shards,
     }
     if config.lora is not None and half:
@@ -52,16 +63,18 @@ def memory(
     if half and shards == 1 and config.lora is None:
         states["weights in bfloat16"] = 2.0 * sizes.every
     elif shards > 1:
-        states["layers gathered"] = 2 * 2.0 * sizes.layer  # the one at work and the next
+        # The layer at work and the next, and what stays gathered: both tables.
+        tables = 2 * model.text_config.vocab_size * model.text_config.hidden_size
+        states["weights gathered"] = 2.0 * (2 * sizes.layer + tables)
     item = 2 if half else 4
     rows = config.loader.rows
-    kept, working = _activations(config, model, row, rows, item, half=half)
+    held, working = _activations(config, model, row, rows, item, half=half)
     text: Any = model.text_config
     head = 0.0 if config.lora or not sizes.trained["llm"] else 4.0 * text.vocab_size * text.hidden_size
     chunk = min(_CHUNK[half], 4 * rows * row.learnt * text.vocab_size)
     return {
         **states,
-        "activations": kept + working,
+        "activations": held + working,
         "logits": 2.5 * chunk,
         "head's gradient": head,
         "pictures": 4.0 * 3 * rows * row.crops * crop.crop_size**2,

@@ -26,7 +26,7 @@ def traffic(
 
     ``ddp``: gradients (float32) are summed once: 2 (n-1)/n x 4 bytes each. ``fsdp``: for each of ``batches`` the
     weights are gathered twice in bfloat16, for the forward and the backward pass, (n-1)/n x 2 bytes each time, and
-    gradients are scattered once a batch, (n-1)/n x 4 bytes. ``hsdp``: the same within a group of n / ``replicate``,
+    gradients are scattered once a step, (n-1)/n x 4 bytes. ``hsdp``: the same within a group of n / ``replicate``,
     then sums of the shards among the groups. Whoever is within one node sends near, everything else is far.
     """
     if gpus <= 1 or mode == "none":
@@ -35,7 +35,7 @@ def traffic(
         return _put(2 * 4 * trained * (gpus - 1) / gpus, gpus <= node)
     group = gpus // replicate if mode == "hsdp" else gpus
     share = (group - 1) / group
-    shared = _put(batches * share * (2 * 2 * every + 4 * trained), group <= node)
+    shared = _put(share * (batches * 2 * 2 * every + 4 * trained), group <= node)
     if replicate == 1 or mode != "hsdp":
         return shared
     summed = 2 * 4 * trained / group * (replicate - 1) / replicate

@@ -1,0 +1,64 @@
+"""Generation tasks as a callback of training: the scores of replies to held-out questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from openmolmo.core.errors import DataError
+from openmolmo.evaluation.runner import pick_questions
+from openmolmo.evaluation.tasks import TASKS
+from openmolmo.evaluation.tasks.base import Question, Task, to_request
+from openmolmo.evaluation.tasks.pointing import PointingTask
+from openmolmo.inference.answer import read_answer
+from openmolmo.inference.predictor import Predictor
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor
+from openmolmo.records.example import Example
+
+__all__ = ["generation"]
+
+
+def generation(
+    *, processor: Processor, held_out: Mapping[str, Sequence[Example]], settings: Mapping[str, Any]
+) -> Callable[[Molmo], dict[str, float]]:
+    """The headline score of each task on held-out questions, without controls.
+
+    Raises DataError where the held-out examples have no question for any task, or points cannot be judged.
+    """
+    tasks = [_with_radius(TASKS.get(name), settings["radius"]) for name in settings["tasks"]]
+    examples = [example for part in held_out.values() for example in part]
+    questions = {name: asked for name, asked in pick_questions(tasks, examples).items() if asked}
+    if not questions:
+        raise DataError(
+            f"the held-out examples have no question for {', '.join(task.name for task in tasks)}",
+            fix="choose other watch.tasks, or leave generation out of watch.callbacks",
+        )
+    _require_rules(tasks, questions)
+
+    def judge(model: Molmo) -> dict[str, float]:
+        predictor = Predictor(model, processor)
+        return {task.name: _score(predictor, task, questions[task.name]) for task in tasks if task.name in questions}
+
+    return judge
+
+
+def _score(predictor: Predictor, task: Task, questions: Sequence[Question]) -> float:
+    answers = predictor.answer_batch([to_request(question) for question in questions])
+    scores = [task.score(q, a)[task.headline] for q, a in zip(questions, answers, strict=True)]
+    return sum(scores) / len(scores)
+
+
+def _require_rules(tasks: Sequence[Task], questions: Mapping[str, Sequence[Question]]) -> None:
+    """Score the truth once: what cannot be judged is known before a run begins."""
+    try:
+        for task in tasks:
+            for question in questions.get(task.name, ()):
+                task.score(question, read_answer(question.reply, [question.size]))
+    except DataError as error:
+        raise DataError(error.reason, fix="say what is near enough, e.g. watch.radius=5") from error
+
+
+def _with_radius(task: Task, radius: float | None) -> Task:
+    return replace(task, radius=radius) if isinstance(task, PointingTask) and radius is not None else task
