@@ -17,7 +17,17 @@ from typing import Any, Literal
 
 from openmolmo.core.errors import CheckpointError
 
-__all__ = ["CONFIG", "INDEX", "NATIVE_CONFIG", "NATIVE_WEIGHTS", "Layout", "Settings", "holds_model", "read_settings"]
+__all__ = [
+    "CONFIG",
+    "INDEX",
+    "NATIVE_CONFIG",
+    "NATIVE_WEIGHTS",
+    "Layout",
+    "Settings",
+    "holds_model",
+    "lacks",
+    "read_settings",
+]
 
 Layout = Literal["ours", "released", "native"]
 
@@ -41,6 +51,17 @@ def holds_model(folder: Path) -> bool:
     if (folder / NATIVE_CONFIG).is_file() and (folder / NATIVE_WEIGHTS).is_file():
         return True
     return (folder / CONFIG).is_file() and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors")))
+
+
+def lacks(folder: Path) -> str | None:
+    """What is missing of a model that ``folder`` has a part of; None where it has no part of any."""
+    weights = any(folder.glob("*.safetensors"))
+    if (folder / NATIVE_CONFIG).is_file() != (folder / NATIVE_WEIGHTS).is_file():
+        has, no = sorted((NATIVE_CONFIG, NATIVE_WEIGHTS), key=lambda name: not (folder / name).is_file())
+        return f"it has {has}, but no {no}"
+    if (folder / CONFIG).is_file():
+        return None if holds_model(folder) else f"it has {CONFIG}, but no weights (*.safetensors)"
+    return f"it has weights (*.safetensors), but no {CONFIG}" if weights else None
 
 
 def read_settings(folder: Path | str) -> Settings:
@@ -89,7 +110,9 @@ def _from_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path} is not readable YAML: {error}", fix="unpack the checkpoint again") from error
+        raise CheckpointError(
+            f"{path} is not readable YAML: {' '.join(str(error).split())}", fix="unpack the checkpoint again"
+        ) from error
     model = values.get("model") if isinstance(values, dict) else None
     if not isinstance(model, dict):
         raise CheckpointError(f"{path} has no section 'model'", fix="give the folder of a released training checkpoint")

@@ -37,6 +37,12 @@ _MODEL_OPTIONS = (
     click.option("--temperature", default=0.0, show_default=True, help="0: always the likeliest token."),
     click.option("--max-new-tokens", default=512, show_default=True, type=click.IntRange(min=1), help="Limit."),
     click.option(
+        "--tokenizer",
+        default=None,
+        metavar="FOLDER_OR_REPO",
+        help="For a training checkpoint, which has none of its own.",
+    ),
+    click.option(
         "--model",
         default="nano",
         show_default=True,

@@ -10,7 +10,7 @@ import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import fetch_model, fetch_tokenizer, is_repository
-from openmolmo.core.model_folder import holds_model, read_settings
+from openmolmo.core.model_folder import holds_model, lacks, read_settings
 from openmolmo.inference.cache import CacheConfig, check_cache
 from openmolmo.inference.predictor import Answering, Predictor, check_answering
 from openmolmo.model import checkpoint
@@ -129,6 +129,8 @@ def _in_run(run: Path) -> Path:
     ]
     if steps:
         return max(steps)[1]
+    if (part := lacks(run)) is not None:
+        raise CheckpointError(f"{run} is no whole model: {part}", fix="get the folder again, with all its files")
     raise CheckpointError(
         f"{run} holds no model: no config.json with weights in it, in final/ or in a step-N/ folder",
         fix="give the --out folder of a training run that has written a checkpoint, or the checkpoint itself",

@@ -148,6 +148,8 @@ def find_pictures(given: Sequence[str]) -> list[str]:
                 kind="missing",
                 fix=f"give pictures, or a folder with files that end in {', '.join(SUFFIXES)}",
             )
+        if name.startswith(("http://", "https://")):
+            raise ImageError(f"{name} is an address, not a file", kind="missing", fix="download it and give its path")
         if not path.is_dir() and not path.is_file():
             raise ImageError(f"there is no picture {name}", kind="missing", fix="check the path")
         found += inside or [name]

@@ -27,6 +27,7 @@ class Settings:
     """Which model answers, and how it decodes."""
 
     model: str
+    tokenizer: str | None
     max_new_tokens: int
     temperature: float
     top_p: float
@@ -46,6 +47,7 @@ class Settings:
         sampling = Sampling(temperature=self.temperature, top_p=self.top_p, seed=self.seed)
         return load(
             self.model,
+            tokenizer=self.tokenizer,
             device=self.device,
             dtype=self.dtype,
             resize_mode=self.resize,

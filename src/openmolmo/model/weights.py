@@ -29,6 +29,9 @@ WEIGHTS = "model.safetensors"
 _WINDOW, _WINDOW_SHARE = 32 * 2**20, 1 / 200
 
 
+_POINTER = b"version https://git-lfs"  # what a clone without git-lfs has in place of a large file
+
+
 class StoredWeights(ABC):
     """The tensors of a model folder. ``shapes`` are known before any weight is read."""
 
@@ -84,6 +87,11 @@ class SafetensorsWeights(StoredWeights):
         for path in files:
             stored = open_weights(path)
             for name in stored.keys():  # noqa: SIM118  (not a dictionary)
+                if name in shapes:
+                    raise CheckpointError(
+                        f"{name} is in {self._file[name].name} and in {path.name}",
+                        fix="get the folder again; one of the two is of another model",
+                    )
                 part = stored.get_slice(name)
                 _check_type(name, part.get_dtype(), path)
                 shapes[name] = list(part.get_shape())
@@ -119,19 +127,17 @@ class PickledWeights(StoredWeights):
         super().__init__(folder, shapes, self._path.stat().st_size)
 
     def _load(self) -> dict[str, Tensor]:
-        size = self._path.stat().st_size
         try:
             state = torch.load(self._path, map_location="cpu", mmap=True, weights_only=True)
         except pickle.UnpicklingError as error:
+            if _is_pointer(self._path):
+                raise _damaged(self._path, error) from error
             raise CheckpointError(
                 f"{self._path} holds more than tensors, or is no checkpoint: {str(error).splitlines()[0]}",
                 fix="unpack it again from its source; it is not loaded because it could run code",
             ) from error
         except (RuntimeError, OSError, EOFError, ValueError) as error:
-            raise CheckpointError(
-                f"{self._path} is damaged or cut short ({size} bytes): {str(error).splitlines()[0]}",
-                fix="unpack it again from its source",
-            ) from error
+            raise _damaged(self._path, error) from error
         if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
             raise CheckpointError(
                 f"{self._path} holds no table of tensors by name", fix="give the unsharded checkpoint of a Molmo"
@@ -193,6 +199,22 @@ def open_weights(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or cut short ({path.stat().st_size} bytes): {error}", fix="copy the file again"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    size = path.stat().st_size
+    if _is_pointer(path):
+        return CheckpointError(
+            f"{path} is a pointer of git-lfs of {size} bytes, not the weights",
+            fix="run git lfs pull in its folder, or download it anew: hf download OWNER/NAME",
+        )
+    reason = " ".join(str(error).splitlines()[:1]) or type(error).__name__
+    return CheckpointError(
+        f"{path} is damaged or cut short ({size} bytes): {reason}", fix="copy or download the file again"
+    )
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(_POINTER)) == _POINTER

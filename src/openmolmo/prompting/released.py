@@ -74,7 +74,7 @@ def _tokenizer(settings: Settings, elsewhere: str | Path | None) -> TextTokenize
     if elsewhere is None and settings.layout == "native" and not (folder / "tokenizer.json").is_file():
         raise CheckpointError(
             f"{folder} has no tokenizer.json; its model uses that of {tokenizer_name(settings)!r}",
-            fix="give the folder of that tokenizer as well: openmolmo.load(folder, tokenizer=FOLDER)",
+            fix="give the folder of that tokenizer as well: --tokenizer FOLDER, in Python tokenizer=FOLDER",
         )
     made = TextTokenizer.from_pretrained(elsewhere or folder, vocab_size=size if settings.layout == "native" else None)
     special = made.special

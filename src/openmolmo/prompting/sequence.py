@@ -214,7 +214,7 @@ def _images_inline(branches: Sequence[Branch], n_images: int) -> bool:
         if count != n_images:
             raise PromptError(
                 f"the text has {count} {IMAGE_PLACE} placeholder{'s'[: count != 1]}, "
-                f"{n_images} image{'s'[: n_images != 1]} were given",
+                f"{n_images} {'image was' if n_images == 1 else 'images were'} given",
                 fix=f"write one {IMAGE_PLACE} for each image, or none to put all images first",
             )
     return True
