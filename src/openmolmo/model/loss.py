@@ -75,7 +75,8 @@ class OutputHead(nn.Linear):
         if not _is_plain(self):
             # Quantised weights know how to give logits and no more.
             return loss_sums(super().forward(input), target.labels, target.weights)
-        return _chunked_sums(input, self.weight, target)
+        sums: LossSums = _chunked_sums(input, self.weight, target)
+        return sums
 
 
 def loss_sums(logits: Tensor, labels: Tensor, weights: Tensor) -> LossSums:
