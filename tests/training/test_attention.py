@@ -42,5 +42,6 @@ def test_the_choice_reaches_the_model_and_changes_no_loss(config: RunConfig, tmp
         trainer = Trainer.start(config.replace(attention=kind), tmp_path / kind, None)
         assert trainer.model.decoder.config._attn_implementation == kind
         losses.append(trainer.take_step()["loss"])
-        assert kind not in (trainer.save() / "config.json").read_text(encoding="utf-8")
+        trainer.save(wait=True)
+        assert kind not in (tmp_path / kind / "step-1/config.json").read_text(encoding="utf-8")
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
