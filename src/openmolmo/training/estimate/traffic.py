@@ -27,21 +27,23 @@ def traffic(
     ``ddp``: gradients (float32) are summed once: 2 (n-1)/n x 4 bytes each. ``fsdp``: for each of ``batches`` the
     weights are gathered twice in bfloat16, for the forward and the backward pass, (n-1)/n x 2 bytes each time, and
     gradients are scattered once a step, (n-1)/n x 4 bytes. ``hsdp``: the same within a group of n / ``replicate``,
-    then sums of the shards among the groups. Whoever is within one node sends near, everything else is far.
+    then sums of the shards among the groups. A ring over several nodes runs through all adapters of each: of what
+    each device sends on, an adapter carries 1 / ``node``. Sums among groups have an adapter a device.
     """
     if gpus <= 1 or mode == "none":
         return Traffic()
     if mode == "ddp":
-        return _put(2 * 4 * trained * (gpus - 1) / gpus, gpus <= node)
+        return _ring(2 * 4 * trained * (gpus - 1) / gpus, gpus, node)
     group = gpus // replicate if mode == "hsdp" else gpus
     share = (group - 1) / group
-    shared = _put(share * (batches * 2 * 2 * every + 4 * trained), group <= node)
+    shared = _ring(share * (batches * 2 * 2 * every + 4 * trained), group, node)
     if replicate == 1 or mode != "hsdp":
         return shared
     summed = 2 * 4 * trained / group * (replicate - 1) / replicate
-    between = _put(summed, gpus <= node)
-    return Traffic(shared.near + between.near, shared.far + between.far)
+    if gpus <= node:
+        return Traffic(near=shared.near + summed)
+    return Traffic(shared.near, shared.far + summed)
 
 
-def _put(sent: float, near: bool) -> Traffic:
-    return Traffic(near=sent) if near else Traffic(far=sent)
+def _ring(sent: float, members: int, node: int) -> Traffic:
+    return Traffic(near=sent, far=0.0 if members <= node else sent / node)

@@ -19,7 +19,7 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         # What an interrupted run wrote after the checkpoint it goes on from is hidden.
-        self._writer: Any = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(out / "tensorboard"), purge_step=step + 1)
         self._writer.add_text("settings", f"```json\n{json.dumps(settings, indent=1)}\n```", step)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
