@@ -26,6 +26,7 @@ from openmolmo.model.released import load_released, read_config
 from openmolmo.model.released.export import export_weights
 from openmolmo.model.released.settings import written_config
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
+from released_toys import native_folder
 
 TOKENIZER = FIXTURES.parent / "prompting" / "tokenizer"
 CROP = CropConfig(crop_size=112, patch_size=14, margins=(2, 2), max_crops=6)
@@ -249,3 +250,15 @@ def test_like_must_be_a_released_model(tmp_path: Path) -> None:
     save_model(tiny(), tmp_path / "ours")
     with pytest.raises(CheckpointError, match="is no released model"):
         export(tmp_path / "ours", tmp_path / "out", like=tmp_path / "ours")
+
+
+def test_a_training_checkpoint_becomes_the_published_model(published: Path, tmp_path: Path) -> None:
+    spoken = {"message_formatting": "role", "system_prompt_kind": "demo_or_style", "prompt_type": "uber_model"}
+    native = native_folder(tmp_path / "native", published.name, **spoken, overlap_margins=[2, 2], max_crops=6)
+    base = TOKENIZER.parent / "tokenizer_base"
+    export(native, tmp_path / "out", like=published, any_size=True, check=True, tokenizer=base)
+    before, after = (load_file(folder / "model.safetensors") for folder in (published, tmp_path / "out"))
+    assert before.keys() == after.keys()
+    used = [name for name in before if "image_vit.transformer.resblocks.3." not in name]
+    assert all(torch.equal(before[name], after[name]) for name in used)
+    assert openmolmo.load(tmp_path / "out", device="cpu", max_new_tokens=2).processor.crop == CROP

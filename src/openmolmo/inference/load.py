@@ -20,7 +20,7 @@ from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor, tokenizer_name
 
-__all__ = ["bundled_models", "find_model", "load", "load_model"]
+__all__ = ["bundled_models", "find_model", "find_tokenizer", "load", "load_model"]
 
 _BUNDLED = Path(__file__).resolve().parent.parent / "bundled"
 _STEP = re.compile(r"(\d+)$")
@@ -61,7 +61,7 @@ def load(
     """
     check_answering(answering)
     folder = find_model(model)
-    processor = load_processor(folder, _tokenizer(folder, tokenizer))
+    processor = load_processor(folder, find_tokenizer(folder, tokenizer))
     processor.resize_mode = _resize_mode(resize_mode or processor.resize_mode)
     config = checkpoint.load_config(folder)
     _check(folder, config, processor)
@@ -118,6 +118,20 @@ def find_model(model: str | Path) -> Path:
     )
 
 
+def find_tokenizer(folder: Path, given: str | Path | None = None) -> Path | None:
+    """The folder of the tokenizer, where it is not that of the model: ``given``, or what a native folder names.
+
+    Raises CheckpointError where it cannot be fetched.
+    """
+    if given is not None:
+        return fetch_tokenizer(str(given)) if is_repository(str(given)) else Path(given)
+    settings = read_settings(folder)
+    if settings.layout != "native" or (folder / "tokenizer.json").is_file():
+        return None
+    named = tokenizer_name(settings)
+    return fetch_tokenizer(named) if named is not None and is_repository(named) else None
+
+
 def _in_run(run: Path) -> Path:
     """``RUN/final``, else the checkpoint with the highest step."""
     if holds_model(run / "final"):
@@ -135,17 +149,6 @@ def _in_run(run: Path) -> Path:
         f"{run} holds no model: no config.json with weights in it, in final/ or in a step-N/ folder",
         fix="give the --out folder of a training run that has written a checkpoint, or the checkpoint itself",
     )
-
-
-def _tokenizer(folder: Path, given: str | Path | None) -> Path | None:
-    """The folder of the tokenizer, where it is not that of the model."""
-    if given is not None:
-        return fetch_tokenizer(str(given)) if is_repository(str(given)) else Path(given)
-    settings = read_settings(folder)
-    if settings.layout != "native" or (folder / "tokenizer.json").is_file():
-        return None
-    named = tokenizer_name(settings)
-    return fetch_tokenizer(named) if named is not None and is_repository(named) else None
 
 
 def _check(folder: Path, config: MolmoConfig, processor: Processor) -> None:

@@ -59,6 +59,7 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
 @click.option("--layout", type=click.Choice(["released"]), default="released", show_default=True, help="Which layout.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new folder.")
 @click.option("--like", metavar="REPO_OR_FOLDER", help="The released model it came from; its files are kept.")
+@click.option("--tokenizer", metavar="FOLDER_OR_REPO", help="For a training checkpoint, which has none of its own.")
 @click.option("--any-size", is_flag=True, help="Also sizes that only openmolmo reads from such a folder.")
 @click.option(
     "--dtype",

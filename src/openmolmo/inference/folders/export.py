@@ -15,7 +15,7 @@ from openmolmo.core.files import atomic_dir, write_json
 from openmolmo.core.model_folder import CONFIG, read_settings
 from openmolmo.imaging.config import NORMALIZATIONS
 from openmolmo.inference.batch import left_padded
-from openmolmo.inference.load import find_model
+from openmolmo.inference.load import find_model, find_tokenizer
 from openmolmo.model.checkpoint import load_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.export import export_weights
@@ -49,12 +49,13 @@ def export(
     any_size: bool = False,
     dtype: Literal["float32", "bfloat16", "float16"] = "float32",
     check: bool = False,
+    tokenizer: str | Path | None = None,
 ) -> ExportReport:
     """Write ``model`` (a folder, a bundled name or a hub repository) to ``out``, whole or not at all.
 
     ``like``: the released model it came from; its files are kept wherever they say the same. ``any_size``: also
     sizes that the published dense code has built in, which openmolmo alone then reads. ``check``: read the result
-    again and compare logits.
+    again and compare logits. ``tokenizer``: for a training checkpoint of a released model, which has none.
 
     Raises:
         ConfigError: the layout cannot express a setting (the message names it), or ``out`` is in use.
@@ -66,7 +67,7 @@ def export(
     released = None if like is None else find_model(like)
     if released is not None and read_settings(released).layout != "released":
         raise CheckpointError(f"{like} is no released model in the published layout", fix="give e.g. its hub name")
-    processor = load_processor(source)
+    processor = load_processor(source, find_tokenizer(source, tokenizer))
     net = load_model(source, _DTYPES[dtype])
     with atomic_dir(out) as folder:
         export_weights(net, folder, like=released, any_size=any_size)
