@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from openmolmo.core.files import write_json
+from openmolmo.training.config import RunConfig
 from openmolmo.training.estimate.gpus import UTILISATION, Gpu, find_gpu
 from openmolmo.training.estimate.planned import Planned, planned
 from openmolmo.training.estimate.traffic import Traffic, traffic
@@ -46,6 +47,13 @@ class Line:
     send_s: float
     hidden: float
     in_turn: float
+
+
+def plan_of(recipe: str) -> Planned:
+    """Sizes and work of a recipe."""
+    config = load_recipe(recipe)
+    assert isinstance(config, RunConfig)
+    return planned(config)
 
 
 def line(speed: tuple[str, float], gpus: int, mode: str, plan: Planned, gpu: Gpu) -> Line:
@@ -90,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path)
     out: Path | None = parser.parse_args().out
-    plan, gpu = planned(load_recipe("molmo_caption_7b_d")), find_gpu("h100")
+    plan, gpu = plan_of("molmo_caption_7b_d"), find_gpu("h100")
     image = plan.work.total(plan.row)
     published, assumed = STEPS * BATCH / (HOURS * 3600), UTILISATION * gpu.peak / image
     speeds = (("published", published), (f"{UTILISATION:.0%} of the peak", assumed))
@@ -100,7 +108,7 @@ def main() -> None:
         for count in COUNTS
         for mode in (("fsdp",) if count == NODE else ("fsdp", "hsdp"))
     ]
-    small = planned(load_recipe("nano_sft")).work.total(CPU_STEP)
+    small = plan_of("nano_sft").work.total(CPU_STEP)
     facts = {
         "operations_an_image": image,
         "published_images_a_second_and_gpu": round(published, 3),

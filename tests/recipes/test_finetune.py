@@ -62,6 +62,7 @@ def test_parameters_and_settings_are_told_apart() -> None:
     assert values == {"data": "a b.jsonl", "model": "x/y"} and others == ["lora.rank=4", "seed=2"]
     large = load_recipe("finetune_lora", data="a", model="allenai/Molmo-7B-D-0924")
     small = load_recipe("finetune_lora", data="a")
+    assert (large.model, large.init_from) == ("molmo_7b_d", "allenai/Molmo-7B-D-0924")
     assert large.optimizer.llm.lr < small.optimizer.llm.lr and large.loader.row_length > small.loader.row_length
 
 

@@ -107,6 +107,17 @@ def test_small_recipes_fit_a_consumer_gpu() -> None:
         assert "it fits" in found["RTX 4090 has"] and "all steps" in found
 
 
+def test_a_released_model_is_tuned_on_a_consumer_gpu() -> None:
+    tuning = load_recipe("finetune_lora", model="allenai/Molmo-7B-D-0924")
+    bytes_of = {}
+    for kind in ("none", "int8", "nf4"):
+        assert tuning.lora is not None
+        found = describe(tuning.replace(lora=tuning.lora.replace(quantize=kind)), gpu="rtx4090").tables
+        bytes_of[kind] = {str(row[0]): str(row[1]) for _, _, rows in found for row in rows}
+    assert "it fits" in bytes_of["nf4"]["RTX 4090 has"]
+    assert "does not fit" in bytes_of["none"]["RTX 4090 has"]
+
+
 def test_the_command_names_devices() -> None:
     result = CliRunner().invoke(train, ["molmo_caption_7b_d", "--dry-run", "--gpu", "a100", "--gpus", "64"])
     assert result.exit_code == 0, result.exception

@@ -147,6 +147,12 @@ def test_a_quantised_base_is_added_to_as_it_was(tuning: RunConfig, base: Path, t
     torch.testing.assert_close(load_model(final).get_parameter(f"{name}.weight"), weight + 32 / 4 * (b @ a))
 
 
+def test_layers_computed_anew_learn_the_same(tuning: RunConfig, tmp_path: Path) -> None:
+    run(tuning.replace(steps=3), tmp_path / "kept")
+    run(override(tuning, ["steps=3", "parallel.checkpointing=selective"]), tmp_path / "anew")
+    assert losses(tmp_path / "anew") == pytest.approx(losses(tmp_path / "kept"), rel=1e-5)
+
+
 def test_what_is_not_installed_is_said(tuning: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = override(tuning, ["lora.quantize=int8"])
     monkeypatch.setitem(sys.modules, "torchao.quantization", None)

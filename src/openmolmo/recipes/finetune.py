@@ -15,11 +15,21 @@ from openmolmo.model.checkpoint import load_config
 from openmolmo.records.manifest import MANIFEST
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
 from openmolmo.training.lora_config import LoraConfig
+from openmolmo.training.parallel.config import ParallelConfig
 
 __all__ = ["finetune_lora"]
 
 _NARROW = 1024
 """Width below which a model is trained at a higher rate, and on shorter rows."""
+
+
+_PUBLISHED = {
+    "MolmoE-1B": "molmo_1b",
+    "Molmo-7B-O": "molmo_7b_o",
+    "Molmo-7B-D": "molmo_7b_d",
+    "Molmo-72B": "molmo_72b",
+}
+"""Released models and the presets with their sizes, by which a dry run plans before anything is fetched."""
 
 
 def finetune_lora(data: str = "data", model: str = "nano") -> RunConfig:
@@ -33,6 +43,7 @@ def finetune_lora(data: str = "data", model: str = "nano") -> RunConfig:
         name="finetune_lora",
         mixture=MixtureConfig(groups=(GroupConfig(name="mine", rate=1.0, sources=(_source(Path(data)),)),)),
         steps=200 if narrow else 1000,
+        model=next((preset for name, preset in _PUBLISHED.items() if name in model), "nano"),
         init_from=model,
         crop=None,
         format=None,
@@ -46,6 +57,7 @@ def finetune_lora(data: str = "data", model: str = "nano") -> RunConfig:
         dropout=DropoutConfig(residual=0.0),
         loader=LoaderConfig(rows=4, row_length=512) if narrow else LoaderConfig(rows=1, row_length=2304, packing=False),
         accumulate=1 if narrow else 8,
+        parallel=ParallelConfig(checkpointing="none" if narrow else "selective"),
         checkpoint_every=100,
     )
 

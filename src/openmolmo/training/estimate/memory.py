@@ -13,7 +13,7 @@ from openmolmo.training.estimate.work import Load
 
 __all__ = ["Sizes", "memory", "shards_of"]
 
-_BASE_BYTES = {"none": 2.0, "int8": 1.02, "nf4": 0.53}  # of a frozen weight under adapters, on an accelerator
+_BASE_BYTES = {"none": 2.0, "int8": 1.02, "nf4": 0.53}  # of a weight of the blocks under adapters, on an accelerator
 _CHUNK = {True: 2**29, False: 2**26}  # bytes of logits at a time (openmolmo.model.loss), accelerator or not
 _KEPT = {"none": 1.0, "selective": 1 / 3, "full": 0.0}
 
@@ -59,7 +59,9 @@ def memory(
         "optimiser states": 8 * trained / shards,
     }
     if config.lora is not None and half:
-        states["weights"] = _BASE_BYTES[config.lora.quantize] * (sizes.every - trained) + 4 * trained
+        rounded = sizes.layer * model.text_config.num_hidden_layers
+        rest = sizes.every - trained - rounded
+        states["weights"] = _BASE_BYTES[config.lora.quantize] * rounded + 2.0 * rest + 4 * trained
     if half and shards == 1 and config.lora is None:
         states["weights in bfloat16"] = 2.0 * sizes.every
     elif shards > 1:
