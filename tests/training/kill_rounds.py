@@ -2,7 +2,8 @@
 
 Each attempt is a forked child that kills itself at a drawn *point*: when it opens, renames or deletes a file of
 the run, in the middle of writing the optimiser's state, or between the parts of a step. A round kills a run
-twice and lets the third attempt end; it must then be the run that nothing happened to. Prints what was killed.
+twice and lets the third attempt end; it must then be the run that nothing happened to. Every second round writes
+its checkpoints in the background. Prints what was killed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from openmolmo.core.runlog import read_jsonl
 from openmolmo.training import loop, steps
 from openmolmo.training.config import RunConfig
 from openmolmo.training.optim import Optimizer
+from openmolmo.training.parallel.config import ParallelConfig
 
 SAME = ("step", "loss", "ce", "z", "lr", "norm", "examples", "utilisation")
 FILES = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree"}
@@ -111,7 +113,8 @@ def main(folder: Path, tokenizer: str, rounds: int, seed: int) -> None:
     for number in range(rounds):
         out = folder / f"round-{number}"
         at = [draw.randint(1, total), draw.randint(1, total), None]
-        killed += sum(attempt(config, out, last) is None for last in at)
+        written = config.replace(parallel=ParallelConfig(async_save=number % 2 == 1))
+        killed += sum(attempt(written, out, last) is None for last in at)
         assert result(out) == expected, f"round {number}, killed at points {at} of {total}"
         left = {path.name for path in out.iterdir()}
         assert left == {"config.json", "metrics.jsonl", "final", "step-6", "step-8"}, f"round {number}: {left}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,21 @@ import pytest
 import tiny
 import torch
 from safetensors.torch import load_file
+from torch.distributed.checkpoint.api import CheckpointException
 
 from openmolmo.core.config import override
+from openmolmo.core.errors import ConfigError, DiskFullError
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.data.loader import Loader
 from openmolmo.model import load_model
 from openmolmo.training import checkpoint
+from openmolmo.training.build import build_model, build_processor, seed_step
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loop import run
+from openmolmo.training.parallel import shards
+from openmolmo.training.parallel.config import ParallelConfig
+from openmolmo.training.parallel.layers import prepare_layers
+from openmolmo.training.parallel.world import ALONE
 
 HERE = Path(__file__).parent
 BASE = ["accumulate=2", "loader.rows=2", "checkpoint_every=10", "steps=20"]
@@ -183,9 +193,69 @@ def test_impossible_worlds_are_refused(runs: Path, name: str, words: str) -> Non
     assert not (runs / name).exists()
 
 
-def test_sharded_matrices_and_muon_exclude_each_other(config: RunConfig) -> None:
-    from openmolmo.core.errors import ConfigError
+def test_sigterm_to_the_launcher_saves(tokenizer: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "openmolmo"]
+    settings = settings_of(tokenizer, [*BASE, "steps=5000", "checkpoint_every=5000", "parallel.mode=fsdp"])
+    command += ["train", f"{HERE / 'tiny.py'}:tiny", *settings, "--out", str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    log, deadline = out / "metrics.jsonl", time.monotonic() + 200
+    while (len(read_jsonl(log)) if log.exists() else 0) < 3:
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[1]
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    said, errors = process.communicate(timeout=100)
+    newest, damaged = checkpoint.newest_whole(out)
+    assert newest is not None and not damaged and checkpoint.is_sharded(newest)
+    step = int(newest.name.removeprefix("step-"))
+    assert errors.count(f"stopped by SIGTERM after step {step} of 5000; it is saved") == 1  # by one process only
+    assert [row["step"] for row in read_jsonl(log)] == list(range(1, step + 1))
+    assert process.returncode != 0 and said == ""
 
+
+@pytest.mark.parametrize("mode", ["full", "selective"])
+def test_layers_that_are_computed_anew_give_the_same_gradients(config: RunConfig, mode: str) -> None:
+    batch = next_batch(config)
+    gradients = []
+    for checkpointing in ("none", mode):
+        model = build_model(config, build_processor(config))
+        prepare_layers(model, ParallelConfig(checkpointing=checkpointing))
+        seed_step(0, 1)
+        model(**batch).loss.backward()  # with dropout
+        gradients.append({name: p.grad for name, p in model.named_parameters()})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][name], rtol=0, atol=0, msg=name)
+
+
+@pytest.mark.slow
+def test_compiled_layers_give_the_same_loss(config: RunConfig) -> None:
+    batch = next_batch(config)
+    config = override(config, ["dropout.residual=0"])
+    losses = []
+    for compiled in (False, True):
+        model = build_model(config, build_processor(config))
+        prepare_layers(model, ParallelConfig(compile=compiled, checkpointing="full" if compiled else "none"))
+        losses.append(model(**batch).loss)
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
+
+
+def next_batch(config: RunConfig) -> dict[str, torch.Tensor]:
+    with Loader(config.mixture, build_processor(config), config.loader, seed=0) as loader:
+        return loader.next().tensors
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(*_: Any, **__: Any) -> None:
+        raise CheckpointException("write", {1: (OSError(28, "No space left on device"), None)})
+
+    monkeypatch.setattr(shards, "save", fill)
+    with pytest.raises(DiskFullError, match="no space left while writing"):
+        shards.write_shards({}, tmp_path / "shards", ALONE)
+
+
+def test_sharded_matrices_and_muon_exclude_each_other(config: RunConfig) -> None:
     with pytest.raises(ConfigError, match=r"optimizer.matrices=muon .* parallel.mode=fsdp"):
         override(config, ["optimizer.matrices=muon", "parallel.mode=fsdp"])
     with pytest.raises(ConfigError, match=r"parallel.replicate=2 means nothing with parallel.mode=none"):

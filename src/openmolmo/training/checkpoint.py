@@ -48,7 +48,7 @@ __all__ = [
     "read_state",
     "save_final",
     "save_step",
-    "set_aside",
+    "tidy",
     "write_state",
 ]
 
@@ -158,20 +158,30 @@ def newest_whole(out: Path, hashes: Hashes = hash_files) -> tuple[Path | None, d
     return None, faults
 
 
-def set_aside(out: Path, folder: Path | None) -> None:
-    """Rename damaged checkpoints, which are those newer than ``folder``, to ``step-N.damaged``."""
+def tidy(out: Path, folder: Path | None, keep: int) -> None:
+    """Before a run goes on from ``folder``: rename checkpoints newer than it, which are damaged, to
+    ``step-N.damaged``, and delete what a killed one has left half-written or had no time to delete."""
+    for path in out.glob(".*.tmp"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
     newest = -1 if folder is None else int(folder.name.removeprefix("step-"))
     for step, path in _numbered(out):
         if step > newest:
             aside = path.with_name(f"{path.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
             path.replace(aside)
+    prune(out, keep)
 
 
 def prune(out: Path, keep: int) -> None:
     """Delete all but the newest ``keep`` checkpoints, and what killed runs left half-written."""
+    _sweep(out)
     for path in checkpoints(out)[:-keep]:
-        shutil.rmtree(path)
+        path.replace(path.with_name(f".{path.name}.old.tmp"))  # half-deleted it must not look like a checkpoint
+    _sweep(out)
+
+
+def _sweep(out: Path) -> None:
     for path in out.glob(".*.tmp"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

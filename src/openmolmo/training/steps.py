@@ -57,7 +57,7 @@ def carry_out(
     if config.threads:
         torch.set_num_threads(config.threads)
     trainer = start(config, out, folder)
-    world.by_first(lambda: checkpoint.set_aside(out, folder))
+    world.by_first(lambda: checkpoint.tidy(out, folder, config.keep))
     try:
         lines = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))
         log = WatchedLog(lines, config, out, trainer.step, shown=world.first)

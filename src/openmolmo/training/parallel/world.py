@@ -135,8 +135,12 @@ def open_world(parallel: ParallelConfig, *, cuda: bool) -> Iterator[World]:
             f"process {rank} of {size} did not meet the others: {error}",
             fix="start them all by torchrun, with one --rdzv-endpoint that every machine can reach",
         ) from error
-    yield World(rank, size, local)
-    # Not after an error: others may wait in a collective, and torchrun ends them all.
+    try:
+        yield World(rank, size, local)
+    except OpenMolmoError:  # all processes leave by it
+        dist.destroy_process_group()
+        raise
+    # Not after any other error: some may wait for this one in a collective, and torchrun ends them all.
     dist.destroy_process_group()
 
 
