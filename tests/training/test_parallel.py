@@ -33,6 +33,7 @@ from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.layers import prepare_layers
 from openmolmo.training.parallel.world import ALONE
 
+pytestmark = pytest.mark.timeout(600)  # one launch of several processes does most of it
 HERE = Path(__file__).parent
 BASE = ["accumulate=2", "loader.rows=2", "checkpoint_every=10", "steps=20"]
 BLIND = [*BASE, "loader.rows=1", "loader.packing=false", "steps=8"]
