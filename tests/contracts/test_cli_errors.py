@@ -97,7 +97,7 @@ MISTAKES = [
     ("train nano_caption steps=0", "steps=0 must be at least 1"),
     ("train nano_caption steps", "not of the form key=value"),
     ("train nano_encoder model=giant", "no preset called 'giant'"),
-    ("train nano_caption tokenizer=nowhere", "nowhere"),
+    ("train nano_caption init_from=none tokenizer=nowhere", "nowhere"),
     ("train nano_caption init_from=file", "file"),
     ("train nano_caption init_from=none mixture.groups.0.sources.0.source=parket", "did you mean parquet"),
     ("train nano_caption init_from=none mixture.groups.0.sources.0.options.generator=cloks", "did you mean clocks"),

@@ -153,7 +153,7 @@ def nano_sft() -> RunConfig:
     return RunConfig(
         name="nano_sft",
         mixture=MixtureConfig(groups=groups),
-        steps=4000,
+        steps=11000,
         model="nano",
         init_from="runs/nano_caption/final",
         crop=NANO_CROPS,
