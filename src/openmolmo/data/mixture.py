@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.rng import derive, derive_seed
 from openmolmo.data.sources.base import SOURCES, Source
 from openmolmo.records.example import ANNOTATION_KINDS, Example
+from openmolmo.records.manifest import MANIFEST
 
 __all__ = ["GroupConfig", "Mixture", "MixtureConfig", "Place", "SourceConfig", "permute"]
 
@@ -55,6 +57,12 @@ class SourceConfig(Config):
             raise ConfigError(f"rate_size={self.rate_size} must be at least 1")
         if self.max_annotations is not None and self.max_annotations < 1:
             raise ConfigError(f"max_annotations={self.max_annotations} must be at least 1")
+
+    @classmethod
+    def at(cls, path: Path, **options: Any) -> SourceConfig:
+        """The data set at ``path``: a folder with a manifest, else a JSONL file or the folder of one."""
+        kind = "parquet" if (path / MANIFEST).is_file() else "jsonl"
+        return cls(source=kind, options={"path": str(path), **options})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
 from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config
-from openmolmo.records.manifest import MANIFEST
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig
@@ -41,7 +40,9 @@ def finetune_lora(data: str = "data", model: str = "nano") -> RunConfig:
     peak = 2e-3 if narrow else 2e-4
     return RunConfig(
         name="finetune_lora",
-        mixture=MixtureConfig(groups=(GroupConfig(name="mine", rate=1.0, sources=(_source(Path(data)),)),)),
+        mixture=MixtureConfig(
+            groups=(GroupConfig(name="mine", rate=1.0, sources=(SourceConfig.at(Path(data), split="train"),)),)
+        ),
         steps=200 if narrow else 1000,
         model=next((preset for name, preset in _PUBLISHED.items() if name in model), "nano"),
         init_from=model,
@@ -60,11 +61,6 @@ def finetune_lora(data: str = "data", model: str = "nano") -> RunConfig:
         parallel=ParallelConfig(checkpointing="none" if narrow else "selective"),
         checkpoint_every=100,
     )
-
-
-def _source(data: Path) -> SourceConfig:
-    kind = "parquet" if (data / MANIFEST).is_file() else "jsonl"
-    return SourceConfig(source=kind, options={"path": str(data), "split": "train"})
 
 
 def _width(model: str) -> int:

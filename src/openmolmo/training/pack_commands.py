@@ -57,8 +57,7 @@ def _config(target: str, settings: list[str], model: str | None) -> RunConfig:
 
     path = Path(target)
     if path.exists() and not target.endswith(".py"):
-        kind = "parquet" if (path / "manifest.json").is_file() else "jsonl"
-        group = GroupConfig(rate=1.0, sources=(SourceConfig(source=kind, options={"path": target}),))
+        group = GroupConfig(rate=1.0, sources=(SourceConfig.at(path),))
         plain = RunConfig(name=path.stem, steps=1, init_from=model, mixture=MixtureConfig(groups=(group,)))
         single: RunConfig = override(plain, settings)
         return single
