@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from openmolmo import __version__
+from openmolmo.core.commit import code_commit
 from openmolmo.core.files import sha256_file
 from openmolmo.evaluation.held_out import HeldOut, from_folder, from_generators
 from openmolmo.evaluation.results import Results
@@ -77,21 +77,5 @@ def _meta(setup: Setup, folder: Path, held_out: HeldOut, device: str) -> dict[st
         "max_new_tokens": setup.max_new_tokens,
         "device": device,
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "code": {"openmolmo": __version__, "commit": _commit(), "torch": torch.__version__},
+        "code": {"openmolmo": __version__, "commit": code_commit(), "torch": torch.__version__},
     }
-
-
-def _commit() -> str:
-    """The commit of a git work tree that holds this code, or an empty text."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

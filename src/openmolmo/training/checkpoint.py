@@ -16,7 +16,6 @@ import pickle
 import platform
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import transformers
 from torch import Tensor
 
 from openmolmo import __version__
+from openmolmo.core.commit import code_commit
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.files import atomic_dir, write_json
 from openmolmo.model.checkpoint import save_model
@@ -189,16 +189,9 @@ def _sweep(out: Path) -> None:
 
 def code_version() -> dict[str, str]:
     """Versions that a result depends on; the commit where the code is a git work tree."""
-    here = Path(__file__).parent
-    try:
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        commit = ""
     return {
         "openmolmo": __version__,
-        "commit": commit,
+        "commit": code_commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
