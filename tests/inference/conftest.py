@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from inference_toys import noise
 from PIL import Image
 from transformers import CLIPVisionConfig, Qwen2Config
 
+from openmolmo.cli import main
 from openmolmo.imaging import CropConfig
 from openmolmo.inference.predictor import Predictor
 from openmolmo.model.checkpoint import save_model
@@ -80,3 +83,17 @@ def picture_file(tmp_path):
     path = tmp_path / "shapes.png"
     Image.fromarray(noise(60, 80)).save(path)
     return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command line; (exit code, standard output, standard error)."""
+
+    def call(*argv):
+        monkeypatch.setattr(sys, "argv", ["openmolmo", *map(str, argv)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out, shown.err
+
+    return call

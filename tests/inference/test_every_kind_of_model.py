@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 
 import pytest
 import torch
@@ -12,7 +11,6 @@ from inference_toys import noise
 from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModel, Qwen2Config, Qwen2ForCausalLM
 
-from openmolmo.cli import main
 from released_toys import FAMILIES, FIXTURES, native_folder, published_folder
 
 TOKENIZER = FIXTURES / "prompting" / "tokenizer_base"
@@ -22,16 +20,13 @@ SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "nu
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def output(run):
     """Run a command line that must succeed; what it prints."""
 
     def call(*argv):
-        monkeypatch.setattr(sys, "argv", ["openmolmo", *map(str, argv)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        assert ended.value.code == 0, shown.err
-        return shown.out
+        code, out, err = run(*argv)
+        assert code == 0, err
+        return out
 
     return call
 
@@ -50,7 +45,7 @@ def backbones(tmp_path_factory):
 
 
 @pytest.fixture(params=KINDS)
-def model(request, run, backbones, tmp_path):
+def model(request, output, backbones, tmp_path):
     """The options that name a model."""
     kind, folder = request.param, tmp_path / "model"
     if kind == "nano":
@@ -59,25 +54,25 @@ def model(request, run, backbones, tmp_path):
         return ["--model", native_folder(folder), "--tokenizer", TOKENIZER]
     if kind == "composed":
         sources = ["--vision", backbones / "vision", "--llm", backbones / "llm", "--max-crops", 2]
-        run("compose", *sources, "--out", folder)
+        output("compose", *sources, "--out", folder)
         return ["--model", folder]
     return ["--model", published_folder(folder, kind)]
 
 
-def test_each_command_alone_streamed_and_over_a_folder(run, model, tmp_path):
+def test_each_command_alone_streamed_and_over_a_folder(output, model, tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number, (height, width) in enumerate([(60, 80), (90, 40), (50, 50)]):
         Image.fromarray(noise(height, width, number)).save(pictures / f"{number}.png")
     options = [*model, "--max-new-tokens", 5]
     for command, words in COMMANDS.items():
-        alone = run(command, pictures / "0.png", *words, *options)
-        streamed = run(command, pictures / "0.png", *words, *options, "--stream")
-        values = json.loads(run(command, pictures / "0.png", *words, *options, "--json"))
+        alone = output(command, pictures / "0.png", *words, *options)
+        streamed = output(command, pictures / "0.png", *words, *options, "--stream")
+        values = json.loads(output(command, pictures / "0.png", *words, *options, "--json"))
         assert values["text"] in streamed
         assert values["points"] or values["text"] in alone
         out = tmp_path / f"{command}.jsonl"
-        assert run(command, pictures, *words, *options, "--batch-size", 3, "--out", out) == ""
+        assert output(command, pictures, *words, *options, "--batch-size", 3, "--out", out) == ""
         lines = {line["id"]: line for line in map(json.loads, out.read_text().splitlines())}
         assert sorted(lines) == sorted(str(path) for path in pictures.iterdir())
         first = lines[str(pictures / "0.png")]
@@ -86,7 +81,7 @@ def test_each_command_alone_streamed_and_over_a_folder(run, model, tmp_path):
         }
 
 
-def test_a_file_of_requests(run, model, tmp_path):
+def test_a_file_of_requests(output, model, tmp_path):
     Image.fromarray(noise(60, 80)).save(tmp_path / "a.png")
     Image.fromarray(noise(40, 70, 1)).save(tmp_path / "b.png")
     rows = [
@@ -98,5 +93,7 @@ def test_a_file_of_requests(run, model, tmp_path):
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "answers.jsonl"
-    assert run("answer", tmp_path / "rows.jsonl", "--out", out, *model, "--max-new-tokens", 4, "--batch-size", 5) == ""
+    assert (
+        output("answer", tmp_path / "rows.jsonl", "--out", out, *model, "--max-new-tokens", 4, "--batch-size", 5) == ""
+    )
     assert sorted(json.loads(line)["id"] for line in out.read_text().splitlines()) == sorted(row["id"] for row in rows)

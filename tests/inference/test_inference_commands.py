@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 from inference_toys import noise
 from PIL import Image
 
-from openmolmo.cli import main
 from openmolmo.inference.answer import read_answer
 from openmolmo.inference.predictor import Predictor
 
 POINTS = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="red star">red star</points>'
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command line; (exit code, standard output, standard error)."""
-
-    def call(*argv):
-        monkeypatch.setattr(sys, "argv", ["openmolmo", *map(str, argv)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        return ended.value.code, shown.out, shown.err
-
-    return call
 
 
 @pytest.fixture
