@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.metadata import entry_points
 
@@ -27,6 +28,10 @@ _SUMMARIES = {
     "train": "Train by a recipe.",
 }
 """One line a verb, kept here so that ``--help`` imports no room."""
+
+
+_HOARSE = ("torchao", "torch.utils._pytree")
+"""Loggers that warn at import, of parts that nothing here uses, wherever torchao is installed."""
 
 
 class LazyGroup(click.Group):
@@ -58,6 +63,8 @@ def main() -> None:
     """Run the command line: errors that users can mend are printed without a traceback."""
     from openmolmo.core.errors import OpenMolmoError
 
+    for name in _HOARSE:
+        logging.getLogger(name).setLevel(logging.ERROR)
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
