@@ -171,7 +171,7 @@ def test_every_encoder_gives_one_feature_a_patch(name: str) -> None:
     hidden = backbone.embed(model, torch.zeros(3, 3, 28, 28))
     assert hidden.shape == (3, backbone.leading_tokens + 4, 16)
     (block,) = backbone.blocks(model)
-    assert block(hidden, None).shape == hidden.shape
+    assert backbone.run(block, hidden).shape == hidden.shape
 
 
 # --------------------------------------------------------------------------------------------- tasks

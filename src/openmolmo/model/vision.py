@@ -63,7 +63,7 @@ class VisionEncoder(nn.Module):
         hidden = self._spec.embed(self.backbone, crops)
         found: dict[int, Tensor] = {}
         for index, block in enumerate(self.blocks):
-            hidden = block(hidden, None)
+            hidden = self._spec.run(block, hidden)
             if index in self.feature_layers:
                 patches = hidden[:, self._spec.leading_tokens :]
                 found[index] = F.layer_norm(patches, patches.shape[-1:]) if self.feature_norm else patches

@@ -11,6 +11,11 @@ from torch import Tensor, nn
 __all__ = ["Backbone"]
 
 
+def _without_mask(block: nn.Module, hidden: Tensor) -> Tensor:
+    output: Tensor = block(hidden, None)
+    return output
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
     """A library vision model seen as: embed the pixels, run a list of blocks, drop the leading tokens.
@@ -22,9 +27,11 @@ class Backbone:
     build: Callable[[Any, int], nn.Module]
     #: (model, pixels (N, 3, S, S)) -> (N, leading + P, width), ready for the first block.
     embed: Callable[[Any, Tensor], Tensor]
-    #: The blocks; each is called with (hidden, None) and returns hidden.
+    #: The blocks.
     blocks: Callable[[Any], nn.ModuleList]
     #: The learned position embedding, (leading + P, width).
     positions: Callable[[Any], Tensor]
     #: Class and register tokens in front of the patches.
     leading_tokens: int
+    #: (block, hidden) -> hidden; most blocks ask for a mask, and there is none.
+    run: Callable[[nn.Module, Tensor], Tensor] = _without_mask

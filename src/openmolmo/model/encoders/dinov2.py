@@ -25,10 +25,16 @@ def _embed(model: Any, pixels: Tensor) -> Tensor:
     return embedded
 
 
+def _run(block: Any, hidden: Tensor) -> Tensor:
+    output: Tensor = block(hidden)  # the blocks of older versions of the library take no mask
+    return output
+
+
 DINOV2 = Backbone(
     build=_build,
     embed=_embed,
     blocks=lambda model: model.encoder.layer,
     positions=lambda model: model.embeddings.position_embeddings[0],
     leading_tokens=1,
+    run=_run,
 )
