@@ -17,6 +17,7 @@ from openmolmo.data.mixture import MixtureConfig
 
 PACKED = LoaderConfig(rows=3, row_length=64, workers=0, lanes=3, open_rows=2)
 PLAIN = PACKED.replace(packing=False)
+JOINED = PLAIN.replace(rows=2, row_examples=3)
 SPLIT = PACKED.replace(split=True, row_length=17)  # up to three parts an example
 
 
@@ -31,7 +32,7 @@ def assert_same(left: list[Batch], right: list[Batch]) -> None:
         assert all(torch.equal(a.tensors[key], b.tensors[key]) for key in a.tensors)
 
 
-@pytest.mark.parametrize("config", [PACKED, PLAIN, SPLIT], ids=["packed", "plain", "split"])
+@pytest.mark.parametrize("config", [PACKED, PLAIN, JOINED, SPLIT], ids=["packed", "plain", "joined", "split"])
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_workers_do_not_change_the_batches(
     mixture: MixtureConfig, processor: ToyProcessor, config: LoaderConfig, workers: int
@@ -41,7 +42,7 @@ def test_workers_do_not_change_the_batches(
         assert_same(take(loader, 12), expected)
 
 
-@pytest.mark.parametrize("config", [PACKED, PLAIN, SPLIT], ids=["packed", "plain", "split"])
+@pytest.mark.parametrize("config", [PACKED, PLAIN, JOINED, SPLIT], ids=["packed", "plain", "joined", "split"])
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("done", [0, 4, 7])
 def test_a_restored_loader_goes_on_with_the_same_batches(
@@ -62,6 +63,25 @@ def test_every_example_comes_once_an_epoch(processor: ToyProcessor) -> None:
     batches = take(Loader(mixture, processor, PLAIN, seed=0), 12)
     seen = [int(label) for batch in batches for label in batch.tensors["labels"][:, 0]]
     assert sorted(seen) == list(range(36))
+
+
+def test_rows_of_several_have_the_examples_of_rows_of_one(mixture: MixtureConfig, processor: ToyProcessor) -> None:
+    joined = take(Loader(mixture, processor, PLAIN.replace(rows=1, row_examples=6), seed=3), 8)
+    plain = take(Loader(mixture, processor, PLAIN.replace(rows=6), seed=3), 8)
+    for one, several in zip(joined, plain, strict=True):
+        assert one.positions == [[position for row in several.positions for position in row]]
+        assert (one.examples, one.tokens) == (several.examples, several.tokens)
+        assert one.utilisation == 1.0  # six rows of different lengths have padding, one row of six has none
+        assert several.utilisation < 1.0
+        assert torch.equal(one.tensors["crops"], several.tensors["crops"])
+        kept = several.tensors["example_ids"] >= 0
+        assert torch.equal(one.tensors["input_ids"][0], several.tensors["input_ids"][kept])
+        assert one.tensors["example_ids"].unique().tolist() == list(range(6))
+
+
+def test_rows_that_are_packed_have_no_number_of_examples() -> None:
+    with pytest.raises(ConfigError, match=r"row_examples=2 goes with packing=false"):
+        PACKED.replace(row_examples=2)
 
 
 def test_another_seed_gives_another_order(mixture: MixtureConfig, processor: ToyProcessor) -> None:

@@ -46,7 +46,7 @@ def test_the_papers_settings(stage: str, size: str) -> None:
     assert tuple(part.warmup_in(config.steps) for part in parts) == warmup
     assert {part.clip for part in parts} == {1.0}
     assert config.steps == STEPS.get(name, steps)
-    assert (config.loader.rows * config.accumulate, config.loader.packing) == (images, False)
+    assert (config.loader.spans * config.accumulate, config.loader.packing) == (images, False)
     assert (config.crop.max_crops, config.loader.row_length) == (crops, tokens)
     assert (config.dropout.residual, config.dropout.on, config.z_loss) == (0.1, on, 1e-4)
     optimizer = config.optimizer

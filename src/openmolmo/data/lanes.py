@@ -8,6 +8,7 @@ number of processes gives the same batches, and each lane resumes from a few int
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,7 +38,9 @@ class LoaderConfig(Config):
 
     A batch has ``rows`` rows of at most ``row_length`` tokens. Longer examples are cut there or, with
     ``split``, become several parts: each with the picture and as many of the annotations as fit, weighted as
-    if they were together. With ``packing`` a row holds as many examples as fit, otherwise one. ``lanes`` bounds the
+    if they were together. With ``packing`` a row holds as many examples as fit. Otherwise it holds ``row_examples``
+    of them, each of at most ``row_length`` tokens, one after the other: where the number of examples in a batch is
+    to be exact, one row of several has no padding, and several rows of one have. ``lanes`` bounds the
     useful number of ``workers`` (of all processes together, whose number must divide it) and,
     unlike those, is part of what defines the order of the data.
     ``max_skipped`` is how many unreadable examples are passed over before the run stops.
@@ -46,6 +49,7 @@ class LoaderConfig(Config):
     rows: int = 8
     row_length: int = 512
     packing: bool = True
+    row_examples: int = 1
     split: bool = False
     open_rows: int = 8
     lanes: int = 4
@@ -54,9 +58,14 @@ class LoaderConfig(Config):
     max_skipped: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("rows", "row_length", "open_rows", "lanes", "prefetch"):
+        for name in ("rows", "row_length", "row_examples", "open_rows", "lanes", "prefetch"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.packing and self.row_examples > 1:
+            raise ConfigError(
+                f"row_examples={self.row_examples} goes with packing=false: packed rows hold as many as fit",
+                fix="set packing=false, or leave row_examples at 1",
+            )
         if self.workers < 0 or self.max_skipped < 0:
             raise ConfigError(f"workers={self.workers} and max_skipped={self.max_skipped} must not be negative")
         if self.workers > self.lanes:
@@ -64,6 +73,11 @@ class LoaderConfig(Config):
                 f"workers={self.workers} is more than lanes={self.lanes}: the rest would be idle",
                 fix=f"set lanes={self.workers} too (before the run starts: it changes the order of the data)",
             )
+
+    @property
+    def spans(self) -> int:
+        """How many times ``row_length`` tokens a batch has at most; without packing, how many examples."""
+        return self.rows * self.row_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,15 @@ class _Part:
         return len(self.tokens.input_ids)
 
 
+def _join(rows: Sequence[Row[_Part]]) -> Row[_Part]:
+    """One row of the items of all."""
+    whole: Row[_Part] = Row()
+    for row in rows:
+        for item, position in zip(row.items, row.positions, strict=True):
+            whole.add(item, position, len(item))
+    return whole
+
+
 class Lane:
     """Makes the batches of one lane, one after the other."""
 
@@ -134,7 +157,8 @@ class Lane:
         """The next batch of this lane."""
         started = time.perf_counter()
         self._skipped = []
-        while len(self._ready) < self.config.rows:
+        joined = self.config.row_examples
+        while len(self._ready) < self.config.spans:
             position = self._taken * self.config.lanes + self.number
             self._taken += 1
             parts = self._parts(position)
@@ -145,7 +169,8 @@ class Lane:
                     self._ready += self._packer.add(part, position, len(part))
                 else:
                     self._ready.append(Row([part], [position], len(part)))
-        rows, self._ready = self._ready[: self.config.rows], self._ready[self.config.rows :]
+        ready, self._ready = self._ready[: self.config.spans], self._ready[self.config.spans :]
+        rows = [_join(ready[i : i + joined]) for i in range(0, len(ready), joined)]
         return MadeBatch(
             arrays=collate_arrays([[part.tokens for part in row.items] for row in rows]) if rows else {},
             positions=[row.positions for row in rows],

@@ -166,7 +166,9 @@ class Loader:
 
     def _order(self) -> dict[str, Any]:
         c = self.config
-        packing = {"open_rows": c.open_rows} if c.packing else {}
+        packing: dict[str, Any] = {"open_rows": c.open_rows} if c.packing else {}
+        if c.row_examples > 1:
+            packing["row_examples"] = c.row_examples
         if c.split:
             packing["split"] = True
         return {"lanes": c.lanes, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}

@@ -39,12 +39,13 @@ class LengthProcessor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """One way to make rows. ``open_rows`` 0: one example a row; ``rows`` of them are padded to the longest."""
+    """One way to make rows. ``open_rows`` 0: ``row_examples`` a row; ``rows`` of them are padded to the longest."""
 
     row_length: int
     open_rows: int
     rows: int
     split: bool = False
+    row_examples: int = 1
 
 
 @dataclass(slots=True)
@@ -101,11 +102,14 @@ class RowsMade:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        way = {"split": self.packing.split, "open_rows": self.packing.open_rows, "rows": self.packing.rows}
+        way = self.packing
         return {
-            "row_length": self.packing.row_length,
-            "packing": self.packing.open_rows > 0,
-            **way,
+            "row_length": way.row_length,
+            "packing": way.open_rows > 0,
+            "split": way.split,
+            "open_rows": way.open_rows,
+            "rows": way.rows,
+            "row_examples": way.row_examples,
             "utilisation": round(self.utilisation, 4),
             "padding": round(1 - self.utilisation, 4),
             "examples_per_row": round(self.examples_per_row, 2),
@@ -188,7 +192,8 @@ def pack(lengths: Lengths, packing: Packing, *, draws: int = DRAWS) -> RowsMade:
 def _rows(examples: Sequence[Sequence[int]], packing: Packing) -> tuple[list[int], float]:
     """Tokens used of each closed row, and how many examples went into them (parts count as fractions)."""
     if not packing.open_rows:
-        return [length for parts in examples for length in parts], len(examples)
+        lengths, joined = [length for parts in examples for length in parts], packing.row_examples
+        return [sum(lengths[i : i + joined]) for i in range(0, len(lengths), joined)], len(examples)
     packer: Packer[float] = Packer(packing.row_length, packing.open_rows)
     closed = [
         row

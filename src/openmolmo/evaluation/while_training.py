@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+
+import torch
 
 from openmolmo.core.errors import DataError
 from openmolmo.evaluation.runner import pick_questions
@@ -39,9 +42,25 @@ def generation(
 
     def judge(model: Molmo) -> dict[str, float]:
         predictor = Predictor(model, processor)
-        return {task.name: _score(predictor, task, questions[task.name]) for task in tasks if task.name in questions}
+        with _nothing_compiled(model):
+            return {
+                task.name: _score(predictor, task, questions[task.name]) for task in tasks if task.name in questions
+            }
 
     return judge
+
+
+@contextmanager
+def _nothing_compiled(model: Molmo) -> Iterator[None]:
+    """Compiled layers and FlexAttention would be compiled anew for the shapes of many a step of decoding."""
+    kind: str = model.decoder.config._attn_implementation
+    if kind == "flex_attention":
+        model.decoder.set_attn_implementation("sdpa")
+    try:
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    finally:
+        model.decoder.set_attn_implementation(kind)
 
 
 def _score(predictor: Predictor, task: Task, questions: Sequence[Question]) -> float:

@@ -66,12 +66,12 @@ class _Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class _Size:
-    """One model: its preset, how it is called, rows of a batch on one device, and what differs from the stage."""
+    """One model: its preset, how it is called, images at a time on one device, and what differs from the stage."""
 
     preset: str
     title: str
     name: str
-    rows: int = 2
+    images: int = 2
     checkpointing: Literal["selective", "full"] = "selective"
     crop: CropConfig = field(default_factory=CropConfig)
     tied: bool = False
@@ -126,7 +126,7 @@ _SIZES = {
         preset="molmo_1b",
         title="MolmoE-1B",
         name="molmo_{stage}_1b",
-        rows=4,
+        images=4,
         rates=(("sft", (5e-6, 5e-6, 2e-5)),),
     ),
     "7b_o": _Size(preset="molmo_7b_o", title="Molmo-7B-O", name="molmo_{stage}_7b_o", steps=(("sft", 32_000),)),
@@ -135,7 +135,7 @@ _SIZES = {
         preset="molmo_72b",
         title="Molmo-72B",
         name="molmo_{stage}_72b",
-        rows=1,
+        images=1,
         checkpointing="full",
         rates=(("caption", (6e-6, 2e-4, 1e-5)), ("sft", (3e-6, 3e-6, 5e-6))),
         steps=(("sft", 20_000),),
@@ -145,7 +145,7 @@ _SIZES = {
         preset="siglip_qwen3_0_6b",
         title="SigLIP 2 base and Qwen3-0.6B, on one GPU of 24 GB",
         name="small_{stage}",
-        rows=1,
+        images=1,
         crop=_SIGLIP,
         tied=True,
         steps=(("caption", 10_000), ("sft", 15_000)),
@@ -156,7 +156,7 @@ _SIZES = {
         preset="siglip_smollm3_3b",
         title="SigLIP 2 base and SmolLM3-3B, by connector and adapters, on one GPU of 24 GB",
         name="small_{stage}_3b",
-        rows=1,
+        images=1,
         crop=_SIGLIP,
         tied=True,
         rates=(("caption", _ADAPTERS), ("sft", _ADAPTERS)),
@@ -190,7 +190,7 @@ def _recipe(stage: str, size: str) -> Callable[..., RunConfig]:
 
 def _run(stage: str, size: _Size, mixture: MixtureConfig) -> RunConfig:
     kind, caption = _STAGES[stage], stage == "caption"
-    rows = 1 if stage == "sft_high_res" else size.rows
+    images = 1 if stage == "sft_high_res" else size.images
     rates = dict(size.rates).get(stage, kind.rates)
     parts = [PartConfig(lr=lr, warmup=warmup) for lr, warmup in zip(rates, kind.warmup, strict=True)]
     crops = kind.crops if not size.alone else size.crop.max_crops
@@ -205,9 +205,15 @@ def _run(stage: str, size: _Size, mixture: MixtureConfig) -> RunConfig:
         optimizer=OptimizerConfig(encoder=parts[0], connector=parts[1], llm=parts[2]),
         dropout=DropoutConfig(residual=0.1, on=kind.dropped),
         loader=LoaderConfig(
-            rows=rows, row_length=kind.row_length, packing=False, lanes=1024, workers=4, max_skipped=1000
+            rows=1,
+            row_length=kind.row_length,
+            packing=False,
+            row_examples=images,
+            lanes=1024,
+            workers=4,
+            max_skipped=1000,
         ),
-        accumulate=(size.batch or kind.batch) // rows,
+        accumulate=(size.batch or kind.batch) // images,
         parallel=ParallelConfig(mode="none" if size.alone else "fsdp", checkpointing=size.checkpointing),
         freeze=() if size.tied or size.lora else ("embedding",),
         lora=size.lora,

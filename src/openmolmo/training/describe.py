@@ -51,7 +51,8 @@ def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = N
     if config.accumulate % count and count > 1:
         raise ConfigError(
             f"accumulate={config.accumulate} batches a step cannot be dealt out to {count} devices",
-            fix="give a number that divides it, or change accumulate and loader.rows (their product is the batch)",
+            fix="give a number that divides it, or change accumulate (the batch is accumulate x loader.rows x "
+            "loader.row_examples)",
         )
     tables = [
         ("Data", ("data set", "examples", "share", "fingerprint"), declared_data(config)),
@@ -117,15 +118,16 @@ def _parts(plan: Planned, config: RunConfig) -> Table:
 
 
 def _steps(plan: Planned, config: RunConfig) -> Table:
-    rows = config.loader.rows * config.accumulate
-    packed = "as many as fit" if config.loader.packing else f"{rows:,}"
-    in_all = "" if config.loader.packing else f", {rows * config.steps:,} in all"
+    loader = config.loader
+    rows, spans = config.accumulate * loader.rows, config.accumulate * loader.spans
+    packed = "as many as fit" if loader.packing else f"{spans:,}"
+    in_all = "" if loader.packing else f", {spans * config.steps:,} in all"
     saved = -(-config.steps // config.checkpoint_every)
     size = 12 * sum(plan.sizes.trained.values()) + (4 * (plan.sizes.every) if config.lora is None else 0)
     values: list[tuple[object, ...]] = [
         ("steps", f"{config.steps:,}"),
-        ("rows a step", f"{rows:,} ({config.accumulate} x {config.loader.rows})"),
-        ("tokens a step", f"at most {rows * config.loader.row_length:,}"),
+        ("rows a step", f"{rows:,} ({config.accumulate} x {loader.rows})"),
+        ("tokens a step", f"at most {spans * loader.row_length:,}"),
         ("examples a step", packed + in_all),
         ("checkpoints", f"{saved:,}, the newest {config.keep} are kept, {_size(size)} each"),
     ]
@@ -146,7 +148,7 @@ def _memory(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Ta
 
 
 def _work(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Table:
-    row, rows = plan.row, config.loader.rows * config.accumulate
+    row, rows = plan.row, config.loader.spans * config.accumulate
     parts = plan.work.step(row)
     each = sum(parts.values())
     shares = ", ".join(f"{part} {value / each:.0%}" for part, value in parts.items())

@@ -30,7 +30,7 @@ def pack_report(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Show how full rows become: without packing, packed, and with long examples split.
+    """Show how full rows become: one example each, several, packed, and with long examples split.
 
     A target is a recipe, with settings as `train` takes them (`nano_sft loader.rows=4`), or the path of a
     data set. Pictures are not opened where their size is known. By default rows are as long as the recipe's,
@@ -81,7 +81,10 @@ def _report(
     lengths = measure_lengths(Mixture(config.mixture, config.seed), build_processor(config), count, limits)
     ways = []
     for limit in limits:
-        ways += [Packing(limit, number, loader.rows) for number in (0, *held)]
+        ways.append(Packing(limit, 0, loader.spans))
+        if loader.row_examples > 1:
+            ways.append(Packing(limit, 0, loader.rows, row_examples=loader.row_examples))
+        ways += [Packing(limit, number, loader.rows) for number in held]
         if any(length > limit for length in lengths.whole):
             ways.append(Packing(limit, held[-1], loader.rows, split=True))
     return target, lengths, [pack(lengths, way) for way in ways if any(lengths.cut[way.row_length])]
@@ -118,7 +121,8 @@ def _tell(name: str, lengths: Lengths, rows: list[RowsMade]) -> None:
 
 def _cells(row: RowsMade) -> tuple[str, ...]:
     way = row.packing
-    kind = f"{way.open_rows} open" if way.open_rows else f"plain, {way.rows} a batch"
+    alone = f"plain, {way.rows} a batch" if way.row_examples == 1 else f"of {way.row_examples}, {way.rows} a batch"
+    kind = f"{way.open_rows} open" if way.open_rows else alone
     return (
         str(way.row_length),
         f"{kind}, split" if way.split else kind,

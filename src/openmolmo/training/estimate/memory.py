@@ -69,7 +69,7 @@ def memory(
         tables = 2 * model.text_config.vocab_size * model.text_config.hidden_size
         states["weights gathered"] = 2.0 * (2 * sizes.layer + tables)
     item = 2 if half else 4
-    rows = config.loader.rows
+    rows = config.loader.spans
     held, working = _activations(config, model, row, rows, item, half=half)
     text: Any = model.text_config
     head = 0.0 if config.lora or not sizes.trained["llm"] else 4.0 * text.vocab_size * text.hidden_size
@@ -94,7 +94,7 @@ def _activations(
     # Into norms, attention, output and MLP; q, k, v; the three products inside the MLP, and what they make.
     layer = (6 * text.hidden_size + 2 * heads + 2 * kv + 4 * experts * text.intermediate_size) * item
     if not half:  # on processors attention is eager: scores and weights are kept
-        layer += 2 * 4 * text.num_attention_heads * config.loader.row_length
+        layer += 2 * 4 * text.num_attention_heads * config.loader.row_length * config.loader.row_examples
     block = (10 * vision.hidden_size + 2 * vision.intermediate_size) * item
     patches = (vision.image_size // vision.patch_size) ** 2
     if not half:

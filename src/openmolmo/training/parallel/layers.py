@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch._dynamo import config as compiler
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from openmolmo.model.molmo import Molmo
@@ -33,6 +34,11 @@ _KEPT = {
 }
 """What selective checkpointing does not compute twice: nearly all of a layer's time, a third of what it keeps."""
 
+_VARIANTS = 64
+"""Kernels of one function that may be compiled. Training and judging, one row and several, one crop and several, and
+kinds of layers each have their own; torch's own limit of 8 is soon reached, and what it then runs instead holds every
+score of FlexAttention."""
+
 
 def layers_of(model: Molmo) -> Iterator[nn.Module]:
     """Blocks of the vision encoder, then layers of the language model."""
@@ -42,6 +48,8 @@ def layers_of(model: Molmo) -> Iterator[nn.Module]:
 
 def prepare_layers(model: Molmo, parallel: ParallelConfig) -> None:
     """Apply ``checkpointing`` and ``compile`` to every layer of both backbones."""
+    compiler.recompile_limit = max(compiler.recompile_limit, _VARIANTS)
+    compiler.optimize_ddp = False  # it would cut every layer where gradients are sent; layers are cut already
     for layer in layers_of(model):
         forward: Callable[..., Any] = layer.forward
         if parallel.checkpointing != "none":

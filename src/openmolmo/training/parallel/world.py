@@ -92,7 +92,8 @@ class World:
         if total % self.size:
             raise ConfigError(
                 f"accumulate={total} batches a step cannot be dealt out to {self.size} processes",
-                fix=f"set accumulate to a multiple of {self.size}; with fewer loader.rows a step has as many examples",
+                fix=f"set accumulate to a multiple of {self.size}; with fewer loader.rows, or loader.row_examples, a "
+                "step has as many examples",
             )
         return total // self.size
 
