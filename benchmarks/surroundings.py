@@ -8,7 +8,7 @@ import platform
 import resource
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ BUSY = 1.0
 
 
 def surroundings(*packages: str) -> dict[str, Any]:
-    """Date, commit, machine, how busy it is, and the versions of Python and of ``packages``."""
+    """Date, commit, machine, how busy it is, and the versions of Python and of ``packages`` (None: not installed)."""
     load = os.getloadavg()[0]
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -28,7 +28,7 @@ def surroundings(*packages: str) -> dict[str, Any]:
         "load_average": round(load, 1),
         "note": "shared with other work: go by processor time, not by the clock" if load > BUSY else "",
         "python": platform.python_version(),
-        **{package: version(package) for package in packages},
+        **{package: _version(package) for package in packages},
     }
 
 
@@ -46,6 +46,13 @@ def restart_peak() -> None:
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _commit() -> str:
