@@ -149,9 +149,12 @@ def _files(folder: Path) -> list[str]:
 
 
 def _copy_of(model: Molmo) -> Molmo:
-    """A copy whose weights are on the processor; they are never on an accelerator twice."""
+    """A copy whose trained weights are on the processor; they are never on an accelerator twice.
+
+    It shares the frozen ones, which do not change (and of which some, rounded ones, cannot be copied).
+    """
     copies: dict[int, Any] = {
-        id(parameter): nn.Parameter(parameter.detach().to("cpu", copy=True), requires_grad=parameter.requires_grad)
+        id(parameter): nn.Parameter(parameter.detach().to("cpu", copy=True)) if parameter.requires_grad else parameter
         for parameter in model.parameters()
     }
     return copy.deepcopy(model, copies)
