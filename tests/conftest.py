@@ -5,9 +5,18 @@ from __future__ import annotations
 import logging
 import os
 
+import pytest
+
 # They warn at import about parts of themselves that nothing here uses.
 for hoarse in ("torchao", "torch.utils._pytree"):
     logging.getLogger(hoarse).setLevel(logging.ERROR)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests without the mark ``gpu`` are about processors, on a machine with an accelerator too."""
+    chosen = config.getoption("markexpr")
+    if "gpu" not in chosen or "not gpu" in chosen:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
