@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoConfig
 
 from openmolmo.core.config import override
 from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.inference.folders.export import export
 from openmolmo.model.checkpoint import load_model, save_model
+from openmolmo.model.encoders import ENCODERS
 from openmolmo.training import checkpoint
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import RunConfig
 from openmolmo.training.loop import Trainer, run
+from openmolmo.training.lora import target_pattern
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.optim import trained_parameters
 from released_toys import published_folder
@@ -118,6 +122,21 @@ def test_adapters_in_encoder_and_connector(tuning: RunConfig) -> None:
     trained = trained_parameters(build_model(settings, build_processor(settings)), settings.optimizer)
     assert set(trained) == {"encoder", "connector"}
     assert len(trained["encoder"]) == 2 * 2 * 6 and len(trained["connector"]) == 2 * 7
+
+
+@pytest.mark.parametrize("swiglu", [False, True])
+@pytest.mark.parametrize("name", list(ENCODERS.names()))
+def test_every_matrix_of_every_encoder_can_have_an_adapter(name: str, swiglu: bool) -> None:
+    config = AutoConfig.for_model(
+        name, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    config.use_swiglu_ffn = swiglu  # DINOv2's other MLP
+    backbone = ENCODERS.get(name)
+    (block,) = backbone.blocks(backbone.build(config, 1))
+    matrices = [part for part, layer in block.named_modules() if isinstance(layer, torch.nn.Linear)]
+    pattern = target_pattern(LoraConfig(targets=("encoder",)))
+    assert len(matrices) >= 6
+    assert [part for part in matrices if not re.fullmatch(pattern, f"encoder.backbone.layers.0.{part}")] == []
 
 
 @pytest.mark.parametrize("family", ["qwen2_like", "olmo_like"])

@@ -38,7 +38,9 @@ _TARGETS = {
     "attention": r"decoder\.layers\.\d+\.self_attn\.(?:q|k|v|o)_proj",
     "mlp": r"decoder\.layers\.\d+\.mlp\.(?:gate|up|down)_proj",
     "connector": r"connector\.(?:pool\.(?:q|k|v|o)_proj|projector\.(?:gate|up|down)_proj)",
-    "encoder": r"encoder\..*\.(?:q_proj|k_proj|v_proj|out_proj|query|key|value|dense|fc1|fc2)",
+    # As the encoders' classes call them, DINOv2's by the library's version.
+    "encoder": r"encoder\..*\.(?:q_proj|k_proj|v_proj|out_proj|o_proj|query|key|value|dense|fc1|fc2|weights_in|"
+    r"weights_out|gate_proj|up_proj|down_proj)",
 }
 _EDGE = 1 << 20  # bytes of a file, from each end, that its fingerprint depends on
 
