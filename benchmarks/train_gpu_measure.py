@@ -42,6 +42,10 @@ Z_LOSS = 1e-4
 RATE = 1e-12  # of learning: it leaves float32 weights as they are
 RECOMPILATIONS = 64
 """Versions of a layer for different shapes; with PyTorch's own limit of 8 the rest would run uncompiled."""
+NO_MEMORY = (
+    "out of memory",
+    "ALLOC_FAILED",
+)  # PyTorch says the first, also where it compiles; its libraries the second
 
 Checkpointing = Literal["none", "selective", "full"]
 LADDER: tuple[Checkpointing, ...] = ("none", "selective", "full")
@@ -114,40 +118,27 @@ class Run:
 
 def our_run(setting: Setting, rung: Rung) -> Run:
     """The training loop of this project, with batches that are there already."""
-    way, size, device = setting.way, setting.size, setting.device
-    config = our_config(setting, rung)
-    model = make_model(size, device)
+    device, config = setting.device, our_config(setting, rung)
+    model = make_model(setting.size, device)
     attention = pick_attention(config, device)
     model.decoder.set_attn_implementation(attention)
     meter, precision = Meter(model, device), pick_precision(config, device)
     placed = spread(model, config.parallel, ALONE, device, precision)
-    if not way.chunked:
+    if not setting.way.chunked:
         placed.forward = with_all_logits(model)
-    optimizer = Optimizer(
-        trained_parameters(model, config.optimizer),
-        config.optimizer,
-        config.steps,
-        matrices_of(model),
-        undecayed=undecayed_of(model),
-    )
     loader: Any = SimpleNamespace(waiting=deque[Batch](), skipped=0)
     loader.next = loader.waiting.popleft
+    trained = trained_parameters(model, config.optimizer)
+    optimizer = Optimizer(trained, config.optimizer, config.steps, matrices_of(model), undecayed=undecayed_of(model))
     absent: Any = SimpleNamespace(due=lambda step: False)  # processor, checkpoints, evaluation
-    trainer = Trainer(
-        config, Path(), absent, loader, placed, optimizer, device, precision, absent, meter, absent, world=ALONE
-    )
+    trainer = Trainer(config, Path(), absent, loader, placed, optimizer, device, precision, absent, meter, absent)
 
     def step(batches: Sequence[Batch]) -> float:
         loader.waiting.extend(batches)
         trainer.config = config.replace(accumulate=len(batches))
         return float(trainer.take_step()["loss"])
 
-    parts = halves(setting.rows)
-    if way.packing:
-        steps = [packed_batches(part, rung.batch, size.row_length) for part in parts]
-    else:
-        per_batch = max(1, round(rung.batch * size.row_length / size.limit))
-        steps = [plain_batches(part, per_batch) for part in parts]
+    steps = our_batches(setting, rung)
     batches = [batch for part in steps for batch in part]
     pictures, work = meter.count(batches)
     told = {
@@ -159,6 +150,15 @@ def our_run(setting: Setting, rung: Rung) -> Run:
     }
     slots = sum(batch.tensors["input_ids"].numel() for batch in batches)
     return Run(step, steps, [batch_weight(part) for part in steps], slots, work, pictures, told)
+
+
+def our_batches(setting: Setting, rung: Rung) -> list[list[Batch]]:
+    """The batches of each step; those without packing have about as many tokens as a batch of full rows."""
+    size, parts = setting.size, halves(setting.rows)
+    if setting.way.packing:
+        return [packed_batches(part, rung.batch, size.row_length) for part in parts]
+    per_batch = max(1, round(rung.batch * size.row_length / size.limit))
+    return [plain_batches(part, per_batch) for part in parts]
 
 
 def our_config(setting: Setting, rung: Rung) -> RunConfig:
@@ -240,7 +240,9 @@ def climb(rungs: Sequence[Rung], attempt: Callable[[Rung], dict[str, Any]]) -> d
     for rung in rungs:
         try:
             return {**attempt(rung), "too_large": too_large}
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not any(words in str(error) for words in NO_MEMORY):
+                raise
             too_large.append(f"{rung.batch} a batch, checkpointing {rung.checkpointing}")
         # Outside of the handler nothing holds the tensors of the try any more.
         torch.compiler.reset()
