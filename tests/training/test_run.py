@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,22 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_nothing_half_written(
     assert kept == {"config.json", "metrics.jsonl", "step-6"}
     monkeypatch.undo()
     run(config, tmp_path / "run", resume=True)
+
+
+def test_a_disk_that_fills_up_inside_the_optimisers_states_is_full_too(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = torch.save
+
+    class Small(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + len(data) > 50_000:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data)
+
+    monkeypatch.setattr(torch, "save", lambda tensors, _: save(tensors, Small()))
+    with pytest.raises(DiskFullError, match=r"no space left while writing .*step-6"):
+        run(config, tmp_path / "run")
 
 
 def test_skipped_examples_are_written_down(config: RunConfig, tmp_path: Path) -> None:

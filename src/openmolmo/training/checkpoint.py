@@ -80,12 +80,25 @@ def save_step(
         processor.save_pretrained(temporary)
         (temporary / "run").mkdir()
         saved = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state(), **(tensors or {})}
-        with (temporary / "run/optimizer.pt").open("wb") as stream:  # given a path, it hides that the disk is full
-            torch.save(saved, stream)
+        _save_tensors(saved, temporary / "run/optimizer.pt")
         write_state(temporary, step, state)
         seal(temporary)
     sync(out)
     return folder
+
+
+def _save_tensors(tensors: dict[str, Any], path: Path) -> None:
+    """Write what torch saves. Raises OSError where that is what stopped it."""
+    try:
+        with path.open("wb") as stream:  # given a path, it hides that the disk is full
+            torch.save(tensors, stream)
+    except RuntimeError as error:  # on its way out it stumbles over the file that was cut, and raises that instead
+        first: BaseException | None = error
+        while first is not None and not isinstance(first, OSError):
+            first = first.__context__
+        if first is None:
+            raise
+        raise first from error
 
 
 def save_final(out: Path, model: Molmo, processor: Processor, weights: Mapping[str, Tensor] | None = None) -> Path:
