@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 
+from openmolmo.core.errors import ConfigError
 from openmolmo.model import Molmo
 from openmolmo.model.parts import part_of
 from openmolmo.training.build import build_model, build_processor
@@ -38,6 +39,24 @@ def test_norms_are_clipped_part_by_part(model: Molmo) -> None:
         for part, members in parameters.items()
     }
     assert after == pytest.approx({"encoder": 1.0, "connector": 0.1, "llm": 50.0}, rel=1e-4)
+
+
+def test_the_norm_of_a_part_does_not_depend_on_how_it_is_cut() -> None:
+    generator = torch.Generator().manual_seed(0)
+    whole = torch.nn.Parameter(torch.zeros(1 << 20))
+    whole.grad = torch.randn(1 << 20, generator=generator) * 1e-3
+    halves = [torch.nn.Parameter(half.clone()) for half in whole.detach().chunk(2)]
+    for half, gradient in zip(halves, whole.grad.chunk(2), strict=True):
+        half.grad = gradient.clone()
+    norms = [Optimizer({"llm": members}, SETTINGS, steps=100).clip()["llm"] for members in ([whole], halves)]
+    assert norms[0] == pytest.approx(norms[1], rel=1e-12)
+
+
+def test_a_model_of_which_nothing_is_trained_is_refused(model: Molmo) -> None:
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    with pytest.raises(ConfigError, match="nothing would be trained"):
+        trained_parameters(model, SETTINGS)
 
 
 def test_rates_differ_by_part_and_reach_the_weights(model: Molmo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -48,7 +49,8 @@ class PartConfig(Config):
     weight_decay: float | None = None
 
     def __post_init__(self) -> None:
-        if self.lr < 0 or self.warmup < 0 or self.delay < 0 or self.clip <= 0:
+        # Written so that it refuses what is not a number, too.
+        if not (0 <= self.lr < math.inf and self.warmup >= 0 and self.delay >= 0 and self.clip > 0):
             raise ConfigError(
                 f"lr={self.lr}, warmup={self.warmup} and delay={self.delay} must be >= 0, and clip={self.clip} > 0"
             )
@@ -86,6 +88,13 @@ class OptimizerConfig(Config):
     def __post_init__(self) -> None:
         if self.muon_scale <= 0:
             raise ConfigError(f"muon_scale={self.muon_scale} must be greater than 0")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(f"optimizer.betas={self.betas} must each be at least 0 and less than 1")
+        if not (self.eps >= 0 and self.weight_decay >= 0 and 0 <= self.final_fraction <= 1):
+            raise ConfigError(
+                f"optimizer.eps={self.eps} and weight_decay={self.weight_decay} must not be negative, and "
+                f"final_fraction={self.final_fraction} between 0 and 1"
+            )
 
     def part(self, name: str) -> PartConfig:
         """Settings of one of :data:`PARTS`."""
@@ -151,7 +160,7 @@ class BaseRunConfig(Config):
         for name in ("steps", "checkpoint_every", "keep", "log_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.z_loss < 0 or self.threads < 0:
+        if not self.z_loss >= 0 or self.threads < 0:
             raise ConfigError(f"z_loss={self.z_loss} and threads={self.threads} must not be negative")
 
 

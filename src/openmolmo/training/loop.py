@@ -90,10 +90,10 @@ class Trainer:
             sharded = world.size > 1 and config.parallel.sharded
             model = build_model(config, processor, folder, empty=sharded)
             model.decoder.set_attn_implementation(pick_attention(config, device))  # the encoder has no mask
+            trained_parameters(model, config.optimizer)  # freezes what is not trained
             # The first thing written: what is wrong with the settings is known by now, and left no folder behind.
             world.by_first(lambda: write_json(out / "config.json", to_dict(config)))
             on_error.pop_all()
-        trained_parameters(model, config.optimizer)  # freezes what is not trained
         meter = Meter(model, device)
         precision = pick_precision(config, device)
         placed = spread(model, config.parallel, world, device, precision)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,12 +10,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from openmolmo.core.errors import ConfigError
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.parts import parameter_groups
 from openmolmo.training.config import PARTS, OptimizerConfig
 from openmolmo.training.schedule import rate_factor
 
-__all__ = ["Optimizer", "matrices_of", "trained_parameters", "undecayed_of"]
+__all__ = ["Optimizer", "matrices_of", "require_trained", "trained_parameters", "undecayed_of"]
 
 
 def trained_parameters(model: nn.Module, config: OptimizerConfig) -> dict[str, list[nn.Parameter]]:
@@ -30,7 +31,17 @@ def trained_parameters(model: nn.Module, config: OptimizerConfig) -> dict[str, l
         kept = [parameter for parameter in members if parameter.requires_grad]
         if kept:
             trained[part] = kept
+    require_trained(trained)
     return trained
+
+
+def require_trained(trained: Collection[str]) -> None:
+    """Raise ConfigError where no part of a model is left to be trained."""
+    if not trained:
+        raise ConfigError(
+            "nothing would be trained: each part is frozen, or has the learning rate 0",
+            fix="take something out of freeze, or give optimizer.llm.lr (connector, encoder) a value",
+        )
 
 
 def matrices_of(model: nn.Module) -> list[nn.Parameter]:
@@ -171,7 +182,9 @@ class Optimizer:
 def _norm(gradients: list[Tensor], device: torch.device) -> Tensor:
     if not gradients:
         return torch.zeros((), device=device)
-    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    # On processors float32 loses five digits over a million addends, which would differ with the number of shards.
+    dtype = torch.float64 if device.type == "cpu" else None
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients, 2, dtype)))
     return norm
 
 

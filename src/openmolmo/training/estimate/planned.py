@@ -23,6 +23,7 @@ from openmolmo.training.estimate.work import Load, Work, full_row
 from openmolmo.training.freeze import freeze
 from openmolmo.training.lora import target_pattern
 from openmolmo.training.lora_config import LoraConfig
+from openmolmo.training.optim import require_trained
 
 __all__ = ["Planned", "planned"]
 
@@ -57,6 +58,7 @@ def planned(config: RunConfig) -> Planned:
     for name, count in counts.items():
         if name not in frozen:
             trained[part_of(name)] += count
+    require_trained([part for part, count in trained.items() if count])
     layer = sum(parameter.numel() for parameter in model.decoder.layers[0].parameters())
     sizes = Sizes(sum(counts.values()) + sum(added.values()), trained, layer)
     work = Work(model, frozen, {part: float(count) for part, count in added.items()})
