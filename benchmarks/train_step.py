@@ -29,8 +29,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from decode import make_model
 from openmolmo.core.files import write_json
@@ -43,7 +42,7 @@ from openmolmo.records.example import Example, ImageRef, Made, Provenance, Quest
 from openmolmo.training.build import BUNDLED_TOKENIZER
 from openmolmo.training.config import OptimizerConfig
 from openmolmo.training.optim import Optimizer, trained_parameters
-from reference import add_reference_option, reference_batch, reference_model
+from reference import add_reference_option, reference_model, reference_step, reference_training_batch
 from surroundings import memory, restart_peak, surroundings
 
 AIM = 2.0
@@ -80,7 +79,7 @@ def batches_of(way: str, examples: Sequence[Tokens], image_patch_id: int) -> lis
     if way in ("plain", "reference"):
         groups = [examples[i : i + BATCH] for i in range(0, len(examples), BATCH)]
         if way == "reference":
-            return [(len(group), padded_batch(group, image_patch_id)) for group in groups]
+            return [(len(group), reference_training_batch(group, image_patch_id)) for group in groups]
         return [(len(group), collate([[one] for one in group])) for group in groups]
     packer: Packer[Tokens] = Packer(ROW_LENGTH, OPEN_ROWS)
     rows = [row for place, one in enumerate(examples) for row in packer.add(one, place, len(one))]
@@ -92,23 +91,6 @@ def batches_of(way: str, examples: Sequence[Tokens], image_patch_id: int) -> lis
             batches.append((sum(map(len, waiting)), collate(waiting)))
             waiting = []
     return batches if not waiting else [*batches, (sum(map(len, waiting)), collate(waiting))]
-
-
-def padded_batch(group: Sequence[Tokens], image_patch_id: int) -> dict[str, Tensor]:
-    """What the reference takes of examples to train on."""
-    batch = reference_batch(group, image_patch_id)
-    shape = tuple(batch["input_ids"].shape)
-    columns = {"position_ids": 0, "labels": 0, "loss_masks": 0.0, "subsegment_ids": -1}
-    for name, fill in columns.items():
-        batch[name] = torch.full(shape, fill)
-    for row, one in enumerate(group):
-        span = slice(0, len(one))
-        batch["position_ids"][row, span] = torch.from_numpy(one.position_ids)
-        batch["labels"][row, span] = torch.from_numpy(one.labels)
-        batch["loss_masks"][row, span] = torch.from_numpy(one.loss_weights)
-        branches = torch.from_numpy(one.branch_ids)
-        batch["subsegment_ids"][row, span] = torch.where(branches == 0, 10000, branches)  # what all branches see
-    return batch
 
 
 def our_step(model: Molmo, bfloat16: bool) -> Step:
@@ -123,34 +105,6 @@ def our_step(model: Molmo, bfloat16: bool) -> Step:
         loss.backward()
         optimizer.clip()
         optimizer.update(1)
-        return float(loss.detach())
-
-    return step
-
-
-def reference_step(model: Any) -> Step:
-    """The same step around the public model: all logits, library loss, clipping by component, AdamW."""
-    model.train()
-    parts: dict[str, list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        part = (
-            "encoder" if "image_vit" in name else "connector" if "vision_backbone" in name or "new" in name else "llm"
-        )
-        parts.setdefault(part, []).append(parameter)
-    optimizer = torch.optim.AdamW([{"params": members} for members in parts.values()], lr=1e-8, eps=1e-6)
-
-    def step(batch: dict[str, Tensor]) -> float:
-        given = {name: value for name, value in batch.items() if name not in ("labels", "loss_masks")}
-        logits = model(**given, attention_mask=batch["input_ids"] != -1).logits.float()
-        labels, weights = batch["labels"].reshape(-1), batch["loss_masks"].reshape(-1)
-        logits = logits.reshape(len(labels), -1)
-        tokens = F.cross_entropy(logits, labels, reduction="none") + Z_LOSS * logits.logsumexp(-1).square()
-        loss = torch.dot(tokens, weights) / weights.sum()
-        torch.autograd.backward(loss)
-        for members in parts.values():
-            nn.utils.clip_grad_norm_(members, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
     return step
@@ -173,7 +127,9 @@ def measure(way: str, rounds: int, steps: int | None, reference: Path | None) ->
     ours = Molmo(config).train()
     if way == "reference":
         assert reference is not None
-        step = reference_step(reference_model(reference, ours))
+        theirs = reference_model(reference, ours).train()
+        whole = reference_step(theirs, torch.device("cpu"), rate=1e-8, z_loss=Z_LOSS)
+        step: Step = lambda batch: whole([batch])  # noqa: E731
         del ours
     else:
         step = our_step(ours, way == "bfloat16")
