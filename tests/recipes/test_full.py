@@ -10,6 +10,7 @@ from openmolmo.data.presets import mixture_rates
 from openmolmo.training.commands import train
 from openmolmo.training.describe import describe
 from openmolmo.training.estimate.planned import planned
+from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.recipe import RECIPES, load_recipe
 
 SIZES = ("1b", "7b_o", "7b_d", "72b")
@@ -99,6 +100,24 @@ def test_a_dry_run_plans_the_largest_in_no_time() -> None:
     assert "it fits" in found["H100 SXM has"]
     assert "a step on 256 x H100 SXM" in found and "assumed" in found["a step on 256 x H100 SXM"]
     assert "does not fit" in values("molmo_sft_72b", gpu="h100", gpus=2)["H100 SXM has"]
+
+
+def test_a_checkpoint_holds_weights_and_two_states_of_what_is_trained() -> None:
+    assert values("molmo_caption_72b")["checkpoints"].endswith("869.6 GB each")  # 4 bytes of 73.3e9, 8 of 72.1e9
+
+
+def test_the_number_of_devices_is_one_that_the_run_can_use() -> None:
+    assert "each of 128 devices" in str(describe(load_recipe("molmo_caption_72b"), gpu="rtx4090").tables)
+    assert (
+        values("molmo_caption_72b", gpu="rtx4090")["RTX 4090 has"] == "24.0 GB: it does not fit, nor on fewer or more"
+    )
+    apart = load_recipe("molmo_caption_1b").replace(parallel=ParallelConfig(mode="hsdp", replicate=4))
+    with pytest.raises(ConfigError, match="replicate=4 groups cannot be made of 2"):
+        describe(apart, gpus=2)
+    with pytest.raises(ConfigError, match=r"parallel.mode=none is for one"):
+        describe(load_recipe("small_sft"), gpus=2)
+    with pytest.raises(ConfigError, match="is a run of one process"):
+        describe(load_recipe("nano_encoder"), gpus=2)
 
 
 def test_small_recipes_fit_a_consumer_gpu() -> None:

@@ -41,6 +41,15 @@ def test_train_then_resume(tokenizer: Path, tmp_path: Path) -> None:
     assert resumed.exit_code == 0, resumed.exception
 
 
+def test_to_resume_where_nothing_is_says_so_and_begins(
+    tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = call(RECIPE, f"tokenizer={tokenizer}", "steps=1", "--resume", "--out", tmp_path / "run")
+    assert begun.exit_code == 0, begun.exception
+    told = " ".join((begun.stderr + capsys.readouterr().err).split())
+    assert "to go on from: starting from the beginning" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -55,6 +64,7 @@ def test_train_then_resume(tokenizer: Path, tmp_path: Path) -> None:
         ([RECIPE, "freeze=encoder,connector,llm,embedding,head", "tokenizer=none"], "nothing would be trained"),
         ([RECIPE, "freeze=encoder,connector,llm,embedding,head", "--dry-run"], "nothing would be trained"),
         ([RECIPE, "device=tpu"], "device='tpu' is not one of auto, cpu, cuda"),
+        ([RECIPE, "--gpus", "2"], "--gpu and --gpus only plan a run"),
         (["nowhere.py:f"], "there is no recipe file nowhere.py"),
         ([RECIPE.replace(":tiny", ":tony")], "has no function 'tony'"),
         ([RECIPE.replace(":tiny", "")], "which function?"),

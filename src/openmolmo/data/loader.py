@@ -23,7 +23,7 @@ from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, Skipped, TrainPr
 from openmolmo.data.mixture import Mixture, MixtureConfig
 from openmolmo.data.workers import WorkerPool
 
-__all__ = ["Batch", "Loader", "merge_states"]
+__all__ = ["Batch", "Loader", "check_world", "merge_states"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Loader:
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        _check_world(config, rank, world_size)
+        check_world(config, rank, world_size)
         self.config, self.rank, self.world_size = config, rank, world_size
         self.mixture = Mixture(mixture, seed)
         self._spec = (mixture, seed, processor, config)
@@ -208,7 +208,8 @@ def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {**first, "skipped": sum(state["skipped"] for state in states), "lanes": lanes}
 
 
-def _check_world(config: LoaderConfig, rank: int, world_size: int) -> None:
+def check_world(config: LoaderConfig, rank: int, world_size: int) -> None:
+    """Raise ConfigError where the lanes cannot be dealt out to so many processes."""
     if not 0 <= rank < world_size:
         raise ConfigError(f"rank={rank} is not one of 0..{world_size - 1}")
     if config.lanes % world_size:

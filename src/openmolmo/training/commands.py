@@ -35,11 +35,17 @@ def train(
     its result (threads, loader.workers, checkpoint_every ...) can be given anew.
     """
     from openmolmo.core.config import override
+    from openmolmo.core.errors import ConfigError
     from openmolmo.core.progress import console, print_table
     from openmolmo.training.describe import describe
     from openmolmo.training.recipe import load_recipe, parameters_of, run_of
     from openmolmo.training.resume import require_same, saved_config
 
+    if not dry_run and (gpus or gpu):
+        raise ConfigError(
+            "--gpu and --gpus only plan a run",
+            fix="add --dry-run; to train on several, start as many processes by torchrun (docs/how-to/train.md)",
+        )
     arguments, changes = parameters_of(recipe, settings)
     config = load_recipe(recipe, **arguments)
     out = out or Path("runs") / config.name

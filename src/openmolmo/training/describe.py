@@ -8,12 +8,14 @@ import torch
 
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import ConfigError
+from openmolmo.data.loader import check_world
 from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
 from openmolmo.training.estimate.data import declared_data
 from openmolmo.training.estimate.gpus import UTILISATION, Gpu, find_gpu, gpu_called
 from openmolmo.training.estimate.memory import memory
-from openmolmo.training.estimate.planned import Planned, planned
+from openmolmo.training.estimate.planned import Planned, is_here, planned
 from openmolmo.training.estimate.traffic import traffic
+from openmolmo.training.parallel.world import require_size
 
 __all__ = ["Description", "describe"]
 
@@ -44,21 +46,18 @@ def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = N
         ConfigError: the settings do not fit each other, the number of devices or any known GPU.
     """
     if isinstance(config, PatchRunConfig):
+        if gpus and gpus > 1:
+            raise ConfigError(f"{config.name} is a run of one process, and --gpus is {gpus}", fix="leave --gpus out")
         return _describe_patches(config)
     assert isinstance(config, RunConfig)
     plan, kind = planned(config), _gpu(gpu)
     count = gpus or (_fewest(config, plan, kind) if gpu and kind else 1)
-    if config.accumulate % count and count > 1:
-        raise ConfigError(
-            f"accumulate={config.accumulate} batches a step cannot be dealt out to {count} devices",
-            fix="give a number that divides it, or change accumulate (the batch is accumulate x loader.rows x "
-            "loader.row_examples)",
-        )
+    _require_count(config, count)
     tables = [
         ("Data", ("data set", "examples", "share", "fingerprint"), declared_data(config)),
         _parts(plan, config),
         _steps(plan, config),
-        _memory(plan, config, kind, count),
+        _memory(plan, config, kind, count, chosen=gpus is None),
         _work(plan, config, kind, count),
     ]
     return Description(json.dumps(to_dict(config), indent=2), tables)
@@ -68,12 +67,14 @@ def _describe_patches(config: PatchRunConfig) -> Description:
     from openmolmo.training.build import build_model, build_processor
     from openmolmo.training.patches.loop import make_reader, trained_in
 
-    reader = make_reader(config, build_model(config, build_processor(config)))
+    here = config if is_here(config.init_from) else config.replace(init_from=None)  # of the same sizes
+    reader = make_reader(here, build_model(here, build_processor(here)))
     parts = trained_in(reader)
     kinds: list[tuple[object, ...]] = [
         (f"{kind.size} px", kind.windows, kind.most or "any", f"{1 / len(config.scenes):.0%}") for kind in config.scenes
     ]
     numbers: list[tuple[object, ...]] = [
+        ("weights", f"{config.init_from or 'fresh, from the seed'}{'' if here is config else ': not on this machine'}"),
         *((f"parameters trained, {part}", f"{sum(p.numel() for p in members):,}") for part, members in parts.items()),
         ("peak rate", f"{config.optimizer.encoder.lr:g}"),
         ("steps", f"{config.steps:,}"),
@@ -96,14 +97,30 @@ def _bytes(plan: Planned, config: RunConfig, on_gpu: bool, count: int) -> dict[s
     return memory(config, plan.model, plan.sizes, plan.row, plan.crop, half=on_gpu, count=count)
 
 
+def _require_count(config: RunConfig, count: int) -> None:
+    """Raise ConfigError where a run of ``count`` processes would be refused."""
+    require_size(config.parallel, count)
+    if config.accumulate % count:
+        raise ConfigError(
+            f"accumulate={config.accumulate} batches a step cannot be dealt out to {count} devices",
+            fix="give a number that divides it, or change accumulate (the batch is accumulate x loader.rows x "
+            "loader.row_examples)",
+        )
+    check_world(config.loader, 0, count)
+
+
 def _fewest(config: RunConfig, plan: Planned, gpu: Gpu) -> int:
-    """The smallest power of two of devices that holds the run, and divides its batch; 1 where none does."""
-    count = 1
-    while count <= _MOST_GPUS:
-        if config.accumulate % count == 0 and sum(_bytes(plan, config, True, count).values()) < _FITS * gpu.memory:
+    """The smallest power of two of devices that can share the run and hold it; the most that can, where none does."""
+    most = 1
+    for count in (1 << power for power in range(_MOST_GPUS.bit_length())):
+        try:
+            _require_count(config, count)
+        except ConfigError:
+            continue
+        if sum(_bytes(plan, config, True, count).values()) < _FITS * gpu.memory:
             return count
-        count *= 2
-    return 1
+        most = count
+    return most
 
 
 def _parts(plan: Planned, config: RunConfig) -> Table:
@@ -123,7 +140,8 @@ def _steps(plan: Planned, config: RunConfig) -> Table:
     packed = "as many as fit" if loader.packing else f"{spans:,}"
     in_all = "" if loader.packing else f", {spans * config.steps:,} in all"
     saved = -(-config.steps // config.checkpoint_every)
-    size = 12 * sum(plan.sizes.trained.values()) + (4 * (plan.sizes.every) if config.lora is None else 0)
+    trained = sum(plan.sizes.trained.values())
+    size = 8 * trained + 4 * (plan.sizes.every if config.lora is None else trained)
     values: list[tuple[object, ...]] = [
         ("steps", f"{config.steps:,}"),
         ("rows a step", f"{rows:,} ({config.accumulate} x {loader.rows})"),
@@ -134,14 +152,15 @@ def _steps(plan: Planned, config: RunConfig) -> Table:
     return "Steps", ("what", "value"), values
 
 
-def _memory(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Table:
+def _memory(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int, *, chosen: bool) -> Table:
     sizes = _bytes(plan, config, gpu is not None, count)
     rows: list[tuple[object, ...]] = [(name, _size(size)) for name, size in sizes.items()]
     together = sum(sizes.values())
     rows.append(("together, about", _size(together)))
     if gpu is not None:
-        fits = "fits" if together < _FITS * gpu.memory else "does not fit"
-        rows.append((f"{gpu.name} has", f"{_size(gpu.memory)}: it {fits}"))
+        fits = "it fits" if together < _FITS * gpu.memory else "it does not fit"
+        more = ", nor on fewer or more" if chosen and count > 1 and fits != "it fits" else ""
+        rows.append((f"{gpu.name} has", f"{_size(gpu.memory)}: {fits}{more}"))
     how = f"{config.parallel.mode}, checkpointing {config.parallel.checkpointing}"
     where = f"each of {count} devices, {how}" if count > 1 else "one device"
     return f"Memory (estimate, {where})", ("what", "size"), rows

@@ -72,6 +72,8 @@ def _open_out(out: Path, resume: bool, hashes: Hashes, shown: bool) -> Path | No
             f"no checkpoint in {out} is whole ({', '.join(path.name for path in damaged)})",
             fix="restore one from a copy, or delete them to start from the beginning",
         )
+    if found is None and shown:
+        console.print(f"there is no checkpoint in {out} to go on from: starting from the beginning", highlight=False)
     if damaged and found is not None and shown:
         console.print(f"going on from {found.name}, the newest that is whole", highlight=False)
     return found

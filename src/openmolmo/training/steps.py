@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from openmolmo.core.errors import StoppedError
+from openmolmo.core.errors import ConfigError, StoppedError
 from openmolmo.core.runlog import RunLog
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
@@ -56,7 +56,11 @@ def carry_out(
     world.wait()  # every process has looked before one writes
     if config.threads:
         torch.set_num_threads(config.threads)
-    trainer = start(config, out, folder)
+    try:
+        trainer = start(config, out, folder)
+    except ConfigError as error:
+        error.quiet = not world.first  # all of them find it
+        raise
     world.by_first(lambda: checkpoint.tidy(out, folder, config.keep))
     try:
         lines = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))

@@ -25,7 +25,7 @@ from openmolmo.training.lora import target_pattern
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.optim import require_trained
 
-__all__ = ["Planned", "planned"]
+__all__ = ["Planned", "is_here", "planned"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,14 @@ def planned(config: RunConfig) -> Planned:
     return Planned(settings, weights, crop, sizes, work, full_row(crop, config.loader.row_length))
 
 
+def is_here(init_from: str | None) -> bool:
+    """Whether the weights to begin with are on this machine; fresh ones are."""
+    return init_from is None or Path(init_from).exists() or init_from in bundled_models()
+
+
 def _settings(config: RunConfig) -> tuple[MolmoConfig, CropConfig, str]:
     named = config.init_from
-    if named is not None and not (Path(named).exists() or named in bundled_models()):
+    if named is not None and not is_here(named):
         settings = PRESETS.get(config.model)()
         told = f"{named}: not on this machine, so the sizes are those of the preset {config.model}"
         return settings, config.crop or CropConfig(), told

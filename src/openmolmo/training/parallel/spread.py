@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -68,8 +69,10 @@ def spread(
     if not parallel.sharded:
         model.to(device)
         devices = [device] if device.type == "cuda" else None
-        # The model has no buffer that changes.
-        return Spread(model, DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False))
+        # The model has no buffer that changes. Newer versions of torch have another name for it.
+        named = inspect.signature(DistributedDataParallel).parameters
+        kept: dict[str, Any] = {next(n for n in ("forward_sync_buffers", "broadcast_buffers") if n in named): False}
+        return Spread(model, DistributedDataParallel(model, device_ids=devices, **kept))
     mesh = _mesh(parallel, world, device)
     # Processors multiply what autocast gives them, but not a norm's float32 with its bfloat16.
     _shard(model, mesh, device, precision if device.type == "cuda" else torch.float32)

@@ -20,7 +20,7 @@ from openmolmo.core.errors import ConfigError, OpenMolmoError, RunError
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.seal import hash_files
 
-__all__ = ["ALONE", "World", "open_world"]
+__all__ = ["ALONE", "World", "open_world", "require_size"]
 
 T = TypeVar("T")
 
@@ -122,7 +122,16 @@ def open_world(parallel: ParallelConfig, *, cuda: bool) -> Iterator[World]:
     if size == 1:
         yield ALONE
         return
-    _check(parallel, size, local if cuda else None)
+    try:
+        require_size(parallel, size)
+    except ConfigError as error:
+        error.quiet = rank > 0  # all of them find it
+        raise
+    if cuda and local >= torch.cuda.device_count():
+        raise ConfigError(
+            f"process {local} of this machine has no accelerator: torch sees {torch.cuda.device_count()}",
+            fix="start at most as many processes as there are (torchrun --nproc-per-node), or set device=cpu",
+        )
     if cuda:
         torch.cuda.set_device(local)
     if dist.is_initialized():
@@ -148,19 +157,15 @@ def open_world(parallel: ParallelConfig, *, cuda: bool) -> Iterator[World]:
 _VARIABLES = (("WORLD_SIZE", "1"), ("RANK", "0"), ("LOCAL_RANK", "0"))
 
 
-def _check(parallel: ParallelConfig, size: int, local: int | None) -> None:
-    if parallel.mode == "none":
+def require_size(parallel: ParallelConfig, size: int) -> None:
+    """Raise ConfigError where ``size`` processes cannot run as ``parallel`` says."""
+    if parallel.mode == "none" and size > 1:
         raise ConfigError(
             f"{size} processes were started, and parallel.mode=none is for one",
             fix="set parallel.mode=ddp (each holds the model) or fsdp (each holds a share), or start one process",
         )
-    if parallel.mode == "hsdp" and size % parallel.replicate:
+    if parallel.mode == "hsdp" and size > 1 and size % parallel.replicate:
         raise ConfigError(
             f"parallel.replicate={parallel.replicate} groups cannot be made of {size} processes",
             fix="let it divide their number, e.g. the number of machines",
-        )
-    if local is not None and local >= torch.cuda.device_count():
-        raise ConfigError(
-            f"process {local} of this machine has no accelerator: torch sees {torch.cuda.device_count()}",
-            fix="start at most as many processes as there are (torchrun --nproc-per-node), or set device=cpu",
         )
