@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,9 +24,9 @@ MEASURED = ("all", "no_packing", "no_chunked_loss")
 def bench():
     """The scripts as modules."""
     folder = Path(__file__).parents[2] / "benchmarks"
-    with pytest.MonkeyPatch.context() as patch:
+    limit = torch._dynamo.config.recompile_limit  # which a measurement raises; pytest would delete it afterwards
+    with pytest.MonkeyPatch.context() as patch, torch._dynamo.config.patch(recompile_limit=limit):
         patch.syspath_prepend(folder)  # as when one of them is run
-        patch.setattr(torch._dynamo.config, "recompile_limit", torch._dynamo.config.recompile_limit)
         yield SimpleNamespace(**{name: importlib.import_module(name) for name in NAMES})
         for name in NAMES:
             sys.modules.pop(name, None)
@@ -55,7 +56,7 @@ def report(bench, logits_seen, tmp_path_factory) -> dict[str, Any]:
 
 
 def test_every_way_has_figures_or_a_reason(report):
-    assert tuple(report["ways"]) == OURS and report["commit"] == "abc" and report["torch"] == torch.__version__
+    assert tuple(report["ways"]) == OURS and report["commit"] == "abc" and report["torch"] == version("torch")
     for name in MEASURED:
         row = report["ways"][name]
         for kind in ("images", "samples", "tokens", "supervised_tokens"):
