@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # The first interpreter that really runs and is new enough.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup demo test test-slow lint docs clean
+.PHONY: help setup demo test test-slow test-gpu lint docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ test: $(STAMP) ## the default tests (under 5 minutes on two cores)
 
 test-slow: $(STAMP) ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow -n 0 --timeout=1800
+
+test-gpu: $(STAMP) ## the tests that need an accelerator
+	@$(BIN)/python -m pytest -m gpu -n 4
 
 lint: $(STAMP) ## style, types and import contracts
 	@$(BIN)/ruff check .
