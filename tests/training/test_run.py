@@ -128,14 +128,20 @@ def test_a_disk_that_fills_up_inside_the_optimisers_states_is_full_too(
         run(config, tmp_path / "run")
 
 
-def test_skipped_examples_are_written_down(config: RunConfig, tmp_path: Path) -> None:
+def test_skipped_examples_are_written_down(
+    config: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = override(config, ["mixture.groups.0.sources.0.options.broken=[3,4]"])
     run(broken, tmp_path / "run")
     rows = read_jsonl(tmp_path / "run/skipped.jsonl")
     assert {row["index"] for row in rows} == {3, 4}
     assert all(row["source"] == "squares" and "a broken square" in row["error"] for row in rows)
+    told = capsys.readouterr().err
+    assert told.count("an example of squares could not be used") == 1
+    assert f"examples that could not be used: 2, met {len(rows)} times" in told
     with pytest.raises(DataError, match="more than max_skipped=0"):
         run(override(broken, ["loader.max_skipped=0"]), tmp_path / "strict")
+    assert read_jsonl(tmp_path / "strict/skipped.jsonl")  # what stopped it is listed too
 
 
 def test_wrong_partners_are_refused(config: RunConfig, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, Skipped, TrainPr
 from openmolmo.data.mixture import Mixture, MixtureConfig
 from openmolmo.data.workers import WorkerPool
 
-__all__ = ["Batch", "Loader", "check_world", "merge_states"]
+__all__ = ["Batch", "Loader", "TooManySkippedError", "check_world", "merge_states"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,12 @@ class Batch:
     def utilisation(self) -> float:
         """Real tokens / tokens with padding."""
         return self.tokens / self.tensors["input_ids"].numel()
+
+
+class TooManySkippedError(DataError):
+    """More examples could not be used than ``max_skipped``; ``skipped`` are those of the batch that was not made."""
+
+    skipped: Sequence[Skipped] = ()
 
 
 class Loader:
@@ -173,15 +179,17 @@ class Loader:
             packing["split"] = True
         return {"lanes": c.lanes, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
 
-    def _too_many(self, made: MadeBatch) -> DataError:
+    def _too_many(self, made: MadeBatch) -> TooManySkippedError:
         last = made.skipped[-1]
-        return DataError(
+        error = TooManySkippedError(
             f"{self._skipped} examples could not be used, more than max_skipped={self.config.max_skipped}; "
             f"the last one: {last.error}",
             file=last.source,
             row=last.index,
             fix="mend the data (openmolmo data check PATH), or allow more with loader.max_skipped=N",
         )
+        error.skipped = made.skipped
+        return error
 
 
 def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:

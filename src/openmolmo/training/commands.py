@@ -35,7 +35,7 @@ def train(
     its result (threads, loader.workers, checkpoint_every ...) can be given anew.
     """
     from openmolmo.core.config import override
-    from openmolmo.core.errors import ConfigError
+    from openmolmo.core.errors import ConfigError, OpenMolmoError
     from openmolmo.core.progress import console, print_table
     from openmolmo.training.describe import describe
     from openmolmo.training.recipe import load_recipe, parameters_of, run_of
@@ -46,14 +46,18 @@ def train(
             "--gpu and --gpus only plan a run",
             fix="add --dry-run; to train on several, start as many processes by torchrun (docs/how-to/train.md)",
         )
-    arguments, changes = parameters_of(recipe, settings)
-    config = load_recipe(recipe, **arguments)
-    out = out or Path("runs") / config.name
-    if resume:
-        given, config = config, saved_config(out, config)
-        if arguments:
-            require_same(override(config, changes), override(given, changes))
-    config = override(config, changes)
+    try:
+        arguments, changes = parameters_of(recipe, settings)
+        config = load_recipe(recipe, **arguments)
+        out = out or Path("runs") / config.name
+        if resume:
+            given, config = config, saved_config(out, config)
+            if arguments:
+                require_same(override(config, changes), override(given, changes))
+        config = override(config, changes)
+    except OpenMolmoError as error:
+        error.quiet = os.environ.get("LOCAL_RANK", "0") != "0"  # all processes of a machine find it
+        raise
     if dry_run:
         description = describe(config, gpus, gpu)
         click.echo(description.settings)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_json
-from openmolmo.core.runlog import RunLog
+from openmolmo.core.progress import console
+from openmolmo.core.runlog import RunLog, read_jsonl
 from openmolmo.data.lanes import Skipped
 from openmolmo.data.loader import Batch
 from openmolmo.data.mixture import Mixture
 
-__all__ = ["examples_of", "too_many_skipped", "write_nan_report", "write_skipped"]
+__all__ = ["examples_of", "tell_skipped", "too_many_skipped", "write_nan_report", "write_skipped"]
 
 
 def write_nan_report(out: Path, step: int, what: str, batches: Sequence[Any]) -> Path:
@@ -23,11 +24,32 @@ def write_nan_report(out: Path, step: int, what: str, batches: Sequence[Any]) ->
     return path
 
 
-def write_skipped(out: Path, step: int, skipped: Iterable[Skipped]) -> None:
-    """Append to ``OUT/skipped.jsonl``."""
-    with RunLog(out / "skipped.jsonl") as log:
+def write_skipped(out: Path, step: int, skipped: Sequence[Skipped]) -> None:
+    """Append to ``OUT/skipped.jsonl``; the first of a run is told as well."""
+    path = out / "skipped.jsonl"
+    if not path.exists():
+        console.print(
+            f"an example of {skipped[0].source} could not be used: {skipped[0].error}; {path} lists all such",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    with RunLog(path) as log:
         for skip in skipped:
             log.write(step=step, position=skip.position, source=skip.source, index=skip.index, error=skip.error)
+
+
+def tell_skipped(out: Path) -> None:
+    """Say how many examples a run could not use, if there were any."""
+    path = out / "skipped.jsonl"
+    if path.exists() and (rows := read_jsonl(path)):
+        known = len({(row["source"], row["index"]) for row in rows})
+        console.print(
+            f"examples that could not be used: {known}, met {len(rows)} times; {path} says why",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def too_many_skipped(skipped: int, most: int, shown: bool) -> DataError | None:

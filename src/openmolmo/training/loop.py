@@ -15,7 +15,8 @@ import torch
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import OpenMolmoError, RunError
 from openmolmo.core.files import write_json
-from openmolmo.data.loader import Batch, Loader, merge_states
+from openmolmo.data.lanes import Skipped
+from openmolmo.data.loader import Batch, Loader, TooManySkippedError, merge_states
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
@@ -29,7 +30,7 @@ from openmolmo.training.build import (
     seed_step,
 )
 from openmolmo.training.config import RunConfig
-from openmolmo.training.incidents import examples_of, too_many_skipped, write_nan_report, write_skipped
+from openmolmo.training.incidents import examples_of, tell_skipped, too_many_skipped, write_nan_report, write_skipped
 from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, require_weight
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
@@ -174,6 +175,8 @@ class Trainer:
 
     def finish(self) -> Path:
         """Write the final model; returns its folder."""
+        if self.world.first:
+            tell_skipped(self.out)
         return self.saver.finish(self.model, self.processor)
 
     def close(self) -> None:
@@ -191,15 +194,18 @@ class Trainer:
             batches += [self.loader.next() for _ in range(self.world.batches_of(self.config.accumulate))]
         except OpenMolmoError as raised:
             error = raised
-        just = sum(len(batch.skipped) for batch in batches)
+        just = [skip for batch in batches for skip in batch.skipped]
+        if isinstance(error, TooManySkippedError):
+            just += error.skipped
         weight, new, skipped, failed = self.world.sum(
-            [batch_weight(batches), just, self.loader.skipped, error is not None]
+            [batch_weight(batches), len(just), self.loader.skipped, error is not None]
         )
         if failed and error is None:
             error = RunError(f"another process could not make its batches of step {self.step + 1}")
             error.quiet = True
+        if new:
+            self._note_skipped(just)
         if error is None and new:
-            self._note_skipped(batches)
             error = too_many_skipped(int(skipped), self.config.loader.max_skipped, self.world.first)
         if error is not None:
             raise error
@@ -224,10 +230,10 @@ class Trainer:
             self.spread.forget_pictures()
         return loss
 
-    def _note_skipped(self, batches: list[Batch]) -> None:
-        parts = self.world.gather([skip for batch in batches for skip in batch.skipped])
+    def _note_skipped(self, skipped: list[Skipped]) -> None:
+        parts = self.world.gather(skipped)
         if self.world.first:
-            write_skipped(self.out, self.step + 1, (skip for part in parts for skip in part))
+            write_skipped(self.out, self.step + 1, [skip for part in parts for skip in part])
 
     def _require_finite(self, value: float, what: str, batches: list[Batch]) -> None:
         if math.isfinite(value):
