@@ -52,3 +52,28 @@ def test_verbs_that_make_data_import_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_training_is_planned_without_what_draws_pictures() -> None:
+    """A plain installation has no OpenCV; only what really draws may ask for it, and says how to get it."""
+    code = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'cv2':\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        "from openmolmo.cli import main\n"
+        "sys.argv = ['openmolmo', *sys.argv[1:]]\n"
+        "main()\n"
+    )
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+
+    planned = run("train", "molmo_sft_7b_d", "--dry-run", "--gpu", "h100")
+    assert planned.returncode == 0, planned.stderr
+    assert "clocks" in planned.stdout
+    drawn = run("synth", "scenes", "--count", "1", "--out", "never")
+    assert drawn.returncode != 0
+    assert 'pip install "openmolmo[synth]"' in drawn.stderr

@@ -11,7 +11,7 @@ import pytest
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.rng import derive
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from openmolmo.engine.synth.clocks import FAMILIES, GENERATOR, ClockGenerator
+from openmolmo.engine.synth.clocks.generator import FAMILIES, GENERATOR, ClockGenerator
 from openmolmo.records.example import Example, Made, QuestionAnswer
 
 TIME = re.compile(r"(?<!\d)(\d\d):(\d\d)(?::(\d\d))?(?!\d)")

@@ -11,7 +11,7 @@ from scene_oracle import find
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from openmolmo.engine.synth.scenes import GENERATOR
+from openmolmo.engine.synth.scenes.generator import GENERATOR
 from openmolmo.engine.synth.scenes.shapes import outline
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, PATTERNS, SHAPES, SIZES
 from openmolmo.records.example import Counting, Example, Made, NotPresent, Pointing

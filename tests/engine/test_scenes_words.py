@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scene_oracle import answer, find
 
 from openmolmo.engine.synth.base import make_example
-from openmolmo.engine.synth.scenes import GENERATOR
+from openmolmo.engine.synth.scenes.generator import GENERATOR
 from openmolmo.engine.synth.scenes.statements import (
     Statement,
     read_statements,

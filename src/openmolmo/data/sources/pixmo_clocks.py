@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from openmolmo.core.rng import derive
 from openmolmo.data.sources.columns import FLAG, TEXT, WHOLE, Row
 from openmolmo.data.sources.published import HubPlace, Layout, PublishedSet, Reading
-from openmolmo.engine.synth.clocks.face import draw_time
 from openmolmo.engine.synth.clocks.moment import Moment
 from openmolmo.records.example import Annotation, ImageRef, Made, QuestionAnswer
 
@@ -31,6 +30,8 @@ def _keep(row: Row, reading: Reading) -> bool:
 def _picture(row: Row, reading: Reading) -> ImageRef:
     second = row["second_visible"] if row["shows_seconds"] and row["second_visible"] >= 0 else None
     moment = Moment(int(row["hour_visible"]), int(row["minute_visible"]), None if second is None else int(second))
+    from openmolmo.engine.synth.clocks.face import draw_time  # needs the extra: a set can be counted without
+
     data = draw_time(derive(0, "pixmo-clocks", row["example_id"]), moment, size=SIDE)
     return ImageRef(data=data, width=SIDE, height=SIDE)
 

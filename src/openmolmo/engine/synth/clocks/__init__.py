@@ -6,16 +6,10 @@ A face is made in five steps, each in its own module: a body family (``watches``
 (``backgrounds``) and adds light and faults; ``generator`` asks the question.
 
     from openmolmo.core.rng import derive
-    from openmolmo.engine.synth.clocks import GENERATOR
+    from openmolmo.engine.synth.clocks.generator import GENERATOR
     example = GENERATOR.make(derive(0, "demo"), 0, size=256, split="train")
     example.facts["clock"]["hour"], example.annotations[0].answers
 
 Seconds are part of the answer only where a central second hand or digits show them; the small
 registers of chronographs are decoration. ``facts["clock"]["hour"]`` is 1-12 on every clock.
 """
-
-from openmolmo.engine.synth.clocks.generator import FAMILIES, ClockGenerator
-
-__all__ = ["FAMILIES", "GENERATOR", "ClockGenerator"]
-
-GENERATOR = ClockGenerator()

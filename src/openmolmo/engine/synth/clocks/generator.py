@@ -23,7 +23,7 @@ from openmolmo.engine.synth.clocks.photograph import blend, choose_pose, encode,
 from openmolmo.engine.synth.clocks.phrases import answer, question
 from openmolmo.records.example import Example, ImageRef, Made, Provenance, QuestionAnswer, Split
 
-__all__ = ["FAMILIES", "SIZES", "ClockGenerator", "draw_clock"]
+__all__ = ["FAMILIES", "GENERATOR", "SIZES", "ClockGenerator", "draw_clock"]
 
 _REGISTERED = (watches, standing_clocks, digital_bodies)
 FAMILIES: tuple[str, ...] = tuple(FAMILY_TABLE)
@@ -128,3 +128,6 @@ def draw_clock(dice: Dice, family: Family, moment: Moment, size: int) -> _Drawn:
 def _supersample(size: int) -> float:
     """Canvas pixels per picture pixel: finer where pictures are small."""
     return 2.0 if size <= 288 else 1.5
+
+
+GENERATOR = ClockGenerator()

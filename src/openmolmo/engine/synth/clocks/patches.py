@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
+from openmolmo.core.optional import require
 from openmolmo.engine.synth.clocks.generator import ClockGenerator
 from openmolmo.engine.synth.patches import FACTS, Window
+
+cv2 = require("cv2", extra="synth")
 
 __all__ = ["make_clock_window"]
 

@@ -2,16 +2,7 @@
 
     choose objects -> place -> paint -> scene graph -> caption, transcript, points, counts, questions
 
-``GENERATOR`` makes examples, ``EASY`` those a new model learns to see with: one or two large plain
-objects. :mod:`.statements` judges captions against the scene graph.
+:mod:`.generator` has ``GENERATOR``, which makes examples, and ``EASY``, which makes those a new model learns to
+see with: one or two large plain objects. :mod:`.statements` judges captions against the scene graph. Nothing is
+imported here, for the words of the scenes are needed where nothing can be drawn.
 """
-
-from openmolmo.engine.synth.scenes.generator import SceneGenerator
-
-__all__ = ["EASY", "GENERATOR"]
-
-GENERATOR = SceneGenerator()
-EASY = SceneGenerator("easy_scenes", most=2)
-EASY.__doc__ = (
-    "Scenes of one or two plain objects, medium or large, on calm backgrounds: what a new model learns to see with."
-)

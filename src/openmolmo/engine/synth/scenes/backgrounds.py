@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from openmolmo.core.optional import require
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.graph import Background
+
+cv2 = require("cv2", extra="synth")
 
 __all__ = ["TONES", "avoided_colours", "choose_background", "paint_background"]
 

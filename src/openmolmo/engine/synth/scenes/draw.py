@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from openmolmo.core.optional import require
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.layout import Placed
 from openmolmo.engine.synth.scenes.shapes import outline
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS
 from openmolmo.records.example import Point
+
+cv2 = require("cv2", extra="synth")
 
 __all__ = ["inner_point", "paint_objects"]
 

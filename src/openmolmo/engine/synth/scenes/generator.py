@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.core.optional import require
 from openmolmo.engine.synth.scenes.answers import make_answers
 from openmolmo.engine.synth.scenes.backgrounds import avoided_colours, choose_background, paint_background
 from openmolmo.engine.synth.scenes.captions import write_caption
@@ -25,7 +25,9 @@ from openmolmo.engine.synth.scenes.vocabulary import COLOURS
 from openmolmo.records.example import Annotation, Caption, Example, ImageRef, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
-__all__ = ["SceneGenerator"]
+cv2 = require("cv2", extra="synth")
+
+__all__ = ["EASY", "GENERATOR", "SceneGenerator"]
 
 _LEAST_SIZE = 64
 _QUALITY = 90
@@ -132,3 +134,10 @@ def _jpeg(picture: npt.NDArray[np.uint8]) -> ImageRef:
     encoded = data.tobytes()
     height, width = picture.shape[:2]
     return ImageRef(data=encoded, width=width, height=height, sha256=hashlib.sha256(encoded).hexdigest())
+
+
+GENERATOR = SceneGenerator()
+EASY = SceneGenerator("easy_scenes", most=2)
+EASY.__doc__ = (
+    "Scenes of one or two plain objects, medium or large, on calm backgrounds: what a new model learns to see with."
+)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import cos, hypot, radians, sin
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from openmolmo.core.optional import require
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.shapes import outline
 from openmolmo.engine.synth.scenes.vocabulary import PATTERNS, SHAPES, SIZES
+
+cv2 = require("cv2", extra="synth")
 
 __all__ = ["Placed", "Wanted", "choose_easy", "choose_objects", "place_objects"]
 
