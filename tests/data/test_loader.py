@@ -115,7 +115,7 @@ def test_bad_examples_are_reported_and_passed_over(workers: int) -> None:
     config = PLAIN.replace(workers=workers)
     with Loader(mixture, ToyProcessor(bad_pictures=(7,)), config, seed=0) as loader:
         batches = take(loader, 13)
-        assert loader.state()["skipped"] == 3
+        assert loader.state()["skipped"] == [["a", 3], ["a", 4], ["a", 7]]
     seen = [int(label) for batch in batches for label in batch.tensors["labels"][:, 0]]
     skipped = {skip.index: skip for batch in batches for skip in batch.skipped}
     assert set(skipped) == {3, 4, 7}
@@ -133,6 +133,30 @@ def test_too_many_bad_examples_stop_the_run(workers: int) -> None:
         pytest.raises(DataError, match="more than max_skipped=5; the last one: DataError: the toy is broken"),
     ):
         take(loader, 13)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_example_counts_once_however_often_it_is_met(workers: int) -> None:
+    """Of twelve examples two are bad; over five epochs they are met ten times."""
+    mixture = MixtureConfig(groups=(one_group(toy_config("a", 12, bad=(3, 4))),))
+    config = PLAIN.replace(rows=1, max_skipped=2, workers=workers)
+    with Loader(mixture, ToyProcessor(), config, seed=0) as loader:
+        batches = take(loader, 50)
+        state = json.loads(json.dumps(loader.state()))
+    assert sum(len(batch.skipped) for batch in batches) > 5
+    restored = Loader(mixture, ToyProcessor(), config.replace(workers=0), seed=0)
+    restored.load_state(state)
+    take(restored, 50)
+    assert restored.skipped == {("a", 3), ("a", 4)}
+
+
+def test_a_set_with_nothing_to_use_stops_the_run() -> None:
+    mixture = MixtureConfig(groups=(one_group(toy_config("a", 3, bad=range(3))),))
+    with (
+        Loader(mixture, ToyProcessor(), PLAIN.replace(max_skipped=5), seed=0) as loader,
+        pytest.raises(DataError, match="one batch met examples that could not be used 6 times"),
+    ):
+        take(loader, 1)
 
 
 class ExitingProcessor(ToyProcessor):

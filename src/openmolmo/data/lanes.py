@@ -43,7 +43,7 @@ class LoaderConfig(Config):
     to be exact, one row of several has no padding, and several rows of one have. ``lanes`` bounds the
     useful number of ``workers`` (of all processes together, whose number must divide it) and,
     unlike those, is part of what defines the order of the data.
-    ``max_skipped`` is how many unreadable examples are passed over before the run stops.
+    ``max_skipped`` is how many different unreadable examples are passed over before the run stops.
     """
 
     rows: int = 8

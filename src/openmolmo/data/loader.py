@@ -87,7 +87,7 @@ class Loader:
         self._lanes = [Lane(number, self.mixture, processor, config) for number in range(config.lanes)]
         self._states = [lane.state() for lane in self._lanes]
         self._turn = 0
-        self._skipped = 0
+        self._skipped: set[tuple[str, int]] = set()
         self._pool: WorkerPool | None = None
 
     def state(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Loader:
         """
         mine = set(self._numbers())
         lanes = [state if number in mine else None for number, state in enumerate(self._states)]
-        return {"turn": self._turn, "skipped": self._skipped, "lanes": lanes, "order": self._order()}
+        return {"turn": self._turn, "skipped": _listed(self._skipped), "lanes": lanes, "order": self._order()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, by however many processes.
@@ -115,16 +115,19 @@ class Loader:
             )
         self.close()
         self._turn = int(state["turn"])
-        self._skipped = int(state["skipped"]) if self.rank == 0 else 0  # counted once in the merged state
+        self._skipped = {(str(source), int(index)) for source, index in state["skipped"]}
         self._states = list(state["lanes"])
         if not self.config.workers:
             for number in self._numbers():
                 self._lanes[number].load_state(self._states[number])
 
     @property
-    def skipped(self) -> int:
-        """How many examples could not be used so far; of several processes the first counts those of before."""
-        return self._skipped
+    def skipped(self) -> frozenset[tuple[str, int]]:
+        """The examples that could not be used so far, by data set and index in it, however often they were met.
+
+        One of several processes knows those of before the run went on, and those that it met itself.
+        """
+        return frozenset(self._skipped)
 
     def start(self) -> None:
         """Start the worker processes now (iteration does it otherwise); best before a model is built."""
@@ -142,8 +145,9 @@ class Loader:
         self.start()
         number = (self._turn + self.rank) % self.config.lanes
         made = self._lanes[number].make() if self._pool is None else self._pool.get(number)
-        self._skipped += len(made.skipped)
-        if self._skipped > self.config.max_skipped:
+        self._skipped.update((skip.source, skip.index) for skip in made.skipped)
+        # Where the same few come again and again, a lane gives up too.
+        if max(len(self._skipped), len(made.skipped)) > self.config.max_skipped:
             raise self._too_many(made)
         self._turn += self.world_size
         self._states[number] = made.state
@@ -180,10 +184,12 @@ class Loader:
         return {"lanes": c.lanes, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
 
     def _too_many(self, made: MadeBatch) -> TooManySkippedError:
-        last = made.skipped[-1]
+        last, most = made.skipped[-1], self.config.max_skipped
+        found = f"{len(self._skipped)} examples could not be used"
+        if len(self._skipped) <= most:
+            found = f"one batch met examples that could not be used {len(made.skipped)} times"
         error = TooManySkippedError(
-            f"{self._skipped} examples could not be used, more than max_skipped={self.config.max_skipped}; "
-            f"the last one: {last.error}",
+            f"{found}, more than max_skipped={most}; the last one: {last.error}",
             file=last.source,
             row=last.index,
             fix="mend the data (openmolmo data check PATH), or allow more with loader.max_skipped=N",
@@ -213,7 +219,13 @@ def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
         raise ConfigError(
             f"no process has the state of lane {lanes.index(None)}", fix="merge the states of all processes"
         )
-    return {**first, "skipped": sum(state["skipped"] for state in states), "lanes": lanes}
+    skipped = {(source, index) for state in states for source, index in state["skipped"]}
+    return {**first, "skipped": _listed(skipped), "lanes": lanes}
+
+
+def _listed(skipped: set[tuple[str, int]]) -> list[list[str | int]]:
+    """In the form that JSON gives back."""
+    return [list(one) for one in sorted(skipped)]
 
 
 def check_world(config: LoaderConfig, rank: int, world_size: int) -> None:

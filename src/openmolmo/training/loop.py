@@ -197,16 +197,15 @@ class Trainer:
         just = [skip for batch in batches for skip in batch.skipped]
         if isinstance(error, TooManySkippedError):
             just += error.skipped
-        weight, new, skipped, failed = self.world.sum(
-            [batch_weight(batches), len(just), self.loader.skipped, error is not None]
-        )
+        weight, new, failed = self.world.sum([batch_weight(batches), len(just), error is not None])
         if failed and error is None:
             error = RunError(f"another process could not make its batches of step {self.step + 1}")
             error.quiet = True
         if new:
             self._note_skipped(just)
         if error is None and new:
-            error = too_many_skipped(int(skipped), self.config.loader.max_skipped, self.world.first)
+            known: frozenset[Any] = frozenset().union(*self.world.gather(self.loader.skipped))
+            error = too_many_skipped(len(known), self.config.loader.max_skipped, self.world.first)
         if error is not None:
             raise error
         return batches, require_weight(weight)
