@@ -98,8 +98,20 @@ def test_a_dry_run_plans_the_largest_in_no_time() -> None:
     assert found["all, with frozen ones"] == "73,295,689,728"
     assert "declared" in found["pixmo_cap"]
     assert "it fits" in found["H100 SXM has"]
-    assert "a step on 256 x H100 SXM" in found and "assumed" in found["a step on 256 x H100 SXM"]
+    assert "assumed" in found["a step on 32 x H100 SXM"]
     assert "does not fit" in values("molmo_sft_72b", gpu="h100", gpus=2)["H100 SXM has"]
+
+
+def test_gradients_of_the_largest_are_never_whole() -> None:
+    config = load_recipe("molmo_caption_72b")
+    sharded = {str(row[0]): str(row[1]) for _, _, rows in describe(config, gpus=32, gpu="h100").tables for row in rows}
+    parallel = config.parallel.replace(reduce="step")
+    whole = describe(config.replace(parallel=parallel), gpus=32, gpu="h100").tables
+    kept = {str(row[0]): str(row[1]) for _, _, rows in whole for row in rows}
+    assert sharded["gradients"] == "9,006 MB"  # 4 bytes of 72.1e9, by 32
+    assert kept["gradients"] == "297.2 GB"  # 4 bytes of 72.1e9, and the same by 32
+    with pytest.raises(ConfigError, match=r"parallel.mode=ddp keeps them whole"):
+        ParallelConfig(mode="ddp", reduce="batch")
 
 
 def test_a_checkpoint_holds_weights_and_two_states_of_what_is_trained() -> None:

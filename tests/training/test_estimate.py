@@ -76,6 +76,8 @@ def test_traffic() -> None:
     assert traffic("fsdp", 4, every=1e9, trained=1e9) == Traffic(near=0.75 * 8e9)
     spread = traffic("fsdp", 64, every=1e9, trained=0.0, batches=2)
     assert spread.near == pytest.approx(2 * 63 / 64 * 4e9) and spread.far == pytest.approx(spread.near / 8)
+    often = traffic("fsdp", 4, every=1e9, trained=1e9, batches=3, reduces=3)
+    assert often == Traffic(near=0.75 * 3 * 8e9)
     hybrid = traffic("hsdp", 64, every=1e9, trained=1e9, replicate=8)
     assert hybrid.near == pytest.approx(7 / 8 * 8e9) and hybrid.far == pytest.approx(2 * 7 / 8 * 4e9 / 8)
     assert hybrid.seconds(near=7e9, far=0.875e9) == pytest.approx(2.0)

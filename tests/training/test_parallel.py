@@ -40,6 +40,7 @@ BLIND = [*BASE, "loader.rows=1", "loader.packing=false", "steps=8"]
 BLIND += ["mixture.groups.0.sources.0.options.blind=" + json.dumps([i for i in range(50) if i % 3])]
 
 
+LONG = [*BASE, "accumulate=4", "steps=20"]  # two batches of a step for each of two processes
 FROM = [*BASE, "name=other", "steps=3"]
 
 
@@ -99,17 +100,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     whole = alone(tokenizer, BASE, folder / "one")
     alone(tokenizer, BLIND, folder / "one-blind")
+    alone(tokenizer, LONG, folder / "one-long")
     before_its_end(whole, folder / "one-then-fsdp")
     before_its_end(whole, folder / "one-then-ddp")
     alone(tokenizer, [*FROM, f"init_from={whole / 'final'}"], folder / "one-from-model")
     tied = alone(tokenizer, [*BASE, "steps=1", "model=tiny_tied"], folder / "tied")
     alone(tokenizer, [*FROM, f"init_from={tied / 'final'}"], folder / "one-from-tied")
     broken = f"mixture.groups.0.sources.0.options.broken={json.dumps(list(range(3, 50)))}"
-    fsdp, ddp = "parallel.mode=fsdp", "parallel.mode=ddp"
+    fsdp, ddp, groups = "parallel.mode=fsdp", "parallel.mode=ddp", ["parallel.mode=hsdp", "parallel.replicate=2"]
     plan: list[dict[str, Any]] = [
         {"out": "fsdp", "settings": [*BASE, fsdp]},
         {"out": "ddp", "settings": [*BASE, ddp]},
-        {"out": "hsdp", "settings": [*BASE, "parallel.mode=hsdp", "parallel.replicate=2", "steps=20"]},
+        {"out": "hsdp", "settings": [*BASE, *groups, "steps=20"]},
         {"out": "full", "settings": [*BASE, fsdp, "parallel.checkpointing=full", "parallel.async_save=true"]},
         {"out": "selective", "settings": [*BASE, ddp, "parallel.checkpointing=selective", "parallel.async_save=true"]},
         {"out": "one-then-fsdp", "settings": [*BASE, fsdp], "resume": True},
@@ -119,6 +121,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
         {"out": "from-model", "settings": [*FROM, fsdp, f"init_from={whole / 'final'}"]},
         {"out": "from-tied", "settings": [*FROM, fsdp, f"init_from={tied / 'final'}"]},
         {"out": "broken", "settings": [*BASE, fsdp, broken, "loader.max_skipped=2"]},
+        {"out": "long-ddp", "settings": [*LONG, ddp]},
+        {"out": "long-fsdp", "settings": [*LONG, fsdp]},
+        {"out": "long-each", "settings": [*LONG, fsdp, "parallel.reduce=batch"]},
+        {"out": "long-groups", "settings": [*LONG, *groups, "parallel.reduce=batch"]},
         {"out": "blind-fsdp", "settings": [*BLIND, fsdp]},
         {"out": "blind-ddp", "settings": [*BLIND, ddp]},
         {"out": "stopped", "settings": [*BASE, fsdp], "stop": 4},
@@ -128,6 +134,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     ]
     together(folder, tokenizer, plan)
     return folder
+
+
+@pytest.mark.parametrize("name", ["long-ddp", "long-fsdp", "long-each", "long-groups"])
+def test_two_processes_are_one_with_several_batches_each(runs: Path, name: str) -> None:
+    assert_same(runs / name, runs / "one-long")
 
 
 @pytest.mark.parametrize("name", ["fsdp", "ddp", "hsdp", "full", "selective"])

@@ -73,6 +73,7 @@ class _Size:
     name: str
     images: int = 2
     checkpointing: Literal["selective", "full"] = "selective"
+    reduce: Literal["step", "batch"] = "step"
     crop: CropConfig = field(default_factory=CropConfig)
     tied: bool = False
     rates: tuple[tuple[str, Rates], ...] = ()
@@ -137,6 +138,7 @@ _SIZES = {
         name="molmo_{stage}_72b",
         images=1,
         checkpointing="full",
+        reduce="batch",  # whole gradients are 288 GB
         rates=(("caption", (6e-6, 2e-4, 1e-5)), ("sft", (3e-6, 3e-6, 5e-6))),
         steps=(("sft", 20_000),),
     ),
@@ -214,7 +216,9 @@ def _run(stage: str, size: _Size, mixture: MixtureConfig) -> RunConfig:
             max_skipped=1000,
         ),
         accumulate=(size.batch or kind.batch) // images,
-        parallel=ParallelConfig(mode="none" if size.alone else "fsdp", checkpointing=size.checkpointing),
+        parallel=ParallelConfig(
+            mode="none" if size.alone else "fsdp", checkpointing=size.checkpointing, reduce=size.reduce
+        ),
         freeze=() if size.tied or size.lora else ("embedding",),
         lora=size.lora,
         checkpoint_every=1000,

@@ -193,6 +193,7 @@ def _sent(plan: Planned, config: RunConfig, count: int) -> str:
         every=plan.sizes.every,
         trained=sum(plan.sizes.trained.values()),
         batches=config.accumulate // count,
+        reduces=config.accumulate // count if config.parallel.reduce == "batch" else 1,
         replicate=config.parallel.replicate,
     )
     return f"{_size(sent.near)} within a node of 8, {_size(sent.far)} to others"

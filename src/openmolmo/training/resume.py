@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ FREE_SETTINGS = frozenset(
         "parallel.async_save",
         "parallel.checkpointing",
         "parallel.compile",
+        "parallel.reduce",
         "parallel.mode",
         "parallel.replicate",
         "parallel.timeout",
@@ -57,6 +59,10 @@ def open_out(out: Path, resume: bool, hashes: Hashes = hash_files, shown: bool =
 def _open_out(out: Path, resume: bool, hashes: Hashes, shown: bool) -> Path | None:
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file, and a run needs a folder", fix="choose another --out")
+    above = next(parent for parent in (out, *out.absolute().parents) if parent.exists())
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        why = "may not be written to" if above.is_dir() else "is not a folder"
+        raise RunError(f"{out} cannot be made: {above} {why}", fix="choose another --out")
     if out.is_dir() and any(out.iterdir()) and not resume:
         raise RunError(
             f"{out} is not empty",
@@ -74,8 +80,9 @@ def _open_out(out: Path, resume: bool, hashes: Hashes, shown: bool) -> Path | No
         )
     if found is None and shown:
         console.print(f"there is no checkpoint in {out} to go on from: starting from the beginning", highlight=False)
-    if damaged and found is not None and shown:
-        console.print(f"going on from {found.name}, the newest that is whole", highlight=False)
+    if found is not None and shown:
+        why = ", the newest that is whole" if damaged else ""
+        console.print(f"going on from {found.name}{why}", highlight=False)
     return found
 
 

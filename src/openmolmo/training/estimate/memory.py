@@ -51,8 +51,8 @@ def memory(
     shards = shards_of(config, count)
     trained = sum(sizes.trained.values())
     batches = config.accumulate // count
-    # Shards of gradients meet at the last batch of a step; until then each device keeps what it has.
-    kept = 4 * trained if shards > 1 and batches > 1 else 0
+    # Gradients are cut into shards at the last batch of a step; until then each device keeps what it has.
+    kept = 4 * trained if shards > 1 and batches > 1 and config.parallel.reduce == "step" else 0
     states = {
         "weights": 4 * sizes.every / shards,
         "gradients": 4 * trained / shards + kept,

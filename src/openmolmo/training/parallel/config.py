@@ -20,6 +20,8 @@ class ParallelConfig(Config):
     node, say). Several processes with ``none`` are refused; one process is the same in every mode.
     The batches of a step (``accumulate``) are dealt out to the processes, so their number must divide it.
 
+    ``reduce`` says when sharded gradients meet those of other processes: at the last batch of a ``step``, until when
+    each process keeps whole ones (4 bytes a trained parameter), or after every ``batch``, which sends more.
     ``checkpointing`` saves memory for time: ``full`` keeps only what goes into a layer and computes the rest anew
     for the backward pass, ``selective`` keeps the results of matrix products and attention too. ``compile``
     compiles each layer. ``async_save`` copies a checkpoint and writes it while training goes on.
@@ -28,6 +30,7 @@ class ParallelConfig(Config):
 
     mode: Literal["none", "ddp", "fsdp", "hsdp"] = "none"
     replicate: int = 1
+    reduce: Literal["step", "batch"] = "step"
     checkpointing: Literal["none", "selective", "full"] = "none"
     compile: bool = False
     async_save: bool = False
@@ -40,6 +43,11 @@ class ParallelConfig(Config):
             raise ConfigError(
                 f"parallel.replicate={self.replicate} means nothing with parallel.mode={self.mode}",
                 fix="set parallel.mode=hsdp, or leave replicate out",
+            )
+        if self.reduce == "batch" and not self.sharded:
+            raise ConfigError(
+                f"parallel.reduce=batch is for weights that are sharded; parallel.mode={self.mode} keeps them whole",
+                fix="set parallel.mode=fsdp or hsdp, or leave reduce out",
             )
 
     @property

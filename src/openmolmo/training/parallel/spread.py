@@ -32,19 +32,25 @@ __all__ = ["Spread", "spread"]
 class Spread:
     """A model and how to run it: ``forward`` is the model, or what keeps the processes' copies alike.
 
-    ``shards`` is the group over which weights are sharded (None: each process has all).
+    ``shards`` is the group over which weights are sharded (None: each process has all), ``every_batch`` whether
+    their gradients are sharded after every batch of a step, not only after the last.
     """
 
     model: Molmo
     forward: Callable[..., MolmoOutput]
     shards: Any = None
+    every_batch: bool = False
 
     def backward_of(self, *, last: bool) -> AbstractContextManager[Any]:
-        """Around forward and backward of one batch: gradients meet those of other processes at the last one only."""
+        """Around forward and backward of one batch: gradients meet those of other processes at the last one only.
+
+        With ``every_batch`` those of one group of shards meet before.
+        """
         if isinstance(self.forward, DistributedDataParallel):
             return contextlib.nullcontext() if last else self.forward.no_sync()
         if isinstance(self.model, FSDPModule):
-            self.model.set_requires_gradient_sync(last)
+            self.model.set_requires_gradient_sync(last or self.every_batch)
+            self.model.set_requires_all_reduce(last)  # among groups of shards, where there are several
         return contextlib.nullcontext()
 
     def forget_pictures(self) -> None:
@@ -77,7 +83,7 @@ def spread(
     # Processors multiply what autocast gives them, but not a norm's float32 with its bfloat16.
     _shard(model, mesh, device, precision if device.type == "cuda" else torch.float32)
     model.to(device)  # the buffers
-    return Spread(model, model, mesh.get_group("shard"))
+    return Spread(model, model, mesh.get_group("shard"), every_batch=parallel.reduce == "batch")
 
 
 def _mesh(parallel: ParallelConfig, world: World, device: torch.device) -> DeviceMesh:
