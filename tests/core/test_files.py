@@ -50,7 +50,7 @@ def test_atomic_dir_replaces_whole_folders(tmp_path: Path) -> None:
     assert names(tmp_path) == ["d"]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_names_the_place_and_the_way_out(tmp_path: Path, number: int) -> None:
     with (
         pytest.raises(DiskFullError, match=r"a\.txt: .* MB free.*\n  -> free some space"),

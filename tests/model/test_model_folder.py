@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_molmo import batch, config, logits, model, sample
 
-from openmolmo.core.errors import CheckpointError
+from openmolmo.core.errors import CheckpointError, DiskFullError
 from openmolmo.model import Molmo, load_model, save_model
 
 
@@ -123,3 +125,17 @@ def test_a_failed_save_leaves_the_old_model(tmp_path: Path, monkeypatch: pytest.
         save_model(model(seed=1), tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == files
     assert before
+
+
+def test_weights_that_may_not_be_so_large_are_told_of(tmp_path: Path) -> None:
+    """As with ``ulimit -f``: the library hides the system's error in a text of its own."""
+    net = model()
+    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(DiskFullError, match=r"largest size of a file .* is reached while writing"):
+            save_model(net, tmp_path / "m")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert not list((tmp_path / "m").iterdir())

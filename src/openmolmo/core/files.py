@@ -15,7 +15,23 @@ from typing import Any
 
 from openmolmo.core.errors import DiskFullError
 
-__all__ = ["atomic_dir", "atomic_file", "disk_full_as_error", "sha256_bytes", "sha256_file", "write_json", "write_text"]
+__all__ = [
+    "FULL",
+    "atomic_dir",
+    "atomic_file",
+    "disk_full_as_error",
+    "sha256_bytes",
+    "sha256_file",
+    "write_json",
+    "write_text",
+]
+
+FULL = {
+    errno.ENOSPC: "no space left",
+    errno.EDQUOT: "no space left in your quota",
+    errno.EFBIG: "the largest size of a file (ulimit -f, or the file system's) is reached",
+}
+"""Errors of the system for which there is not enough room, and what they say."""
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -31,16 +47,16 @@ def sha256_file(path: Path) -> str:
 
 @contextlib.contextmanager
 def disk_full_as_error(path: Path) -> Iterator[None]:
-    """Turn "no space left" into :class:`DiskFullError`, naming the place and what is free."""
+    """Turn the errors of :data:`FULL` into :class:`DiskFullError`, naming the place and what is free."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         parent = next((p for p in (path, *path.parents) if p.exists()), Path("/"))
         free = shutil.disk_usage(parent).free
         raise DiskFullError(
-            f"no space left while writing {path}: {free / 1e6:.1f} MB free on that disk",
+            f"{FULL[error.errno]} while writing {path}: {free / 1e6:.1f} MB free on that disk",
             fix="free some space or choose another --out, then run the same command again; finished parts are kept",
         ) from error
 

@@ -7,7 +7,6 @@ or of another shape.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.files import atomic_file, disk_full_as_error, write_json, write_text
+from openmolmo.core.files import FULL, atomic_file, disk_full_as_error, write_json, write_text
 from openmolmo.core.model_folder import CONFIG, INDEX, Settings, read_settings
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.devices import DeviceMap, filled_over_devices
@@ -165,8 +164,9 @@ def _save_file(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path, metadata={"format": "pt"})
     except SafetensorError as error:
-        if f"os error {errno.ENOSPC}" in str(error):  # the library wraps the system's own error in a text
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        for number in FULL:
+            if f"os error {number})" in str(error):  # the library wraps the system's own error in a text
+                raise OSError(number, os.strerror(number), str(path)) from error
         raise
 
 
