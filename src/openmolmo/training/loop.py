@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import OpenMolmoError, RunError
@@ -217,13 +218,14 @@ class Trainer:
         for number, batch in enumerate(batches):
             seed_step(self.config.seed, self.step + 1, number * self.world.size + self.world.rank)
             seen = seen or has_pictures(batch.tensors)
-            tensors = {key: tensor.to(self.device, non_blocking=True) for key, tensor in batch.tensors.items()}
+            tensors = {key: _sent(tensor, self.device) for key, tensor in batch.tensors.items()}
             with self.spread.backward_of(last=number == len(batches) - 1):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
                     output = self.spread.forward(**tensors)
                 # Gradients are averaged over the processes, and the step's is their sum.
                 torch.autograd.backward(micro_loss(output, weight / self.world.size, self.config.z_loss))
-            loss.add(output, weight)
+            loss.add(output)
+        loss.read(weight)
         loss.ce, loss.z, seeing = self.world.sum([loss.ce, loss.z, seen])
         if not seeing:
             self.spread.forget_pictures()
@@ -249,3 +251,10 @@ class Trainer:
         )
         error.quiet = not self.world.first
         raise error
+
+
+def _sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of a batch on the device; an accelerator fetches it while it still computes on the batch before."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

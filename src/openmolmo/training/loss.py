@@ -8,7 +8,7 @@ would over-weight short answers (arXiv 2409.17146, appendix on training).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -34,16 +34,23 @@ class StepLoss:
     z_weight: float
     ce: float = 0.0
     z: float = 0.0
+    _sums: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     @property
     def total(self) -> float:
         """Cross-entropy plus the weighted z term: what the gradients are of."""
         return self.ce + self.z_weight * self.z
 
-    def add(self, output: LossSums, weight: float) -> None:
-        """Count in one batch."""
-        self.ce += float(output.ce_sum.detach()) / weight
-        self.z += float(output.z_sum.detach()) / weight
+    def add(self, output: LossSums) -> None:
+        """Note one batch. Its sums are not read yet: that would wait for the device before the next one is sent."""
+        self._sums.append((output.ce_sum.detach(), output.z_sum.detach()))
+
+    def read(self, weight: float) -> None:
+        """Count in the noted batches; ``weight`` is the step's."""
+        for ce, z in self._sums:
+            self.ce += float(ce) / weight
+            self.z += float(z) / weight
+        self._sums.clear()
 
 
 def batch_weight(batches: Iterable[Batch]) -> float:
