@@ -75,6 +75,8 @@ def test_json_and_hashes(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_says_the_pip_line() -> None:
+    with pytest.raises(MissingDependencyError, match=r"the package 'not_there', which"):
+        require("not_there.within", extra="synth")
     with pytest.raises(MissingDependencyError, match=r'pip install "openmolmo\[synth\]"'):
         require("surely_no_such_package", extra="synth")
     assert require("json", extra="synth") is json

@@ -16,6 +16,6 @@ def require(module: str, *, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
-            f"this needs the package {module!r}, which is not installed",
+            f"this needs the package {module.partition('.')[0]!r}, which is not installed",
             fix=f'pip install "openmolmo[{extra}]"',
         ) from error
