@@ -98,3 +98,4 @@ def test_faulty_mixtures_are_refused() -> None:
     with pytest.raises(DataError, match="no annotation of kind: counting"):
         made = Mixture(MixtureConfig(groups=(one_group(toy_config("a", 5, kinds=("counting",))),)), 0)
         made.example(made.place(0))
+    assert made.whereabouts("a", 3) == "a, example 3 (counted from 0)"

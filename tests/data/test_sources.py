@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from openmolmo.core.errors import ConfigError, DataError, NotRegisteredError
-from openmolmo.data import SOURCES
+from openmolmo.data import SOURCES, GroupConfig, Mixture, MixtureConfig, SourceConfig
 from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.records.example import Caption, Example, ImageRef, Made, Provenance
 from openmolmo.records.shards import write_dataset
@@ -80,6 +80,10 @@ def test_jsonl_reads_a_users_own_rows(tmp_path: Path) -> None:
     source = SOURCES.get("jsonl")(path=str(tmp_path / "rows.jsonl"))
     assert (source.name, len(source)) == (tmp_path.name, 2)
     assert [source[i].annotations[0].kind for i in range(2)] == ["caption", "not_present"]
+    (tmp_path / "rows.jsonl").write_text("\n" + "".join(json.dumps(row) + "\n" for row in rows))
+    mine = SourceConfig(source="jsonl", options={"path": str(tmp_path)}, name="mine")
+    mixture = Mixture(MixtureConfig(groups=(GroupConfig(rate=1.0, sources=(mine,)),)), 0)
+    assert mixture.whereabouts("mine", 1) == f"{tmp_path / 'rows.jsonl'}, line 3 (counted from 1)"
     before = source.fingerprint
     (tmp_path / "rows.jsonl").write_text(json.dumps(rows[0]) + "\n")
     assert SOURCES.get("jsonl")(path=str(tmp_path / "rows.jsonl")).fingerprint != before

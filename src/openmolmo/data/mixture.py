@@ -23,7 +23,7 @@ import numpy as np
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.rng import derive, derive_seed
-from openmolmo.data.sources.base import SOURCES, Source
+from openmolmo.data.sources.base import SOURCES, Located, Source
 from openmolmo.records.example import ANNOTATION_KINDS, Example
 from openmolmo.records.manifest import MANIFEST
 
@@ -142,13 +142,21 @@ class Mixture:
         kept = [a for a in example.annotations if not config.kinds or a.kind in config.kinds]
         if not kept:
             wanted = ", ".join(config.kinds) or "any"
-            raise DataError(f"example {example.id} of {name} has no annotation of kind: {wanted}", row=place.index)
+            raise DataError(f"example {example.id} of {name} has no annotation of kind: {wanted}", rule="kinds")
         if config.max_annotations is not None and len(kept) > config.max_annotations:
             chosen = rng.choice(len(kept), size=config.max_annotations, replace=False)
             kept = [kept[i] for i in sorted(chosen)]
         if len(kept) < len(example.annotations):
             example = example.replace(annotations=tuple(kept))
         return example, rng
+
+    def whereabouts(self, name: str, index: int) -> str:
+        """Where example ``index`` of the data set called ``name`` stands, numbered as ``openmolmo data check`` does."""
+        source = self.sources[self.names.index(name)]
+        if not isinstance(source, Located):
+            return f"{name}, example {index} (counted from 0)"
+        file, row = source.locate(index)
+        return f"{file}, {f'line {row} (counted from 1)' if file.suffix == '.jsonl' else f'row {row} (counted from 0)'}"
 
     def _cuts(self, number: int) -> tuple[np.ndarray, np.random.Generator]:
         """Places of each source in a block, and the block's stream (used further for its order)."""

@@ -90,7 +90,8 @@ class Processor:
         width, height = example.image.width, example.image.height
         if not pixels and width and height:
             return branches, [make_plan(width, height, self.crop).token_grids], None
-        grids, crops = self._image(example.image, example.id)
+        file = example.image.path if example.image.data is None else None
+        grids, crops = self._image(example.image, f"{file} (of example {example.id})" if file else example.id)
         return branches, [grids], [crops] if pixels else None
 
     def usable(self, example: Example) -> bool:

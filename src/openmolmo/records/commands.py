@@ -203,6 +203,8 @@ def _tell_check(report: CheckReport) -> None:
             row = "" if fault.row is None else str(fault.row)
             table.add_row(*map(_plain, (fault.file, row, fault.field or "", fault.rule, fault.message)))
         console.print(table)
+        if any(fault.row is not None for fault in report.faults):
+            console.print("rows of JSONL files are lines, counted from 1; rows of Parquet shards are counted from 0")
         for rule in sorted({fault.rule for fault in report.faults} & set(RULES)):
             console.print(f"{rule}: {RULES[rule]}", markup=False)
     if report.fault_count > len(report.faults):

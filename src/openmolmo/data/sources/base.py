@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from openmolmo.core.registry import Registry
 from openmolmo.records.example import Example
 
-__all__ = ["SOURCES", "Source", "SourceFactory"]
+__all__ = ["SOURCES", "Located", "Source", "SourceFactory"]
 
 
 class Source(Protocol):
@@ -26,6 +27,15 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Example: ...
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A source whose examples stand in files that a user can open."""
+
+    def locate(self, index: int) -> tuple[Path, int]:
+        """The file of an example, and its line (from 1) in a JSONL file, its row (from 0) in a Parquet shard."""
+        ...
 
 
 class SourceFactory(Protocol):

@@ -38,6 +38,13 @@ class JsonlSource:
             raise IndexError(f"index {index} is outside 0..{len(self._rows) - 1}")
         return self._dataset[self._rows[index]]
 
+    def locate(self, index: int) -> tuple[Path, int]:
+        """The file of an example, and its line (from 1).
+
+        As ``openmolmo data check`` numbers them.
+        """
+        return self._dataset.locate(self._rows[index])
+
 
 def SOURCE(*, path: str, split: str | None = None) -> Source:
     """Open a JSONL file, or its rows of one split. Raises DataError if it is missing."""

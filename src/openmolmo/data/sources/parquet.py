@@ -46,6 +46,13 @@ class ParquetSource:
             raise IndexError(f"index {index} is outside 0..{len(self._rows) - 1}")
         return self._dataset[self._rows[index]]
 
+    def locate(self, index: int) -> tuple[Path, int]:
+        """The file of an example, and its row (from 0).
+
+        As ``openmolmo data check`` numbers them.
+        """
+        return self._dataset.locate(self._rows[index])
+
 
 def SOURCE(*, path: str, limit: int | None = None, split: str | None = None) -> Source:
     """Open a data set folder, or its examples of one split. Raises DataError if it is missing, damaged or no data
