@@ -79,5 +79,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except OSError as error:
         click.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+        if error.filename:
+            click.echo(
+                "  -> choose another path: what is read must be there, and --out where files can be made", err=True
+            )
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

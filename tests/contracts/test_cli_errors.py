@@ -79,6 +79,7 @@ MISTAKES = [
     ("data audit nowhere", "nowhere does not exist"),
     ("data audit empty", "has no examples"),
     ("data audit empty.jsonl", "has no examples"),
+    ("data pack-report nano_sf", "did you mean nano_sft?"),
     ("data chekc empty", "No such command 'chekc'"),
     # synth
     ("synth cloks --out new", "did you mean clocks"),
@@ -184,13 +185,16 @@ def test_an_accelerator_that_is_not_there(run: Run, here: Path) -> None:
     assert contents(here) == before
 
 
+TRAIN = "train nano_caption init_from=none loader.workers=0 --out /proc/foo/x"
+
+
 def test_a_place_that_cannot_be_written(run: Run, here: Path) -> None:
     assert run(["synth", "clocks", "--out", "made", "--count", "2", "--size", "64"])[0] == 0
     before = contents(here)
-    for line in ("data show made --out /proc/page.html", "synth clocks --count 2 --out /proc/clocks"):
+    for line in ("data show made --out /proc/page.html", "synth clocks --count 2 --out /proc/clocks", TRAIN):
         code, out, err = run(line.split())
         assert (code, out) == (1, "")
-        assert err.startswith("error: ") and "/proc" in err
+        assert "\nerror: " in f"\n{err}" and "/proc" in err and "  -> " in err
     assert contents(here) == before
 
 

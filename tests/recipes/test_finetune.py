@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import openmolmo
 from openmolmo.core.config import override
-from openmolmo.core.errors import ConfigError, DataError
+from openmolmo.core.errors import CheckpointError, ConfigError, DataError
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.evaluation.held_out import from_folder
 from openmolmo.evaluation.runner import run as judge
@@ -55,6 +55,23 @@ def test_data_that_are_not_there_are_named(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DataError, match="mine"):
         run(load_recipe("finetune_lora", data="mine"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_is_not_there_has_near_names(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    for model, words in (("nanoo", "did you mean nano?"), (str(tmp_path / "gone"), "OWNER/NAME at the hub")):
+        with pytest.raises(CheckpointError) as caught:
+            run(load_recipe("finetune_lora", data=str(data), model=model), tmp_path / "run")
+        assert words in str(caught.value) and "init_from=none" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_picture_that_is_not_there_is_named_by_its_file(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    (gone := data / "pictures/2.png").unlink()
+    config = override(load_recipe("finetune_lora", data=str(data)), ["loader.max_skipped=0", "loader.workers=0"])
+    with pytest.raises(DataError, match=f"there is no picture {gone} .of example rows-"):
+        run(config, tmp_path / "run")
 
 
 def test_parameters_and_settings_are_told_apart() -> None:

@@ -72,3 +72,16 @@ def test_a_recipe_and_a_data_set(tokenizer: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(pack_report, [str(tmp_path / "squares"), "--count", "5"], catch_exceptions=False)
     assert "5 examples" in done.stdout and "8192" in done.stdout and "32 open" in done.stdout
     assert CliRunner().invoke(pack_report, ["steps=3"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "near"),
+    [("nano_sf", "did you mean nano_sft?"), ("squars", "did you mean squares?"), ("q", "recipes: finetune_lora")],
+)
+def test_what_is_neither_recipe_nor_data_set(
+    target: str, near: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "squares").mkdir()
+    monkeypatch.chdir(tmp_path)
+    error = CliRunner().invoke(pack_report, [target]).exception
+    assert f"{target!r} is neither a recipe nor the path of a data set\n  -> {near}" in str(error)

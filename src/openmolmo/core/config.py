@@ -67,8 +67,18 @@ def override(config: Any, assignments: Iterable[str]) -> Any:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"{assignment!r} is not of the form key=value", fix="write e.g. steps=300")
-        config = _set(config, key.strip().split("."), text, key.strip())
+        config = _set_or_tell(config, key.strip(), text)
     return config
+
+
+def _set_or_tell(config: Any, key: str, text: str) -> Any:
+    """Errors of a part, which does not know where it stands, begin with the whole key."""
+    try:
+        return _set(config, key.split("."), text, key)
+    except ConfigError as error:
+        if key in error.message:
+            raise
+        raise ConfigError(f"{key}={text} is refused: {error.message}", fix=error.fix) from error
 
 
 def _set(config: Any, path: list[str], text: str, full: str) -> Any:

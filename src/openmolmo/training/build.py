@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import torch
 from torch.utils._triton import has_triton
 
 import openmolmo
-from openmolmo.core.errors import ConfigError
+from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import is_repository
 from openmolmo.core.model_folder import read_settings
 from openmolmo.core.progress import console
 from openmolmo.core.rng import derive_seed
-from openmolmo.imaging import CropConfig
+from openmolmo.imaging import CropConfig, make_plan
 from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights
 from openmolmo.model.config import MolmoConfig
@@ -27,6 +28,7 @@ from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.checkpoint import is_sharded, require_model_folder
 from openmolmo.training.config import BaseRunConfig, RunConfig
+from openmolmo.training.estimate.work import most_image_tokens
 from openmolmo.training.freeze import freeze
 from openmolmo.training.lora import adapt, load_adapter
 from openmolmo.training.lora_config import LoraConfig
@@ -39,6 +41,7 @@ __all__ = [
     "pick_attention",
     "pick_device",
     "pick_precision",
+    "require_room",
     "seed_step",
 ]
 
@@ -56,7 +59,25 @@ def find_source(config: BaseRunConfig) -> Path | None:
     path = Path(config.init_from)
     if path.is_dir() or config.init_from in bundled_models() or is_repository(config.init_from):
         return find_model(config.init_from)
-    return require_model_folder(path)
+    if path.exists() or len(path.parts) > 1:
+        return require_model_folder(path, fresh=not (isinstance(config, RunConfig) and config.lora))
+    near = difflib.get_close_matches(config.init_from, bundled_models(), n=2)
+    raise CheckpointError(
+        f"there is no model {config.init_from!r}: no bundled one has that name, and there is no such folder",
+        fix=(f"did you mean {' or '.join(near)}? otherwise " if near else "")
+        + f"give a checkpoint folder, the folder of a run, OWNER/NAME at the hub, or a bundled model "
+        f"({', '.join(bundled_models()) or 'none here'})",
+    )
+
+
+def require_room(row_length: int, crop: CropConfig) -> None:
+    """Raise ConfigError where not even the smallest picture fits a row, so that nothing could be learnt of any."""
+    least = make_plan(1, 1, crop).n_sequence_tokens
+    if row_length <= least:
+        raise ConfigError(
+            f"loader.row_length={row_length}, and the smallest picture alone takes {least} tokens",
+            fix=f"set loader.row_length to more than {least}; the largest takes {most_image_tokens(crop)[1]}",
+        )
 
 
 def build_processor(config: BaseRunConfig) -> Processor:
@@ -86,8 +107,10 @@ def build_model(
     With ``config.lora`` it is always that of ``init_from``, and ``weights`` has its adapters; its frozen
     weights are bfloat16 on an accelerator. ``empty`` leaves weights that would be read without memory (meta device),
     for a model that is to be sharded first and filled then. Raises ConfigError if the model's table and the
-    tokenizer do not fit each other.
+    tokenizer do not fit each other, or no picture fits a row.
     """
+    if isinstance(config, RunConfig):
+        require_room(config.loader.row_length, processor.crop)
     special = processor.tokenizer.special
     lora = config.lora if isinstance(config, RunConfig) else None
     source = find_source(config) if lora else weights or find_source(config)

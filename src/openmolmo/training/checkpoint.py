@@ -226,12 +226,17 @@ def _numbered(out: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for path in out.iterdir() if (match := _NAME.fullmatch(path.name)))
 
 
-def require_model_folder(folder: Path) -> Path:
-    """``folder`` if weights can be read from it; raises CheckpointError saying what is missing."""
+def require_model_folder(folder: Path, *, fresh: bool = True) -> Path:
+    """``folder`` if weights can be read from it; raises CheckpointError saying what is missing.
+
+    ``fresh`` says whether the run could begin with fresh weights instead.
+    """
     if not folder.is_dir():
         raise CheckpointError(
             f"there is no checkpoint folder {folder}",
-            fix="run the stage before first, or give another with init_from=FOLDER (init_from=none: fresh weights)",
+            fix="run the stage before first, or give another with init_from=FOLDER (init_from=none: fresh weights)"
+            if fresh
+            else "give the folder of a model or of a run, a bundled model, or OWNER/NAME at the hub",
         )
     if not (folder / "config.json").is_file():
         raise CheckpointError(f"{folder} holds no config.json, so it is not a checkpoint", fix="e.g. runs/NAME/final")

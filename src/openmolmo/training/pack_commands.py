@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from openmolmo.core.errors import NotRegisteredError
 
 if TYPE_CHECKING:
     from openmolmo.data.pack_report import Lengths, RowsMade
@@ -53,7 +56,7 @@ def _config(target: str, settings: list[str], model: str | None) -> RunConfig:
     from openmolmo.core.config import override
     from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
     from openmolmo.training.config import RunConfig
-    from openmolmo.training.recipe import load_recipe, parameters_of
+    from openmolmo.training.recipe import RECIPES, change, load_recipe, parameters_of
 
     path = Path(target)
     if path.exists() and not target.endswith(".py"):
@@ -61,11 +64,24 @@ def _config(target: str, settings: list[str], model: str | None) -> RunConfig:
         plain = RunConfig(name=path.stem, steps=1, init_from=model, mixture=MixtureConfig(groups=(group,)))
         single: RunConfig = override(plain, settings)
         return single
+    if target not in RECIPES and not target.rpartition(":")[0].endswith(".py") and not target.endswith(".py"):
+        raise _unknown(target, RECIPES.names())
     arguments, changes = parameters_of(target, tuple(settings))
-    found = override(load_recipe(target, **arguments), changes)
+    found = change(target, load_recipe(target, **arguments), changes)
     if not isinstance(found, RunConfig):
         raise click.UsageError(f"{target} trains an encoder on crops: it has no rows")
     return found
+
+
+def _unknown(target: str, recipes: list[str]) -> NotRegisteredError:
+    path = Path(target)
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(target, recipes, n=2)
+    near += [str(path.with_name(name)) for name in difflib.get_close_matches(path.name, beside, n=2)]
+    return NotRegisteredError(
+        f"{target!r} is neither a recipe nor the path of a data set",
+        fix=f"did you mean {' or '.join(near)}?" if near else f"recipes: {', '.join(recipes)}",
+    )
 
 
 def _report(

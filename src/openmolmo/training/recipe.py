@@ -6,25 +6,27 @@ same KEY=VALUE that changes any setting of what it returns.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
-from openmolmo.core.config import parse_value
+from openmolmo.core.config import override, parse_value
 from openmolmo.core.errors import ConfigError, NotRegisteredError
 from openmolmo.core.registry import Registry
 from openmolmo.training.config import BaseRunConfig, PatchRunConfig, RunConfig
 
-__all__ = ["RECIPES", "load_recipe", "parameters_of", "run_of"]
+__all__ = ["RECIPES", "change", "load_recipe", "missing_data", "parameters_of", "run_of"]
 
 Recipe = Callable[..., BaseRunConfig]
+_AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 
 RECIPES: Registry[Recipe] = Registry("recipe")
 """Recipes by name; entry points of the group ``openmolmo.recipes``."""
@@ -56,6 +58,35 @@ def parameters_of(text: str, assignments: Iterable[str]) -> tuple[dict[str, Any]
         else:
             others.append(assignment)
     return values, others
+
+
+def change(text: str, config: _AnyRun, changes: Iterable[str]) -> _AnyRun:
+    """``config`` of recipe ``text`` with settings changed; for an unknown one the recipe's parameters are told too."""
+    changed: _AnyRun = config
+    for assignment in changes:
+        try:
+            changed = override(changed, [assignment])
+        except ConfigError as error:
+            key = assignment.partition("=")[0].strip()
+            if "." in key or key in {field.name for field in dataclasses.fields(config)} or "=" not in assignment:
+                raise
+            own = ", ".join(inspect.signature(_find(text)).parameters)
+            parameters = f"the recipe's parameters: {own}" if own else "the recipe has no parameters of its own"
+            raise ConfigError(error.message, fix=f"{error.fix} ({parameters})") from error
+    return changed
+
+
+def missing_data(text: str, arguments: Mapping[str, Any]) -> ConfigError | None:
+    """The error of a recipe with a parameter ``data`` that is not given, where its default is not there either."""
+    parameter = inspect.signature(_find(text)).parameters.get("data")
+    if parameter is None or "data" in arguments:
+        return None
+    if isinstance(parameter.default, str) and Path(parameter.default).exists():
+        return None
+    return ConfigError(
+        f"{text} is given no data, and there is none at {parameter.default!r}, where it looks by default",
+        fix="give data=PATH: a JSONL file, or a data set folder",
+    )
 
 
 def _find(text: str) -> Recipe:

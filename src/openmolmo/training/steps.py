@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from openmolmo.core.errors import ConfigError, StoppedError
+from openmolmo.core.errors import ConfigError, OpenMolmoError, StoppedError
 from openmolmo.core.runlog import RunLog
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
@@ -18,6 +18,7 @@ from openmolmo.training.parallel.world import ALONE, World
 from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
 from openmolmo.training.signals import StopRequest, signal_name
+from openmolmo.training.watch.callbacks import require_callbacks
 from openmolmo.training.watch.sinks import WatchedLog, require_sinks
 
 __all__ = ["carry_out", "take_steps"]
@@ -51,7 +52,7 @@ def carry_out(
     stopped. Raises RunError for a loss that is not a number, StoppedError when asked to stop (after saving).
     All processes of ``world`` do this together; the first one logs and prints.
     """
-    require_sinks(config.watch.sinks)
+    _require_watched(config, world)
     folder = open_out(out, resume, world.hash_files, world.first)
     world.wait()  # every process has looked before one writes
     if config.threads:
@@ -73,6 +74,15 @@ def carry_out(
     if world.first:
         try_plot(out / "metrics.jsonl", out / "curves.png")
     return final
+
+
+def _require_watched(config: BaseRunConfig, world: World) -> None:
+    try:
+        require_sinks(config.watch.sinks)
+        require_callbacks(config.watch.callbacks)
+    except OpenMolmoError as error:
+        error.quiet = not world.first  # all of them find it
+        raise
 
 
 def take_steps(run: _Trainer, log: RunLog | WatchedLog, stop: StopRequest, world: World = ALONE) -> None:

@@ -19,7 +19,7 @@ from openmolmo.core.rng import derive_seed
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
-from openmolmo.training.build import build_model, build_processor, pick_device, pick_precision
+from openmolmo.training.build import build_model, build_processor, find_source, pick_device, pick_precision
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
@@ -61,6 +61,7 @@ class PatchTrainer:
         if folder is not None:
             state, tensors = checkpoint.load_state(folder)
             check_same_run(state, config, {})
+        find_source(config)  # where there is none, no worker is started in vain
         step = 0 if state is None else int(state["step"])
         batches = iter(make_loader(config, step + 1))  # its workers start here, before a model is built
         device = pick_device(config)

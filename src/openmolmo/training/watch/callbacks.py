@@ -21,13 +21,20 @@ from openmolmo.records.example import Example
 from openmolmo.training.config import RunConfig
 from openmolmo.training.watch.held_out import held_out
 
-__all__ = ["CALLBACKS", "Examiner", "undisturbed"]
+__all__ = ["CALLBACKS", "Examiner", "require_callbacks", "undisturbed"]
 
 Callback = Callable[[Molmo], Mapping[str, float]]
 Factory = Callable[..., Callback]
 
 CALLBACKS: Registry[Factory] = Registry("callback")
 """Callbacks by name; entry points of the group ``openmolmo.callbacks``."""
+
+
+def require_callbacks(names: Sequence[str]) -> None:
+    """Raise NotRegisteredError for an unknown callback, whether or not it would be called; none is imported."""
+    for name in names:
+        if name not in CALLBACKS:
+            CALLBACKS.get(name)
 
 
 class Examiner:

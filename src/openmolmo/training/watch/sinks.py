@@ -35,11 +35,13 @@ SINKS: Registry[Any] = Registry("sink")
 """Sinks by name; entry points of the group ``openmolmo.sinks``."""
 
 
-def require_sinks(names: Sequence[str]) -> None:
-    """Raise NotRegisteredError for an unknown sink, MissingDependencyError for one whose package is missing."""
+def require_sinks(names: Sequence[str], *, here: bool = True) -> None:
+    """Raise NotRegisteredError for an unknown sink and, if it is to be used ``here``, MissingDependencyError for one
+    whose package is missing."""
     for name in names:
         package = SINKS.get(name).package
-        require(package, extra=package)
+        if here:
+            require(package, extra=package)
 
 
 def flatten(fields: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
