@@ -152,7 +152,8 @@ def test_every_recipe_resolves_and_dry_runs(name: str) -> None:
     description = describe(recipe)
     assert f'"name": "{name}"' in description.settings
     titles = [title.split()[0] for title, _, _ in description.tables]
-    assert titles == (["Scenes", "Steps"] if alone else ["Data", "Parameters", "Steps", "Memory", "Work"])
+    assert titles == [*(["Scenes"] if alone else ["Data", "Parameters"]), "Steps", "Memory", "Work"]
+    assert set(description.notes) <= {title for title, _, _ in description.tables}
 
 
 @pytest.mark.parametrize("name", built_in(ENCODERS))

@@ -29,7 +29,7 @@ def test_dry_run_tells_everything_and_writes_nothing(tokenizer: Path, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_train_then_resume(tokenizer: Path, tmp_path: Path) -> None:
+def test_train_then_resume(tokenizer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     result = call(RECIPE, f"tokenizer={tokenizer}", "steps=5", "optimizer.llm.lr=1e-2", "--out", out)
     assert result.exit_code == 0, result.exception
@@ -37,8 +37,10 @@ def test_train_then_resume(tokenizer: Path, tmp_path: Path) -> None:
     assert read_jsonl(out / "metrics.jsonl")[0]["lr"]["llm"] == 0.01
     again = call(RECIPE, "--out", out)
     assert "is not empty" in str(again.exception) and "--resume" in str(again.exception)
+    capsys.readouterr()
     resumed = call(RECIPE, "loader.workers=1", "--resume", "--out", out)  # the other settings are remembered
     assert resumed.exit_code == 0, resumed.exception
+    assert (resumed.stderr + capsys.readouterr().err).count("going on from step-5") == 1
 
 
 def test_to_resume_where_nothing_is_says_so_and_begins(
@@ -57,7 +59,23 @@ def test_to_resume_where_nothing_is_says_so_and_begins(
         ([RECIPE, "stepps=3"], "no setting 'stepps'\n  -> did you mean steps?"),
         ([RECIPE, "steps=many"], "steps='many' is str, must be int"),
         ([RECIPE, "steps"], "'steps' is not of the form key=value"),
-        ([RECIPE, "optimizer.llm.lr=-1"], "lr=-1.0"),
+        ([RECIPE, "optimizer.llm.lr=-1"], "optimizer.llm.lr=-1 is refused: lr=-1.0"),
+        ([RECIPE, "roof=copies"], "(the recipe has no parameters of its own)"),
+        (["finetune_lora", "roof=copies"], "(the recipe's parameters: data, model)"),
+        ([RECIPE, "--json"], "--json only prints"),
+        ([RECIPE, "loader.row_length=3", "--dry-run"], "the smallest picture alone takes"),
+        ([RECIPE, "loader.row_length=3", "tokenizer=none"], "the smallest picture alone takes"),
+        ([RECIPE, "watch.sinks=wandbb", "--dry-run"], "did you mean wandb?"),
+        ([RECIPE, "watch.sinks=wandbb"], "did you mean wandb?"),
+        ([RECIPE, "watch.callbacks=foo", "--dry-run"], "no callback called 'foo'"),
+        ([RECIPE, "watch.callbacks=foo"], "no callback called 'foo'"),
+        (["nano_encoder", "watch.callbacks=foo", "--dry-run"], "no callback called 'foo'"),
+        (["finetune_lora"], "give data=PATH: a JSONL file"),
+        (["nano_encoder", "init_from=nanoo"], "did you mean nano?"),
+        (
+            [RECIPE, "--out", "/dev/null/x"],
+            "/dev/null/x cannot be made: /dev/null is not a folder\n  -> choose another",
+        ),
         ([RECIPE, "optimizer.llm.lr=nan"], "lr=nan"),
         ([RECIPE, "optimizer.llm.lr=inf"], "lr=inf"),
         ([RECIPE, "optimizer.betas=[0.9,2]"], "optimizer.betas=(0.9, 2.0)"),

@@ -13,6 +13,9 @@ T = TypeVar("T")
 
 __all__ = ["console", "make_progress", "print_table", "table", "track"]
 
+_FILE_WIDTH = 120
+"""Columns of a table that goes to a file or another program, which is to have whole words."""
+
 console = Console(stderr=True)
 """Progress, notes and errors go to standard error, so that standard output stays data."""
 
@@ -40,12 +43,19 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """A terminal table; the first column is left-aligned, the others right."""
     made = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
-        made.add_column(column, justify="left" if index == 0 else "right")
+        made.add_column(column, justify="left" if index == 0 else "right", overflow="fold")  # nothing is cut off
     for row in rows:
         made.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
     return made
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table to standard output."""
-    Console().print(table(title, columns, rows))
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], notes: Sequence[str] = ()
+) -> None:
+    """Print a table to standard output, and ``notes`` as lines under it; wide where no terminal sets a width."""
+    output = Console()
+    if not output.is_terminal:
+        output = Console(width=_FILE_WIDTH)
+    output.print(table(title, columns, rows))
+    for note in notes:
+        output.print(note, highlight=False, markup=False, soft_wrap=True)

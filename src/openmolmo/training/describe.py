@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -11,11 +12,15 @@ from openmolmo.core.errors import ConfigError
 from openmolmo.data.loader import check_world
 from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
 from openmolmo.training.estimate.data import declared_data
+from openmolmo.training.estimate.encoder import PlannedReader, planned_reader
 from openmolmo.training.estimate.gpus import UTILISATION, Gpu, find_gpu, gpu_called
 from openmolmo.training.estimate.memory import memory
-from openmolmo.training.estimate.planned import Planned, is_here, planned
+from openmolmo.training.estimate.planned import Planned, planned
 from openmolmo.training.estimate.traffic import traffic
 from openmolmo.training.parallel.world import require_size
+from openmolmo.training.shown import shown
+from openmolmo.training.watch.callbacks import require_callbacks
+from openmolmo.training.watch.sinks import require_sinks
 
 __all__ = ["Description", "describe"]
 
@@ -28,10 +33,15 @@ _FITS = 0.9
 
 
 class Description:
-    """The resolved configuration as JSON text, and tables to print."""
+    """The resolved configuration, and tables to print.
 
-    def __init__(self, settings: str, tables: list[Table]) -> None:
-        self.settings, self.tables = settings, tables
+    ``settings`` is the configuration as JSON text, ``shown`` the same shortened for people; ``notes`` are lines
+    that belong under a table, by its title.
+    """
+
+    def __init__(self, config: BaseRunConfig, tables: list[Table], notes: Mapping[str, Sequence[str]]) -> None:
+        self.settings, self.shown = json.dumps(to_dict(config), indent=2), shown(config)
+        self.tables, self.notes = tables, notes
 
 
 def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = None) -> Description:
@@ -45,46 +55,58 @@ def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = N
     Raises:
         ConfigError: the settings do not fit each other, the number of devices or any known GPU.
     """
+    require_sinks(config.watch.sinks, here=False)
+    require_callbacks(config.watch.callbacks)
+    kind = _gpu(gpu)
     if isinstance(config, PatchRunConfig):
         if gpus and gpus > 1:
             raise ConfigError(f"{config.name} is a run of one process, and --gpus is {gpus}", fix="leave --gpus out")
-        return _describe_patches(config)
+        return _describe_patches(config, kind)
     assert isinstance(config, RunConfig)
-    plan, kind = planned(config), _gpu(gpu)
+    plan = planned(config)
     count = gpus or (_fewest(config, plan, kind) if gpu and kind else 1)
     _require_count(config, count)
+    data, about_data = declared_data(config)
     tables = [
-        ("Data", ("data set", "examples", "share", "fingerprint"), declared_data(config)),
+        ("Data", ("data set", "examples", "share", "fingerprint"), data),
         _parts(plan, config),
         _steps(plan, config),
         _memory(plan, config, kind, count, chosen=gpus is None),
         _work(plan, config, kind, count),
     ]
-    return Description(json.dumps(to_dict(config), indent=2), tables)
+    return Description(config, tables, {"Data": about_data, "Parameters": _about_parts(plan, config)})
 
 
-def _describe_patches(config: PatchRunConfig) -> Description:
-    from openmolmo.training.build import build_model, build_processor
-    from openmolmo.training.patches.loop import make_reader, trained_in
-
-    here = config if is_here(config.init_from) else config.replace(init_from=None)  # of the same sizes
-    reader = make_reader(here, build_model(here, build_processor(here)))
-    parts = trained_in(reader)
+def _describe_patches(config: PatchRunConfig, gpu: Gpu | None) -> Description:
+    plan = planned_reader(config, half=gpu is not None)
     kinds: list[tuple[object, ...]] = [
         (f"{kind.size} px", kind.windows, kind.most or "any", f"{1 / len(config.scenes):.0%}") for kind in config.scenes
     ]
     numbers: list[tuple[object, ...]] = [
-        ("weights", f"{config.init_from or 'fresh, from the seed'}{'' if here is config else ': not on this machine'}"),
-        *((f"parameters trained, {part}", f"{sum(p.numel() for p in members):,}") for part, members in parts.items()),
+        *((f"parameters trained, {part}", f"{count:,}") for part, count in plan.trained.items()),
         ("peak rate", f"{config.optimizer.encoder.lr:g}"),
         ("steps", f"{config.steps:,}"),
         ("crops a step", config.batch),
         ("crops in all", f"{config.steps * config.batch:,}"),
     ]
     columns = ("size", "crops of each", "objects at most", "share of scenes")
-    return Description(
-        json.dumps(to_dict(config), indent=2), [("Scenes", columns, kinds), ("Steps", ("what", "value"), numbers)]
-    )
+    tables = [
+        ("Scenes", columns, kinds),
+        ("Steps", ("what", "value"), numbers),
+        ("Memory (estimate, one device)", ("what", "size"), _fitting(plan.memory, gpu)),
+        ("Work (estimate)", ("what", "value"), _work_of_crops(plan, config, gpu)),
+    ]
+    return Description(config, tables, {"Steps": [f"weights: {plan.weights}"]})
+
+
+def _work_of_crops(plan: PlannedReader, config: PatchRunConfig, gpu: Gpu | None) -> list[tuple[object, ...]]:
+    each = sum(plan.work.values())
+    values: list[tuple[object, ...]] = [
+        ("operations a crop", f"{each:.3g} ({_shares(plan.work)})"),
+        ("operations a step", f"{each * config.batch:.3g}"),
+        ("operations in all", f"{each * config.batch * config.steps:.3g}"),
+    ]
+    return values + _times(each * config.batch, config.steps, gpu, 1)
 
 
 def _gpu(name: str | None) -> Gpu | None:
@@ -126,12 +148,21 @@ def _fewest(config: RunConfig, plan: Planned, gpu: Gpu) -> int:
 def _parts(plan: Planned, config: RunConfig) -> Table:
     rows: list[tuple[object, ...]] = []
     for part in PARTS:
-        settings = config.optimizer.part(part)
+        settings, trained = config.optimizer.part(part), plan.sizes.trained[part]
         warmup = settings.warmup_in(config.steps)
-        rows.append((part, f"{plan.sizes.trained[part]:,}", f"{settings.lr:g}", warmup, f"{settings.clip:g}"))
+        of = f" of {settings.warmup:,}" if warmup < settings.warmup else ""
+        how = (f"{settings.lr:g}", f"{warmup:,}{of}", f"{settings.clip:g}") if trained else ("frozen", "", "")
+        rows.append((part, f"{trained:,}", *how))
     rows.append(("all, with frozen ones", f"{plan.sizes.every:,}", "", "", ""))
-    rows.append(("weights", plan.weights, "", "", ""))
     return "Parameters", ("part", "trained", "peak rate", "warm-up", "clip"), rows
+
+
+def _about_parts(plan: Planned, config: RunConfig) -> list[str]:
+    notes = [f"weights: {plan.weights}"]
+    parts = [config.optimizer.part(part) for part in PARTS if plan.sizes.trained[part]]
+    if any(part.warmup_in(config.steps) < part.warmup for part in parts):
+        notes.append(f"warm-up takes at most a fifth of the {config.steps:,} steps, whatever the settings say")
+    return notes
 
 
 def _steps(plan: Planned, config: RunConfig) -> Table:
@@ -153,37 +184,54 @@ def _steps(plan: Planned, config: RunConfig) -> Table:
 
 
 def _memory(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int, *, chosen: bool) -> Table:
-    sizes = _bytes(plan, config, gpu is not None, count)
+    more = ", nor on fewer or more" if chosen and count > 1 else ""
+    rows = _fitting(_bytes(plan, config, gpu is not None, count), gpu, more)
+    how = f"{config.parallel.mode}, checkpointing {config.parallel.checkpointing}"
+    where = f"each of {count} devices, {how}" if count > 1 else "one device"
+    return f"Memory (estimate, {where})", ("what", "size"), rows
+
+
+def _fitting(sizes: Mapping[str, float], gpu: Gpu | None, more: str = "") -> list[tuple[object, ...]]:
+    """Bytes by kind, together, and whether the device has them; ``more`` is said where it has not."""
     rows: list[tuple[object, ...]] = [(name, _size(size)) for name, size in sizes.items()]
     together = sum(sizes.values())
     rows.append(("together, about", _size(together)))
     if gpu is not None:
-        fits = "it fits" if together < _FITS * gpu.memory else "it does not fit"
-        more = ", nor on fewer or more" if chosen and count > 1 and fits != "it fits" else ""
-        rows.append((f"{gpu.name} has", f"{_size(gpu.memory)}: {fits}{more}"))
-    how = f"{config.parallel.mode}, checkpointing {config.parallel.checkpointing}"
-    where = f"each of {count} devices, {how}" if count > 1 else "one device"
-    return f"Memory (estimate, {where})", ("what", "size"), rows
+        fits = "it fits" if together < _FITS * gpu.memory else f"it does not fit{more}"
+        rows.append((f"{gpu.name} has", f"{_size(gpu.memory)}: {fits}"))
+    return rows
 
 
 def _work(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Table:
     row, rows = plan.row, config.loader.spans * config.accumulate
     parts = plan.work.step(row)
     each = sum(parts.values())
-    shares = ", ".join(f"{part} {value / each:.0%}" for part, value in parts.items())
     values: list[tuple[object, ...]] = [
         ("a full row is", f"{row.tokens:,.0f} tokens, {row.crops:.0f} crops, {row.learnt:,.0f} tokens learnt"),
-        ("operations a row" if config.loader.packing else "operations an example", f"at most {each:.3g} ({shares})"),
+        (f"operations {'a row' if config.loader.packing else 'an example'}", f"at most {each:.3g} ({_shares(parts)})"),
         ("operations a step", f"{each * rows:.3g}"),
         ("operations in all", f"{each * rows * config.steps:.3g}"),
     ]
-    if gpu is not None:
-        seconds = each * rows / (count * gpu.peak * UTILISATION)
-        values.append((f"a step on {count} x {gpu.name}", f"{seconds:.3g} s at {UTILISATION:.0%} of the peak, assumed"))
-        values.append(("all steps", f"{_clock(seconds * config.steps)}, {_hours(seconds * config.steps * count)}"))
+    values += _times(each * rows, config.steps, gpu, count)
     if count > 1:
         values.append(("each device sends in a step", _sent(plan, config, count)))
     return "Work (estimate)", ("what", "value"), values
+
+
+def _shares(parts: Mapping[str, float]) -> str:
+    each = sum(parts.values())
+    return ", ".join(f"{part} {value / each:.0%}" for part, value in parts.items())
+
+
+def _times(operations: float, steps: int, gpu: Gpu | None, count: int) -> list[tuple[object, ...]]:
+    """How long steps of so many ``operations`` take; nothing where the device is not known."""
+    if gpu is None:
+        return []
+    seconds = operations / (count * gpu.peak * UTILISATION)
+    return [
+        (f"a step on {count} x {gpu.name}", f"{seconds:.3g} s at {UTILISATION:.0%} of the peak, assumed"),
+        ("all steps", f"{_clock(seconds * steps)}, {_hours(seconds * steps * count)}"),
+    ]
 
 
 def _sent(plan: Planned, config: RunConfig, count: int) -> str:

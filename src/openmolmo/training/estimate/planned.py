@@ -16,8 +16,8 @@ from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.parts import PARTS, part_of
 from openmolmo.model.presets import PRESETS
-from openmolmo.training.build import build_processor
-from openmolmo.training.config import RunConfig
+from openmolmo.training.build import build_processor, require_room
+from openmolmo.training.config import BaseRunConfig, RunConfig
 from openmolmo.training.estimate.memory import Sizes
 from openmolmo.training.estimate.work import Load, Work, full_row
 from openmolmo.training.freeze import freeze
@@ -25,7 +25,7 @@ from openmolmo.training.lora import target_pattern
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.optim import require_trained
 
-__all__ = ["Planned", "is_here", "planned"]
+__all__ = ["Planned", "is_here", "planned", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def planned(config: RunConfig) -> Planned:
     A model that is not on this machine has the sizes of the preset ``config.model``. Raises what the run would of
     settings that do not fit.
     """
-    settings, crop, weights = _settings(config)
+    settings, crop, weights = settings_of(config)
+    require_room(config.loader.row_length, crop)
     with torch.device("meta"):
         model: Molmo = Molmo(settings)
     freeze(model, [part for part in PARTS if config.optimizer.part(part).lr == 0])
@@ -70,7 +71,8 @@ def is_here(init_from: str | None) -> bool:
     return init_from is None or Path(init_from).exists() or init_from in bundled_models()
 
 
-def _settings(config: RunConfig) -> tuple[MolmoConfig, CropConfig, str]:
+def settings_of(config: BaseRunConfig) -> tuple[MolmoConfig, CropConfig, str]:
+    """The model's settings, how pictures are cut, and in words where the weights come from."""
     named = config.init_from
     if named is not None and not is_here(named):
         settings = PRESETS.get(config.model)()
