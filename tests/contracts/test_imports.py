@@ -74,6 +74,8 @@ def test_training_is_planned_without_what_draws_pictures() -> None:
     planned = run("train", "molmo_sft_7b_d", "--dry-run", "--gpu", "h100")
     assert planned.returncode == 0, planned.stderr
     assert "clocks" in planned.stdout
+    encoder = run("train", "nano_encoder", "--dry-run")
+    assert encoder.returncode == 0, encoder.stderr
     drawn = run("synth", "scenes", "--count", "1", "--out", "never")
     assert drawn.returncode != 0
     assert 'pip install "openmolmo[synth]"' in drawn.stderr

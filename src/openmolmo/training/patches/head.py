@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from openmolmo.core.errors import ConfigError
+from openmolmo.core.rng import derive_seed
 from openmolmo.engine.synth.patches import FACTS
 from openmolmo.imaging.config import NORMALIZATIONS, CropConfig
 from openmolmo.imaging.plan import make_plan
 from openmolmo.model.molmo import Molmo
+from openmolmo.training.config import PatchRunConfig
 
-__all__ = ["PatchReader", "patch_loss"]
+__all__ = ["PatchReader", "make_reader", "patch_loss", "trained_in"]
 
 _WEIGHTS = {"shape": 2.0, "pattern": 0.5, "size": 0.5}
 """What is not 1; shapes are by far the hardest."""
@@ -97,3 +101,29 @@ def patch_loss(
     loss = (away * thing).sum() / thing.sum().clamp(min=1)
     figures["offset"] = float(loss.detach())
     return total + _OFFSET_WEIGHT * loss, figures
+
+
+def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
+    """The model's encoder with a new layer on it. Raises ConfigError if the crops do not fit the encoder."""
+    vision: Any = model.config.vision_config
+    if (vision.image_size, vision.patch_size) != (config.crop.crop_size, config.crop.patch_size):
+        raise ConfigError(
+            f"the encoder takes pictures of {vision.image_size} px in patches of {vision.patch_size} px, the crops "
+            f"have {config.crop.crop_size} and {config.crop.patch_size}",
+            fix="set crop.crop_size and crop.patch_size to the encoder's",
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "head") % 2**63)
+        reader = PatchReader(model, config.crop, config.facts, tokens=config.tokens)
+    backbone: Any = reader.encoder.backbone
+    backbone.set_attn_implementation("eager")  # crops are short: faster than SDPA on any device
+    return reader.train()
+
+
+def trained_in(reader: PatchReader) -> dict[str, list[torch.nn.Parameter]]:
+    """What is trained, by part; the reading layer goes with the part that it reads."""
+    parts = {"encoder": list(reader.encoder.parameters())}
+    if reader.connector is not None:
+        parts["connector"] = list(reader.connector.parameters())
+    parts["connector" if reader.connector is not None else "encoder"] += list(reader.head.parameters())
+    return parts

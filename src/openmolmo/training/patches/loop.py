@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import ConfigError, RunError
+from openmolmo.core.errors import RunError
 from openmolmo.core.files import write_json
-from openmolmo.core.rng import derive_seed
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
@@ -26,7 +25,7 @@ from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.world import open_world
 from openmolmo.training.patches.batches import make_loader
-from openmolmo.training.patches.head import PatchReader, patch_loss
+from openmolmo.training.patches.head import PatchReader, make_reader, patch_loss, trained_in
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import carry_out
 
@@ -125,29 +124,3 @@ class PatchTrainer:
     def close(self) -> None:
         """End the processes that draw scenes."""
         self.batches = iter(())
-
-
-def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
-    """The model's encoder with a new layer on it. Raises ConfigError if the crops do not fit the encoder."""
-    vision: Any = model.config.vision_config
-    if (vision.image_size, vision.patch_size) != (config.crop.crop_size, config.crop.patch_size):
-        raise ConfigError(
-            f"the encoder takes pictures of {vision.image_size} px in patches of {vision.patch_size} px, the crops "
-            f"have {config.crop.crop_size} and {config.crop.patch_size}",
-            fix="set crop.crop_size and crop.patch_size to the encoder's",
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "head") % 2**63)
-        reader = PatchReader(model, config.crop, config.facts, tokens=config.tokens)
-    backbone: Any = reader.encoder.backbone
-    backbone.set_attn_implementation("eager")  # crops are short: faster than SDPA on any device
-    return reader.train()
-
-
-def trained_in(reader: PatchReader) -> dict[str, list[torch.nn.Parameter]]:
-    """What is trained, by part; the reading layer goes with the part that it reads."""
-    parts = {"encoder": list(reader.encoder.parameters())}
-    if reader.connector is not None:
-        parts["connector"] = list(reader.connector.parameters())
-    parts["connector" if reader.connector is not None else "encoder"] += list(reader.head.parameters())
-    return parts
