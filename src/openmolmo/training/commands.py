@@ -47,10 +47,8 @@ def train(
 
     if not dry_run and (gpus or gpu or as_json):
         raise ConfigError(
-            "--gpu and --gpus only plan a run" if not as_json else "--json only prints the settings of a run",
-            fix="add --dry-run; to train on several, start as many processes by torchrun (docs/how-to/train.md)"
-            if not as_json
-            else "add --dry-run",
+            "--gpu, --gpus and --json only plan a run",
+            fix="add --dry-run; to train on several, start as many processes by torchrun (docs/how-to/train.md)",
         )
     try:
         arguments, changes = parameters_of(recipe, settings)
@@ -61,7 +59,7 @@ def train(
             if arguments:
                 require_same(change(recipe, config, changes), change(recipe, given, changes))
         config = change(recipe, config, changes)
-        lacking = None if resume else missing_data(recipe, arguments)
+        lacking = None if resume else missing_data(recipe, arguments, config)
         if lacking and not dry_run:
             raise lacking
     except OpenMolmoError as error:

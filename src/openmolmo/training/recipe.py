@@ -76,12 +76,14 @@ def change(text: str, config: _AnyRun, changes: Iterable[str]) -> _AnyRun:
     return changed
 
 
-def missing_data(text: str, arguments: Mapping[str, Any]) -> ConfigError | None:
-    """The error of a recipe with a parameter ``data`` that is not given, where its default is not there either."""
+def missing_data(text: str, arguments: Mapping[str, Any], config: BaseRunConfig) -> ConfigError | None:
+    """The error of a recipe with a parameter ``data`` that is not given, where ``config``, which it returned, reads a
+    default path that is not there."""
     parameter = inspect.signature(_find(text)).parameters.get("data")
-    if parameter is None or "data" in arguments:
+    if parameter is None or "data" in arguments or not isinstance(config, RunConfig):
         return None
-    if isinstance(parameter.default, str) and Path(parameter.default).exists():
+    paths = {source.options.get("path") for group in config.mixture.groups for source in group.sources}
+    if str(parameter.default) not in paths or Path(str(parameter.default)).exists():
         return None
     return ConfigError(
         f"{text} is given no data, and there is none at {parameter.default!r}, where it looks by default",
