@@ -189,9 +189,8 @@ class Loader:
         if len(self._skipped) <= most:
             found = f"one batch met examples that could not be used {len(made.skipped)} times"
         error = TooManySkippedError(
-            f"{found}, more than max_skipped={most}; the last one: {last.error}",
-            file=last.source,
-            row=last.index,
+            f"{found}, more than max_skipped={most}; the last one: {last.error} "
+            f"({self.mixture.whereabouts(last.source, last.index)})",
             fix="mend the data (openmolmo data check PATH), or allow more with loader.max_skipped=N",
         )
         error.skipped = made.skipped
