@@ -9,6 +9,7 @@ Letters: R rows, K width that goes in, N width that comes out.
 
 from __future__ import annotations
 
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,11 @@ __all__ = ["OneDnnLinear", "prefer_onednn", "product", "use_fast_products"]
 
 _LEAST_ROWS = 8
 """Fewer rows are bound by reading the weight, and calling oneDNN takes longer than calling MKL."""
+
+_KERNELS = "64"
+"""How many kernels oneDNN keeps, one for each shape, instead of 1024. Rows differ in number from batch to batch, so
+old ones are of no use; lying about between large tensors they cost training half of its memory again, and making new
+ones costs no time that can be measured."""
 
 
 @cache
@@ -42,6 +48,7 @@ def use_fast_products(model: nn.Module) -> None:
     """
     if not prefer_onednn():
         return
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
     for module in model.modules():
         if type(module) is nn.Linear:
             module.__class__ = OneDnnLinear
