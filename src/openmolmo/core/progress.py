@@ -11,7 +11,7 @@ from rich.table import Table
 
 T = TypeVar("T")
 
-__all__ = ["console", "make_progress", "print_table", "table", "track"]
+__all__ = ["console", "make_progress", "print_table", "say", "table", "track"]
 
 _FILE_WIDTH = 120
 """Columns of a table that goes to a file or another program, which is to have whole words."""
@@ -49,6 +49,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     return made
 
 
+def say(text: str, output: Console = console) -> None:
+    """Print a line exactly as it is, however long: paths and messages may have brackets in them."""
+    output.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def print_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], notes: Sequence[str] = ()
 ) -> None:
@@ -58,4 +63,4 @@ def print_table(
         output = Console(width=_FILE_WIDTH)
     output.print(table(title, columns, rows))
     for note in notes:
-        output.print(note, highlight=False, markup=False, soft_wrap=True)
+        say(note, output)

@@ -8,7 +8,7 @@ from typing import Any
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_json
-from openmolmo.core.progress import console
+from openmolmo.core.progress import say
 from openmolmo.core.runlog import RunLog, read_jsonl
 from openmolmo.data.lanes import Skipped
 from openmolmo.data.loader import Batch
@@ -28,12 +28,7 @@ def write_skipped(out: Path, step: int, skipped: Sequence[Skipped]) -> None:
     """Append to ``OUT/skipped.jsonl``; the first of a run is told as well."""
     path = out / "skipped.jsonl"
     if not path.exists():
-        console.print(
-            f"an example of {skipped[0].source} could not be used: {skipped[0].error}; {path} lists all such",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"an example of {skipped[0].source} could not be used: {skipped[0].error}; {path} lists all such")
     with RunLog(path) as log:
         for skip in skipped:
             log.write(step=step, position=skip.position, source=skip.source, index=skip.index, error=skip.error)
@@ -44,12 +39,7 @@ def tell_skipped(out: Path) -> None:
     path = out / "skipped.jsonl"
     if path.exists() and (rows := read_jsonl(path)):
         known = len({(row["source"], row["index"]) for row in rows})
-        console.print(
-            f"examples that could not be used: {known}, met {len(rows)} times; {path} says why",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"examples that could not be used: {known}, met {len(rows)} times; {path} says why")
 
 
 def too_many_skipped(skipped: int, most: int, shown: bool) -> DataError | None:

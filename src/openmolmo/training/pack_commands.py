@@ -111,9 +111,7 @@ def _json(lengths: Lengths, rows: list[RowsMade]) -> dict[str, Any]:
 
 
 def _tell(name: str, lengths: Lengths, rows: list[RowsMade]) -> None:
-    from rich.console import Console
-
-    from openmolmo.core.progress import table
+    from openmolmo.core.progress import print_table
 
     found = lengths.to_dict()
     figures = [
@@ -127,12 +125,9 @@ def _tell(name: str, lengths: Lengths, rows: list[RowsMade]) -> None:
         ("annotations, mean, most", f"{found['annotations_mean']:.1f}, {found['annotations_most']}"),
         ("could not be made", str(found["unreadable"])),
     ]
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=120)  # files keep whole words
-    console.print(table(f"{Path(name).name}: {found['examples']} examples", ("what", "value"), figures))
+    print_table(f"{Path(name).name}: {found['examples']} examples", ("what", "value"), figures)
     columns = ("row length", "rows", "used", "padding", "examples/row", "rows/1000", "too long", "unusable", "lost")
-    console.print(table("Rows", columns, [_cells(row) for row in rows]))
+    print_table("Rows", columns, [_cells(row) for row in rows])
 
 
 def _cells(row: RowsMade) -> tuple[str, ...]:
