@@ -40,8 +40,9 @@ def train(
     With --resume the settings the run was started with are used; only those that do not change
     its result (threads, loader.workers, checkpoint_every ...) can be given anew.
     """
-    from openmolmo.core.errors import ConfigError, OpenMolmoError
-    from openmolmo.core.progress import console
+    from openmolmo.core.errors import ConfigError
+    from openmolmo.core.progress import console, say
+    from openmolmo.training.parallel.world import told_by
     from openmolmo.training.recipe import change, load_recipe, missing_data, parameters_of, run_of
     from openmolmo.training.resume import require_same, saved_config
 
@@ -50,7 +51,7 @@ def train(
             "--gpu, --gpus and --json only plan a run",
             fix="add --dry-run; to train on several, start as many processes by torchrun (docs/how-to/train.md)",
         )
-    try:
+    with told_by(os.environ.get("LOCAL_RANK", "0") == "0"):
         arguments, changes = parameters_of(recipe, settings)
         config = load_recipe(recipe, **arguments)
         out = out or Path("runs") / config.name
@@ -62,13 +63,10 @@ def train(
         lacking = None if resume else missing_data(recipe, arguments, config)
         if lacking and not dry_run:
             raise lacking
-    except OpenMolmoError as error:
-        error.quiet = os.environ.get("LOCAL_RANK", "0") != "0"  # all processes of a machine find it
-        raise
     if dry_run:
         _tell(config, gpus, gpu, as_json)
         if lacking and not as_json:
-            console.print(f"note: {lacking}", highlight=False, markup=False, soft_wrap=True)
+            say(f"note: {lacking}")
         return
     final = run_of(config)(out, resume)
     if os.environ.get("RANK", "0") != "0":

@@ -13,6 +13,7 @@ from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.core.progress import console
 from openmolmo.training.checkpoint import newest_whole
 from openmolmo.training.config import BaseRunConfig
+from openmolmo.training.parallel.world import told_by
 from openmolmo.training.seal import Hashes, hash_files
 
 __all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "require_same", "saved_config"]
@@ -49,11 +50,8 @@ def open_out(out: Path, resume: bool, hashes: Hashes = hash_files, shown: bool =
     not set, if it is not a folder, or if all its checkpoints are damaged. ``hashes`` are those of files, by name;
     only where it is ``shown`` anything is printed.
     """
-    try:
+    with told_by(shown, RunError):
         return _open_out(out, resume, hashes, shown)
-    except RunError as error:
-        error.quiet = not shown
-        raise
 
 
 def _open_out(out: Path, resume: bool, hashes: Hashes, shown: bool) -> Path | None:

@@ -9,12 +9,12 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from openmolmo.core.errors import ConfigError, OpenMolmoError, StoppedError
+from openmolmo.core.errors import ConfigError, StoppedError
 from openmolmo.core.runlog import RunLog
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
 from openmolmo.training.metrics import Bar
-from openmolmo.training.parallel.world import ALONE, World
+from openmolmo.training.parallel.world import ALONE, World, told_by
 from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
 from openmolmo.training.signals import StopRequest, signal_name
@@ -52,16 +52,15 @@ def carry_out(
     stopped. Raises RunError for a loss that is not a number, StoppedError when asked to stop (after saving).
     All processes of ``world`` do this together; the first one logs and prints.
     """
-    _require_watched(config, world)
+    with told_by(world.first):
+        require_sinks(config.watch.sinks)
+        require_callbacks(config.watch.callbacks)
     folder = open_out(out, resume, world.hash_files, world.first)
     world.wait()  # every process has looked before one writes
     if config.threads:
         torch.set_num_threads(config.threads)
-    try:
+    with told_by(world.first, ConfigError):
         trainer = start(config, out, folder)
-    except ConfigError as error:
-        error.quiet = not world.first  # all of them find it
-        raise
     world.by_first(lambda: checkpoint.tidy(out, folder, config.keep))
     try:
         lines = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))
@@ -74,15 +73,6 @@ def carry_out(
     if world.first:
         try_plot(out / "metrics.jsonl", out / "curves.png")
     return final
-
-
-def _require_watched(config: BaseRunConfig, world: World) -> None:
-    try:
-        require_sinks(config.watch.sinks)
-        require_callbacks(config.watch.callbacks)
-    except OpenMolmoError as error:
-        error.quiet = not world.first  # all of them find it
-        raise
 
 
 def take_steps(run: _Trainer, log: RunLog | WatchedLog, stop: StopRequest, world: World = ALONE) -> None:

@@ -20,7 +20,7 @@ from openmolmo.core.errors import ConfigError, OpenMolmoError, RunError
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.seal import hash_files
 
-__all__ = ["ALONE", "World", "open_world", "require_size"]
+__all__ = ["ALONE", "World", "open_world", "require_size", "told_by"]
 
 T = TypeVar("T")
 
@@ -111,6 +111,16 @@ ALONE = World()
 
 
 @contextmanager
+def told_by(first: bool, kind: type[OpenMolmoError] = OpenMolmoError) -> Iterator[None]:
+    """Let errors of ``kind``, which every one of several processes finds, be printed by the ``first`` of them alone."""
+    try:
+        yield
+    except kind as error:
+        error.quiet = not first
+        raise
+
+
+@contextmanager
 def open_world(parallel: ParallelConfig, *, cuda: bool) -> Iterator[World]:
     """Meet the other processes, where there are any.
 
@@ -122,11 +132,8 @@ def open_world(parallel: ParallelConfig, *, cuda: bool) -> Iterator[World]:
     if size == 1:
         yield ALONE
         return
-    try:
+    with told_by(rank == 0):
         require_size(parallel, size)
-    except ConfigError as error:
-        error.quiet = rank > 0  # all of them find it
-        raise
     if cuda and local >= torch.cuda.device_count():
         raise ConfigError(
             f"process {local} of this machine has no accelerator: torch sees {torch.cuda.device_count()}",
