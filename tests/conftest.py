@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 
 import pytest
 
-# They warn at import about parts of themselves that nothing here uses.
-for hoarse in ("torchao", "torch.utils._pytree"):
-    logging.getLogger(hoarse).setLevel(logging.ERROR)
+from openmolmo.cli import hush_libraries
+
+hush_libraries()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -10,7 +10,7 @@ import click
 
 from openmolmo import __version__
 
-__all__ = ["main"]
+__all__ = ["hush_libraries", "main"]
 
 _SUMMARIES = {
     "answer": "Answer a file of requests, resumably.",
@@ -31,7 +31,7 @@ _SUMMARIES = {
 
 
 _HOARSE = ("torchao", "torch.utils._pytree")
-"""Loggers that warn at import, of parts that nothing here uses, wherever torchao is installed."""
+"""Loggers that speak wherever torchao is installed."""
 
 
 class LazyGroup(click.Group):
@@ -59,12 +59,17 @@ def cli() -> None:
     """Build, run and judge vision-language models of the Molmo and PixMo kind."""
 
 
+def hush_libraries() -> None:
+    """Keep what they warn of at import, about parts that nothing here uses, off the screen."""
+    for name in _HOARSE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def main() -> None:
     """Run the command line: errors that users can mend are printed without a traceback."""
     from openmolmo.core.errors import OpenMolmoError
 
-    for name in _HOARSE:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    hush_libraries()
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
