@@ -40,8 +40,6 @@ __all__ = ["LADDER", "WAYS", "Way", "climb", "measure"]
 
 Z_LOSS = 1e-4
 RATE = 1e-12  # of learning: it leaves float32 weights as they are
-RECOMPILATIONS = 64
-"""Versions of a layer for different shapes; with PyTorch's own limit of 8 the rest would run uncompiled."""
 NO_MEMORY = (
     "out of memory",
     "ALLOC_FAILED",
@@ -126,7 +124,7 @@ def our_run(setting: Setting, rung: Rung) -> Run:
     placed = spread(model, config.parallel, ALONE, device, precision)
     if not setting.way.chunked:
         placed.forward = with_all_logits(model)
-    loader: Any = SimpleNamespace(waiting=deque[Batch](), skipped=0)
+    loader: Any = SimpleNamespace(waiting=deque[Batch]())
     loader.next = loader.waiting.popleft
     trained = trained_parameters(model, config.optimizer)
     optimizer = Optimizer(trained, config.optimizer, config.steps, matrices_of(model), undecayed=undecayed_of(model))
@@ -322,7 +320,6 @@ def figures(run: Run, setting: Setting, seconds: float) -> dict[str, Any]:
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """Figures of one way in this process."""
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, RECOMPILATIONS)
     began, way, size = time.perf_counter(), WAYS[name], TINY if options.tiny else FULL
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     compile = device.type == "cuda" or options.compile

@@ -235,13 +235,14 @@ def _times(operations: float, steps: int, gpu: Gpu | None, count: int) -> list[t
 
 
 def _sent(plan: Planned, config: RunConfig, count: int) -> str:
+    batches = config.accumulate // count
     sent = traffic(
         config.parallel.mode,
         count,
         every=plan.sizes.every,
         trained=sum(plan.sizes.trained.values()),
-        batches=config.accumulate // count,
-        reduces=config.accumulate // count if config.parallel.reduce == "batch" else 1,
+        batches=batches,
+        reduces=batches if config.parallel.reduce == "batch" else 1,
         replicate=config.parallel.replicate,
     )
     return f"{_size(sent.near)} within a node of 8, {_size(sent.far)} to others"

@@ -28,10 +28,10 @@ def _keep(row: Row, reading: Reading) -> bool:
 
 
 def _picture(row: Row, reading: Reading) -> ImageRef:
-    second = row["second_visible"] if row["shows_seconds"] and row["second_visible"] >= 0 else None
-    moment = Moment(int(row["hour_visible"]), int(row["minute_visible"]), None if second is None else int(second))
     from openmolmo.engine.synth.clocks.face import draw_time  # needs the extra: a set can be counted without
 
+    second = row["second_visible"] if row["shows_seconds"] and row["second_visible"] >= 0 else None
+    moment = Moment(int(row["hour_visible"]), int(row["minute_visible"]), None if second is None else int(second))
     data = draw_time(derive(0, "pixmo-clocks", row["example_id"]), moment, size=SIDE)
     return ImageRef(data=data, width=SIDE, height=SIDE)
 

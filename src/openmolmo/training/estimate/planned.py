@@ -25,7 +25,7 @@ from openmolmo.training.lora import target_pattern
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.optim import require_trained
 
-__all__ = ["Planned", "is_here", "planned", "settings_of"]
+__all__ = ["Planned", "planned", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,10 @@ def planned(config: RunConfig) -> Planned:
     return Planned(settings, weights, crop, sizes, work, full_row(crop, config.loader.row_length))
 
 
-def is_here(init_from: str | None) -> bool:
-    """Whether the weights to begin with are on this machine; fresh ones are."""
-    return init_from is None or Path(init_from).exists() or init_from in bundled_models()
-
-
 def settings_of(config: BaseRunConfig) -> tuple[MolmoConfig, CropConfig, str]:
     """The model's settings, how pictures are cut, and in words where the weights come from."""
     named = config.init_from
-    if named is not None and not is_here(named):
+    if named is not None and not (Path(named).exists() or named in bundled_models()):
         settings = PRESETS.get(config.model)()
         told = f"{named}: not on this machine, so the sizes are those of the preset {config.model}"
         return settings, config.crop or CropConfig(), told
