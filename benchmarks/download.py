@@ -24,12 +24,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from faulty_server import FAULTS, LoopbackServer, picture
 from openmolmo.core.files import sha256_bytes, write_json
 from openmolmo.engine.download import ImageStore, State, StatusBook
 from openmolmo.engine.download.client import Timeouts
 from openmolmo.engine.download.driver import Settings, download
 from openmolmo.engine.download.judge import Limits
-from openmolmo.engine.download.loopback import FAULTS, LoopbackServer, picture
 from openmolmo.engine.download.tables import Columns, add_set
 from surroundings import surroundings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from importlib.metadata import entry_points
 
 import click
 
 from openmolmo import __version__
+from openmolmo.core.command_group import OpenGroup
 
 __all__ = ["hush_libraries", "main"]
 
@@ -34,26 +34,12 @@ _HOARSE = ("torchao", "torch.utils._pytree")
 """Loggers that speak wherever torchao is installed."""
 
 
-class LazyGroup(click.Group):
-    """Subcommands are entry points of the group ``openmolmo.commands``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(point.name for point in entry_points(group="openmolmo.commands"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for point in entry_points(group="openmolmo.commands", name=cmd_name):
-            command = point.load()
-            assert isinstance(command, click.Command)
-            return command
-        return None
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, _SUMMARIES.get(name, "(plug-in)")) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=OpenGroup,
+    opened="openmolmo.commands",
+    summaries=_SUMMARIES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="openmolmo")
 def cli() -> None:
     """Build, run and judge vision-language models of the Molmo and PixMo kind."""

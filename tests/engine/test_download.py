@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from faulty_server import FAULTS, LoopbackServer, picture
 from openmolmo.core.errors import DataError, ImageError, RunError
 from openmolmo.core.files import sha256_bytes
 from openmolmo.engine.download import ImageStore, State, StatusBook
@@ -26,7 +27,6 @@ from openmolmo.engine.download.commands import download as command
 from openmolmo.engine.download.driver import Settings, Summary, download
 from openmolmo.engine.download.judge import Limits
 from openmolmo.engine.download.lock import only_one
-from openmolmo.engine.download.loopback import FAULTS, LoopbackServer, picture
 from openmolmo.engine.download.report import report
 from openmolmo.engine.download.tables import Columns, add_set
 

@@ -8,9 +8,9 @@ import io
 import pytest
 from PIL import Image
 
+from faulty_server import picture
 from openmolmo.engine.download.client import opted_out
 from openmolmo.engine.download.judge import judge, starts_like_a_picture
-from openmolmo.engine.download.loopback import picture
 from openmolmo.engine.download.pace import Pace, retry_after_seconds
 from openmolmo.engine.download.states import FetchFailed, State, state_of_status
 

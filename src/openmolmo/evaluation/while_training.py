@@ -50,6 +50,9 @@ def generation(
     return judge
 
 
+generation.needs_whole_weights = True  # type: ignore[attr-defined]
+
+
 @contextmanager
 def _nothing_compiled(model: Molmo) -> Iterator[None]:
     """Compiled layers and FlexAttention would be compiled anew for the shapes of many a step of decoding."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -14,12 +14,27 @@ from openmolmo.inference.generate import Generated, Limit, generate_one
 from openmolmo.inference.prompts import Picture, Prompt, make_prompt, wording_of
 from openmolmo.inference.reply import ReplyText
 from openmolmo.inference.requests import ask_request
+from openmolmo.inference.sampling import Sampling
 from openmolmo.inference.stream import Piece, pieces
+from openmolmo.prompting.processor import Processor
 
-if TYPE_CHECKING:
-    from openmolmo.inference.predictor import Predictor
+__all__ = ["Chat", "Replier"]
 
-__all__ = ["Chat"]
+
+class Replier(Protocol):
+    """What a conversation needs of a model that is ready to answer."""
+
+    @property
+    def processor(self) -> Processor: ...
+
+    @property
+    def sampling(self) -> Sampling: ...
+
+    def limit(self, prompt: Prompt, max_new_tokens: int | None = None, *, seed: int, text: ReplyText) -> Limit:
+        """Where the reply to ``prompt`` ends."""
+
+    def decoding(self, prompts: Sequence[Prompt], *, room: int, dynamic: bool) -> Decoding:
+        """The prompts read into a new cache."""
 
 
 class Chat:
@@ -34,7 +49,7 @@ class Chat:
     ``messages`` is what was said, question and reply in turn.
     """
 
-    def __init__(self, predictor: Predictor, pictures: Sequence[Picture]) -> None:
+    def __init__(self, predictor: Replier, pictures: Sequence[Picture]) -> None:
         self.messages: list[str] = []
         self._predictor, self._pictures = predictor, tuple(pictures)
         self._decoding: Decoding | None = None

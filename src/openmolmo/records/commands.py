@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from openmolmo.core.command_group import OpenGroup
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
 from openmolmo.records.example import Made
@@ -32,32 +32,7 @@ _SUMMARIES = {
 """One line a command of a higher room, kept here so that ``--help`` imports none."""
 
 
-class OpenGroup(click.Group):
-    """Its own commands, and those that higher rooms add: entry points of the group ``openmolmo.data_commands``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *(point.name for point in _added())})
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        for point in _added():
-            if point.name == cmd_name:
-                command = point.load()
-                assert isinstance(command, click.Command)
-                return command
-        return super().get_command(ctx, cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}
-        rows = [(name, own.get(name) or _SUMMARIES.get(name, "(plug-in)")) for name in self.list_commands(ctx)]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-
-
-def _added() -> EntryPoints:
-    return entry_points(group="openmolmo.data_commands")
-
-
-@click.group(cls=OpenGroup)
+@click.group(cls=OpenGroup, opened="openmolmo.data_commands", summaries=_SUMMARIES)
 def data() -> None:
     """Check, show, audit, count, filter and import data sets.
 

@@ -18,50 +18,22 @@ function from a row to annotations. Called with options, the object opens a data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from openmolmo.core.errors import ConfigError, DataError
-from openmolmo.data.sources.columns import Columns, Row, missing_columns
+from openmolmo.data.sources.columns import missing_columns
 from openmolmo.data.sources.hub import HubPlace, HubRows, stream_hub
 from openmolmo.data.sources.images import ImageFinder, open_images
+from openmolmo.data.sources.layout import Layout
 from openmolmo.data.sources.published_source import PublishedSource, examples_in_order
 from openmolmo.data.sources.reading import Reading
 from openmolmo.data.sources.rows import JoinedRows, Rows, open_rows
-from openmolmo.records.example import Annotation, Example, ImageRef, Made, Split
+from openmolmo.records.example import Example, Made, Split
 
 __all__ = ["HubPlace", "Layout", "PublishedSet", "Reading"]
-
-Annotate = Callable[[Row, Reading], Iterable[Annotation]]
-Keep = Callable[[Row, Reading], bool]
-MakePicture = Callable[[Row, Reading], ImageRef | None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """One form in which the rows of a set come.
-
-    ``picture``: the column of the picture, or a function that gives it; ``url`` the column of its
-    address, for sets whose pictures must be fetched; neither: text only. Rows with the same values of
-    ``group`` are about one picture and become one example. ``parts`` is a column with a list: each of
-    its items becomes an example. ``keep`` (a function of the columns ``keep_columns``) drops rows;
-    ``keep_pictures`` drops rows without a picture. ``facts`` are columns kept for judging. ``made``
-    says how the annotations of a row were made, where rows differ.
-    """
-
-    columns: Columns
-    annotate: Annotate
-    picture: str | MakePicture | None = None
-    url: str | None = None
-    group: tuple[str, ...] = ()
-    parts: str | None = None
-    keep: Keep | None = None
-    keep_columns: tuple[str, ...] = ()
-    keep_pictures: bool = False
-    facts: tuple[str, ...] = ()
-    made: Callable[[Row], Mapping[str, tuple[Made, ...]]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.rng import derive
 from openmolmo.data.sources.columns import Row, check_row
 from openmolmo.data.sources.images import ImageFinder
+from openmolmo.data.sources.layout import Declared, Layout
 from openmolmo.data.sources.reading import Reading, picture_of
 from openmolmo.data.sources.rows import Rows
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Provenance, Split
-
-if TYPE_CHECKING:
-    from openmolmo.data.sources.published import Layout, PublishedSet
 
 __all__ = ["PublishedSource", "examples_in_order"]
 
@@ -29,7 +27,7 @@ class PublishedSource:
 
     def __init__(
         self,
-        declared: PublishedSet,
+        declared: Declared,
         layout: Layout,
         rows: Rows,
         reading: Reading,
@@ -141,7 +139,7 @@ def _grouped(order: np.ndarray, values: list[Any]) -> tuple[np.ndarray, np.ndarr
 
 
 def examples_in_order(
-    declared: PublishedSet,
+    declared: Declared,
     layout: Layout,
     rows: Iterator[Mapping[str, Any]],
     reading: Reading,
@@ -172,7 +170,7 @@ def examples_in_order(
 
 
 def make_example(
-    declared: PublishedSet,
+    declared: Declared,
     layout: Layout,
     rows: list[Any],
     number: int,

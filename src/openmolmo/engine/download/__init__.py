@@ -11,8 +11,6 @@
     driver.py       download(book, store, settings): all hosts at once   (needs aiohttp)
     tables.py       rows of parquet, jsonl, csv and txt; sets.py the published sets by name
     report.py       what part of each set is there, and why the rest is not
-    joining.py      pictures and annotations as shards: joined, without repeats, split by picture
-    loopback.py     a server with every fault, to try all this without a network
 
 Nothing here imports torch.
 """

@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 from openmolmo.core.errors import DataError, RunError
 from openmolmo.core.files import disk_full_as_error
 from openmolmo.engine.download.judge import Verdict
-from openmolmo.engine.download.states import FetchFailed, State
-from openmolmo.engine.download.store import STATUS
+from openmolmo.engine.download.states import STATUS, FetchFailed, State
 
 __all__ = ["Job", "StatusBook", "host_of"]
 

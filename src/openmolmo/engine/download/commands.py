@@ -1,43 +1,40 @@
-"""``openmolmo download SET_OR_FILE``, ``openmolmo download report`` and ``openmolmo download join``."""
+"""``openmolmo download SET_OR_FILE`` and ``openmolmo download report``."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from openmolmo.core.command_group import OpenGroup
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.hub import fetch_tables
 from openmolmo.core.optional import require
 from openmolmo.core.progress import console, make_progress, print_table
-from openmolmo.core.registry import Registry
 from openmolmo.engine.download.book import StatusBook
 from openmolmo.engine.download.judge import Limits
 from openmolmo.engine.download.report import SetReport
 from openmolmo.engine.download.report import report as make_report
 from openmolmo.engine.download.sets import SETS
-from openmolmo.engine.download.states import MEANING, State
-from openmolmo.engine.download.store import STATUS, ImageStore
+from openmolmo.engine.download.states import MEANING, STATUS, State
+from openmolmo.engine.download.store import ImageStore
 from openmolmo.engine.download.tables import Columns, add_set, find_tables, read_rows
-from openmolmo.records.folder import open_dataset
-
-if TYPE_CHECKING:
-    from openmolmo.engine.download.joining import Examples
 
 __all__ = ["download"]
 
 _ANY = "SET_OR_FILE"
 
 
-class _Targets(click.Group):
-    """Subcommands are the published sets and any path of a table; ``report`` and ``join`` are their own."""
+_SUMMARIES = {"join": "Write annotations and their pictures as shards, one example a picture."}
+
+
+class _Targets(OpenGroup):
+    """Subcommands are the published sets and any path of a table, beside its own and those of higher rooms."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [_ANY, *sorted(self.commands)]
+        return [_ANY, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         found = super().get_command(ctx, cmd_name)
@@ -46,7 +43,12 @@ class _Targets(click.Group):
         return found
 
 
-@click.group(cls=_Targets, subcommand_metavar=f"{_ANY} [OPTIONS] | COMMAND")
+@click.group(
+    cls=_Targets,
+    opened="openmolmo.download_commands",
+    summaries=_SUMMARIES,
+    subcommand_metavar=f"{_ANY} [OPTIONS] | COMMAND",
+)
 def download() -> None:
     """Fetch the pictures of a set, and account for those that cannot be had.
 
@@ -194,56 +196,6 @@ def report(folder: Path, most: int, as_json: bool) -> None:
         return
     for one in found:
         _tell_set(one)
-
-
-@download.command(name="join")
-@click.argument("source")
-@click.option("--images", type=click.Path(path_type=Path), help="Folder given to download as --out.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the shards.")
-@click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="For a data set by name; repeatable.")
-@click.option("--validation", type=click.FloatRange(0, 1, max_open=True), help="Share of pictures for validation.")
-@click.option("--hold-out", multiple=True, type=click.Path(path_type=Path), help="Data set, or .txt of hashes or URLs.")
-def join_(
-    source: str,
-    images: Path | None,
-    out: Path,
-    options: tuple[str, ...],
-    validation: float | None,
-    hold_out: tuple[Path, ...],
-) -> None:
-    """Write annotations and their pictures as shards, one example a picture.
-
-    SOURCE is a data set folder, a JSONL file, or the name of a data set such as pixmo_points with its
-    options. Repeats are left out; no picture stands on both sides of a split.
-    """
-    from openmolmo.engine.download.joining import join, read_held_out
-
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise click.UsageError(f"{out} is not empty: name a new folder")
-    store = None if images is None else ImageStore(images)
-    opened = _open_source(source, dict(_key_value(text) for text in options), images)
-    report = join(opened, out, store=store, validation=validation, held_out=read_held_out(hold_out, store))
-    print_table(f"{source} in {out}", ["", "count"], [[key, str(value)] for key, value in report.to_dict().items()])
-
-
-def _open_source(source: str, options: dict[str, object], images: Path | None) -> Examples:
-    if Path(source).exists():
-        return open_dataset(source)
-    registry: Registry[Callable[..., Examples]] = Registry("dataset")
-    if images is not None and source.startswith("pixmo"):
-        options.setdefault("images", str(images))
-    return registry.get(source)(**options)
-
-
-def _key_value(text: str) -> tuple[str, object]:
-    """``limit=5`` and ``form=basic_pointing``: values are JSON if they can be."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not of the form key=value", param_hint="--option")
-    try:
-        return key, json.loads(value)
-    except ValueError:
-        return key, value
 
 
 def _tell_set(one: SetReport) -> None:

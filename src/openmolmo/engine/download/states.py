@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["MEANING", "FetchFailed", "State", "state_of_status"]
+__all__ = ["MEANING", "STATUS", "FetchFailed", "State", "state_of_status"]
+
+STATUS = "status.sqlite3"
+"""The file in a download folder that says what became of every URL."""
 
 
 class State(StrEnum):

@@ -19,12 +19,12 @@ from typing import Any
 
 from openmolmo.core.errors import DataError, ImageError
 from openmolmo.core.files import disk_full_as_error
+from openmolmo.engine.download.book import StatusBook
 from openmolmo.engine.download.judge import Limits, Verdict, judge
-from openmolmo.engine.download.states import FetchFailed, State
+from openmolmo.engine.download.states import STATUS, FetchFailed, State
 
-__all__ = ["STATUS", "ImageStore"]
+__all__ = ["ImageStore"]
 
-STATUS = "status.sqlite3"
 _IMAGE_KINDS = {State.NOT_AN_IMAGE: "not_an_image", State.CORRUPT: "corrupt", State.TOO_LARGE: "too_large"}
 
 
@@ -64,8 +64,6 @@ class ImageStore:
             ImageError: the bytes are no whole picture.
             DataError: the hash on record for this URL is another one.
         """
-        from openmolmo.engine.download.book import StatusBook
-
         with StatusBook(self.folder) as book:
             job = book.job(url)
             try:

@@ -19,14 +19,11 @@ from multiprocessing.connection import wait as wait_for_handles
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.engine.synth.base import Generator
+from openmolmo.engine.synth.plan import SynthPlan, make_shard
 from openmolmo.records.manifest import ShardInfo
-
-if TYPE_CHECKING:
-    from openmolmo.engine.synth.driver import SynthPlan
 
 __all__ = ["run_tasks"]
 
@@ -137,6 +134,4 @@ def _die_with_parent() -> None:
 
 
 def _make_one(shard: int) -> ShardInfo:
-    from openmolmo.engine.synth.driver import make_shard
-
     return make_shard(_worker.generator, _worker.plan, _worker.out, shard, on_example=_worker.on_example)

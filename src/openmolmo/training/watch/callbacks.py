@@ -2,7 +2,8 @@
 
 A callback is a factory, called once with ``processor``, ``held_out`` (examples by the name of their set) and
 ``settings``; it returns a function of the model that gives numbers by name. It is registered by an entry point of
-the group ``openmolmo.callbacks``.
+the group ``openmolmo.callbacks``. A factory that cannot work on sharded weights says so by an attribute
+``needs_whole_weights``.
 """
 
 from __future__ import annotations
@@ -46,11 +47,6 @@ class Examiner:
         self._callbacks: dict[str, Callback] = {}
         if not self._every:
             return
-        if config.parallel.sharded and "generation" in config.watch.callbacks:
-            raise ConfigError(
-                f"replies cannot be generated while weights are sharded (parallel.mode={config.parallel.mode})",
-                fix="watch.callbacks=losses; judge checkpoints apart: openmolmo eval RUN",
-            )
         examples: dict[str, Sequence[Example]] = held_out(config)
         settings: dict[str, Any] = {
             "rows": config.loader.rows,
@@ -61,6 +57,11 @@ class Examiner:
         }
         for name in config.watch.callbacks:
             factory = CALLBACKS.get(name)
+            if config.parallel.sharded and getattr(factory, "needs_whole_weights", False):
+                raise ConfigError(
+                    f"callback {name} cannot work while weights are sharded (parallel.mode={config.parallel.mode})",
+                    fix=f"leave {name} out of watch.callbacks; judge checkpoints apart: openmolmo eval RUN",
+                )
             self._callbacks[name] = factory(processor=processor, held_out=examples, settings=settings)
 
     def due(self, step: int) -> bool:

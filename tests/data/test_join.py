@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from faulty_server import picture
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_bytes
+from openmolmo.data.join import join, read_held_out, split_of
 from openmolmo.engine.download import ImageStore
 from openmolmo.engine.download.commands import download as command
-from openmolmo.engine.download.joining import join, read_held_out, split_of
-from openmolmo.engine.download.loopback import picture
 from openmolmo.records import ParquetDataset, write_dataset
 from openmolmo.records.check import check_dataset
 from openmolmo.records.example import Caption, Example, ImageRef, Made, Point, Pointing, Provenance

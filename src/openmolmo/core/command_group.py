@@ -1,0 +1,43 @@
+"""Groups of commands that packages add to: every command is an entry point, imported only when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoints, entry_points
+from typing import Any
+
+import click
+
+__all__ = ["OpenGroup"]
+
+
+class OpenGroup(click.Group):
+    """Its own commands, and the entry points of a group, which other packages and higher rooms fill.
+
+    ``opened``: the name of that group. ``summaries``: one line for each of those commands, so that ``--help`` need
+    not import them; one without a line is shown as a plug-in.
+    """
+
+    def __init__(self, *args: Any, opened: str, summaries: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._opened, self._summaries = opened, summaries
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *(point.name for point in self._points())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for point in self._points():
+            if point.name == cmd_name:
+                command = point.load()
+                assert isinstance(command, click.Command)
+                return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}
+        known = {**self._summaries, **own}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, known.get(name, "(plug-in)")) for name in self.list_commands(ctx)])
+
+    def _points(self) -> EntryPoints:
+        return entry_points(group=self._opened)
