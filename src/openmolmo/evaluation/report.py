@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from openmolmo.core.files import write_json, write_text
+from openmolmo.core.pages import page
 from openmolmo.core.progress import print_table
 from openmolmo.evaluation.pictures import RIGHT, TRUTH, WRONG, case_picture, data_url
 from openmolmo.evaluation.results import COLUMNS, Results, Row, TaskResult
@@ -51,11 +50,10 @@ def markdown_table(results: Results) -> str:
 
 def render_html(results: Results, *, cases: int = 6) -> str:
     """One self-contained page; ``cases`` right and ``cases`` wrong examples of every task."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("openmolmo.evaluation"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("report.html.j2")
-    return page.render(
+    return page(
+        "openmolmo.evaluation",
+        "report.html.j2",
+        title=f"Evaluation of {results.meta['model']}",
         meta=results.meta,
         columns=COLUMNS,
         tasks=[_task_view(task, cases) for task in results.tasks.values()],

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_text
+from openmolmo.core.pages import page
 from openmolmo.core.progress import track
 from openmolmo.records.example import (
     Annotation,
@@ -87,11 +87,8 @@ def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) 
         raise DataError(f"{path} has {total} examples, the page would start at {start}", fix="use a smaller --start")
     indexes = range(start, min(start + limit, total))
     cards = [_card(dataset[index]) for index in track(indexes, "drawing", total=len(indexes))]
-    environment = Environment(loader=PackageLoader("openmolmo.records", "."), autoescape=True)
-    page = environment.get_template("show.html.j2").render(
-        path=str(path), total=total, start=start, cards=cards, colours=COLOURS
-    )
-    write_text(out, page)
+    values = {"path": str(path), "total": total, "start": start, "cards": cards}
+    write_text(out, page("openmolmo.records", "show.html.j2", folder=".", title=str(path), **values))
     return len(cards)
 
 
