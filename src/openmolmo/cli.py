@@ -14,6 +14,7 @@ __all__ = ["hush_libraries", "main"]
 
 _SUMMARIES = {
     "answer": "Answer a file of requests, resumably.",
+    "arena": "Rate models by people's votes.",
     "ask": "Ask a question about a picture.",
     "caption": "Describe a picture in detail.",
     "compose": "Make an untrained model of a vision encoder and a language model.",
