@@ -207,7 +207,7 @@ def test_crowded_pointing_is_not_used() -> None:
 
 def test_multiple_choice() -> None:
     question = QuestionAnswer(question="Which?", options=("cat", "dog"), answer_index=1, style="mc")
-    assert said(PLAIN, question) == [" User: Which?\nA. cat\nB. dog\n Assistant:", " B"]
+    assert said(PLAIN, question) == [" User: Which?\nA: cat\nB: dog\n Assistant:", " B"]
     lettered = QuestionAnswer(question="Which?", options=("B", "A"), answer_index=0)
     assert said(PLAIN, lettered) == [" User: Which?\nB\nA\n Assistant:", " B"]
     with pytest.raises(PromptError, match="options but no answer_index"):

@@ -142,8 +142,8 @@ def _(annotation: Dialogue, config: FormatConfig, rng: Random) -> tuple[str, ...
 def ask_options(question: str, options: Sequence[str], *, letters: bool = True) -> tuple[str, tuple[str, ...]]:
     """A multiple-choice question and what to reply for each option.
 
-    Options on lines of their own, lettered unless they are single letters already (then the reply is the option):
-    ``"Which?\\nA. cat\\nB. dog\\n"``, ``("A", "B")``.
+    Options on lines of their own, lettered as the released models were trained to read them, unless they are single
+    letters already (then the reply is the option): ``"Which?\\nA: cat\\nB: dog\\n"``, ``("A", "B")``.
     """
     names: Sequence[str] = tuple(options)
     lines = list(options)
@@ -151,7 +151,7 @@ def ask_options(question: str, options: Sequence[str], *, letters: bool = True) 
         if len(options) > len(string.ascii_uppercase):
             raise PromptError(f"{len(options)} options to letter, at most {len(string.ascii_uppercase)} are possible")
         names = tuple(string.ascii_uppercase[: len(options)])
-        lines = [f"{name}. {option}" for name, option in zip(names, options, strict=True)]
+        lines = [f"{name}: {option}" for name, option in zip(names, options, strict=True)]
     return "\n".join([question, *lines]) + "\n", tuple(names)
 
 
