@@ -11,7 +11,7 @@ from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Branch, Formatter, Turn
 from openmolmo.prompting.points import PointGroup, read_points, write_points
 from openmolmo.prompting.processor import Processor
-from openmolmo.prompting.sequence import Tokens
+from openmolmo.prompting.sequence import Tokens, image_token_ids, prompt_sequence, training_sequence
 from openmolmo.prompting.tokenizer import TextTokenizer, add_special_tokens, train_bpe
 
 __all__ = [
@@ -24,9 +24,12 @@ __all__ = [
     "Tokens",
     "Turn",
     "add_special_tokens",
+    "image_token_ids",
     "is_nothing_there",
+    "prompt_sequence",
     "read_count",
     "read_points",
     "train_bpe",
+    "training_sequence",
     "write_points",
 ]
