@@ -56,7 +56,11 @@ ALL_KINDS = (
     Counting(label="crowd", count=7),
     NotPresent(label="red bar", question="Point to the red bar."),
     PointExplanation(
-        question="Where?", answer="Here <|POINT|> it is.", labels=("bar",), points=((Point(50.0, 45.5),),)
+        question="Where?",
+        answer="It is <|POINT|>.",
+        labels=("here",),
+        points=((Point(50.0, 45.5),),),
+        alts=("the bar",),
     ),
     Dialogue(turns=("Hi", "Hello")),
 )
@@ -96,7 +100,12 @@ ANNOTATIONS = st.one_of(
     st.builds(Counting, label=TEXT, count=st.integers(), points=POINTS, masks=MASKS, question=OPTIONAL_TEXT),
     st.builds(NotPresent, label=TEXT, question=OPTIONAL_TEXT),
     st.builds(
-        PointExplanation, question=TEXT, answer=TEXT, labels=TEXTS, points=st.lists(POINTS, max_size=2).map(tuple)
+        PointExplanation,
+        question=TEXT,
+        answer=TEXT,
+        labels=TEXTS,
+        points=st.lists(POINTS, max_size=2).map(tuple),
+        alts=TEXTS,
     ),
     st.builds(Dialogue, turns=TEXTS),
 )

@@ -74,6 +74,11 @@ def broken(annotation: Annotation) -> list[tuple[str, str]]:
         (NotPresent(label=" "), "label", "text"),
         (PointExplanation(question="q", answer="no", labels=("a",), points=((MIDDLE,),)), "answer", "placeholders"),
         (PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=()), "answer", "placeholders"),
+        (
+            PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=((MIDDLE,),), alts=("b", "c")),
+            "alts",
+            "placeholders",
+        ),
         (PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=((),)), "points[0]", "placeholders"),
         (
             PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=((Point(101, 0),),)),

@@ -167,7 +167,7 @@ def test_show_writes_one_page_with_everything(tmp_path: Path) -> None:
         "so, um, two bars",
         "How many bars?",
         "not in the picture",
-        "Here [bar] it is.",
+        "It is [here = the bar].",
         "<script>alert(1)</script>",
         "program",
         "bars",

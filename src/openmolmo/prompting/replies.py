@@ -126,9 +126,12 @@ def _(annotation: PointExplanation, config: FormatConfig, rng: Random) -> tuple[
             f"the answer has {len(pieces) - 1} {POINT_PLACE} but there are {len(annotation.points)} groups of points "
             f"and {len(annotation.labels)} labels"
         )
+    alts = annotation.alts or annotation.labels
+    if len(alts) != len(annotation.labels):
+        raise PromptError(f"the answer has {len(annotation.labels)} labels but {len(alts)} alt texts")
     texts = [pieces[0]]
-    for label, points, rest in zip(annotation.labels, annotation.points, pieces[1:], strict=True):
-        texts += [write_points(points, label, order=config.point_order) if points else label, rest]
+    for label, alt, points, rest in zip(annotation.labels, alts, annotation.points, pieces[1:], strict=True):
+        texts += [write_points(points, label, alt=alt, order=config.point_order) if points else label, rest]
     return (annotation.question, "".join(texts))
 
 

@@ -141,7 +141,8 @@ class NotPresent:
 class PointExplanation:
     """A question answered in words that point; ``answer`` has ``<|POINT|>`` where ``points[i]`` goes.
 
-    ``labels[i]`` is the text of the i-th point group (its alt text); ``points[i]`` its points.
+    ``labels[i]`` is what stands in the sentence for the i-th group of points, ``points[i]`` its points and
+    ``alts[i]`` what they are (the alt text: "a cup" where the sentence says "here"). Without ``alts`` it is the labels.
     """
 
     kind: ClassVar[str] = "point_explanation"
@@ -150,6 +151,7 @@ class PointExplanation:
     labels: tuple[str, ...]
     points: tuple[tuple[Point, ...], ...]
     style: str = "point_qa"
+    alts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

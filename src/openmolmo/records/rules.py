@@ -41,7 +41,7 @@ RULES = {
     "mask": "run lengths are not negative and sum to height * width; as many masks as points; the image's shape",
     "not_present": "a label that is not present has no points elsewhere in the example",
     "percent": "points are percent of width and height: finite, 0 to 100",
-    "placeholders": "a point explanation has as many <|POINT|> as labels and as groups of points, none empty",
+    "placeholders": "a point explanation has as many <|POINT|> as labels, as groups of points and as alt texts if any",
     "provenance": "data set, licence, and for each annotation kind how it was made are given",
     "split": f"a split is one of {', '.join(get_args(Split))}",
     "text": "texts are not empty",
@@ -181,6 +181,10 @@ def _explanation(item: PointExplanation, where: str) -> Iterator[Breach]:
     yield from _text(item.question, f"{where}.question")
     yield from _text(item.answer, f"{where}.answer")
     yield from _texts(item.labels, f"{where}.labels")
+    yield from _texts(item.alts, f"{where}.alts")
+    if item.alts and len(item.alts) != len(item.labels):
+        message = f"{len(item.alts)} alt texts for {len(item.labels)} labels"
+        yield Breach(field=f"{where}.alts", rule="placeholders", message=message)
     places = item.answer.count("<|POINT|>")
     if not places == len(item.labels) == len(item.points):
         message = f"{places} <|POINT|> in the answer, {len(item.labels)} labels, {len(item.points)} groups of points"

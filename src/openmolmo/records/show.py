@@ -139,8 +139,8 @@ def _line(item: Annotation, example: Example, colour: str, width: int, height: i
             line.outline = _outline(item.masks, colour)
         case PointExplanation():
             line.dots = [
-                _dot(point, label, width, height)
-                for label, group in zip(item.labels, item.points, strict=False)
+                _dot(point, alt, width, height)
+                for alt, group in zip(item.alts or item.labels, item.points, strict=False)
                 for point in group
             ]
     return line
@@ -171,8 +171,10 @@ def _texts(item: Annotation) -> Iterator[tuple[str, str]]:
             yield "A", "not in the picture"
         case PointExplanation():
             answer = item.answer
-            for label in item.labels:
-                answer = answer.replace("<|POINT|>", f"[{label}]", 1)
+            for number, label in enumerate(item.labels):
+                alt = item.alts[number : number + 1]
+                meant = f" = {alt[0]}" if alt and alt[0] != label else ""
+                answer = answer.replace("<|POINT|>", f"[{label}{meant}]", 1)
             yield "Q", item.question
             yield "A", answer
         case Dialogue():
