@@ -50,10 +50,11 @@ class Made(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place in a picture: percent of width and of height, 0-100."""
+    """A place in a picture: percent of width and of height, 0-100; ``image`` says in which picture (from 0)."""
 
     x: float
     y: float
+    image: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +210,10 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One picture (or none, for text-only data) and its annotations.
+    """One picture (or several, or none for text-only data) and its annotations.
 
+    ``image`` is the first or only picture, ``more_images`` those after it, ``images`` all. Texts may name each of
+    several pictures once, in order, by ``<|image|>``; otherwise all stand before the text.
     ``facts`` is what a program knows about the picture (scene graph, clock time): never shown to
     a model, used for judging. JSON values only.
     """
@@ -221,7 +224,16 @@ class Example:
     provenance: Provenance
     split: Split = "train"
     facts: dict[str, Any] = field(default_factory=dict)
+    more_images: tuple[ImageRef, ...] = ()
+
+    @property
+    def images(self) -> tuple[ImageRef, ...]:
+        """All pictures, in order."""
+        return self.more_images if self.image is None else (self.image, *self.more_images)
 
     def replace(self, **changes: Any) -> Example:
-        """A copy with some fields changed."""
+        """A copy with some fields changed; ``images`` changes all pictures."""
+        if "images" in changes:
+            images = tuple(changes.pop("images"))
+            changes |= {"image": images[0] if images else None, "more_images": images[1:]}
         return dataclasses.replace(self, **changes)
