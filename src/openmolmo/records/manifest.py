@@ -62,7 +62,7 @@ _SCHEMA_1 = SCHEMA.remove(SCHEMA.get_field_index("more_images"))
 
 def known_schema(schema: pa.Schema) -> bool:
     """Whether a shard has the columns of any version that is read here."""
-    return schema.equals(SCHEMA) or schema.equals(_SCHEMA_1)
+    return bool(schema.equals(SCHEMA) or schema.equals(_SCHEMA_1))
 
 
 @dataclass(frozen=True, kw_only=True)
