@@ -65,18 +65,60 @@ _DENSE_KEYS = {
 }
 
 
-def native_folder(target: Path, family: str = "qwen2_like", **changes: object) -> Path:
-    """The same model as a training checkpoint; names are written down here anew, not taken from the library."""
+def native_folder(target: Path, family: str = "qwen2_like", *, encoder: str = "openai", **changes: object) -> Path:
+    """The same model as a training checkpoint; names are written down here anew, not taken from the library.
+
+    ``encoder``: with random weights of another encoder ("siglip", "dino") in place of the family's own.
+    """
     target.mkdir(parents=True)
     values = json.loads((FIXTURES / "model" / family / "config.json").read_text())
     model = {_DENSE_KEYS.get(key, key): value for key, value in values.items() if key != "model_type"}
     model.setdefault("block_type", "sequential")
     model |= {"system_prompt_kind": "style_and_length", "prompt_type": "none", "message_formatting": "none"}
+    state = load_file(FIXTURES / "model" / family / "model.safetensors")
+    if encoder != "openai":
+        model["vision_backbone"] = values["vision_backbone"] | _OTHER_ENCODERS[encoder]
+        state = {name: tensor for name, tensor in state.items() if ".image_vit." not in name}
+        state |= _encoder_weights(encoder, model["vision_backbone"])
     settings = {"run_name": "captioner", "model": model | changes, "tokenizer": {"identifier": "mm:hf-Qwen/Qwen2-7B"}}
     (target / "config.yaml").write_text(yaml.safe_dump(settings))
-    state = load_file(FIXTURES / "model" / family / "model.safetensors")
     torch.save(_native_names(state, model), target / "model.pt")
     return target
+
+
+_OTHER_ENCODERS = {
+    "siglip": {"image_model_type": "siglip", "image_num_pos": 64, "image_mlp_activations": "gelu_pytorch_tanh"},
+    "dino": {"image_model_type": "dino", "image_num_pos": 65, "image_mlp_activations": "gelu"},
+}
+for _settings, _mode in zip(_OTHER_ENCODERS.values(), ("siglip", "dino"), strict=True):
+    _settings |= {"resize_mode": _mode, "image_norm_eps": 1e-6}
+
+
+def _encoder_weights(kind: str, settings: dict[str, int]) -> dict[str, torch.Tensor]:
+    """Random weights under the names of the published code's encoders."""
+    width, inner, patch = settings["image_emb_dim"], settings["image_mlp_dim"], settings["image_patch_size"]
+    shapes: dict[str, tuple[int, ...]] = {
+        "positional_embedding": (settings["image_num_pos"], width),
+        "patch_embedding.weight": (width, 3 * patch * patch),
+        "patch_embedding.bias": (width,),
+    }
+    if kind == "dino":
+        shapes["class_embedding"] = (width,)
+    for n in range(settings["image_num_layers"]):
+        block = f"transformer.resblocks.{n}."
+        linears = {f"attention.w{part}": (width, width) for part in "qkvo"}
+        linears |= {"feed_forward.w1": (inner, width), "feed_forward.w2": (width, inner)}
+        for name, shape in linears.items():
+            shapes |= {f"{block}{name}.weight": shape, f"{block}{name}.bias": shape[:1]}
+        for norm in ("attention_norm", "ffn_norm"):
+            shapes |= {f"{block}{norm}.weight": (width,), f"{block}{norm}.bias": (width,)}
+        if kind == "dino":
+            shapes |= {f"{block}lambda1": (width,), f"{block}lambda2": (width,)}
+    generator = torch.Generator().manual_seed(0)
+    return {
+        f"model.vision_backbone.image_vit.{name}": 0.3 * torch.randn(shape, generator=generator)
+        for name, shape in shapes.items()
+    }
 
 
 def _native_names(state: dict[str, torch.Tensor], model: dict[str, object]) -> dict[str, torch.Tensor]:

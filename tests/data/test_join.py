@@ -67,6 +67,30 @@ def test_a_picture_is_on_one_side_only(tmp_path: Path, store: ImageStore) -> Non
     assert check_dataset(tmp_path / "split").ok
 
 
+def test_pictures_shown_together_are_joined_and_stay_on_one_side(tmp_path: Path, store: ImageStore) -> None:
+    a, b, d = (ImageRef(data=picture(number)) for number in (1, 2, 4))
+    rows = [
+        row("1", "b", star(1)),
+        row("2", "a", star(2)).replace(images=[a, b]),
+        row("3", "a", star(3)).replace(images=[a, b]),
+        row("4", "a", star(4)).replace(images=[b, a]),
+        row("5", "x", star(5)).replace(images=[a, d]),
+        row("6", "x", star(6), split="test").replace(images=[d]),
+        row("7", "dead", star(7)).replace(images=[a, ImageRef(url="http://x/dead.jpg")]),
+    ]
+    report = join(rows, tmp_path / "out", store=store)
+    made = {one.id: one for one in ParquetDataset(tmp_path / "out")}
+    assert set(made) == {"1", "2", "4", "5", "6"} and report.missing == 1
+    assert made["2"].annotations == (star(2), star(3))
+    assert [image.data for image in made["2"].images] == [picture(1), picture(2)]
+    assert {one.split for one in made.values()} == {"test"}
+    held_out = read_held_out([tmp_path / "out"])
+    with pytest.raises(DataError, match="7 held out"):
+        join(rows, tmp_path / "none", store=store, held_out=held_out)
+    split = join([one.replace(split="train") for one in rows], tmp_path / "split", store=store, validation=0.5)
+    assert len([side for side, count in split.splits.items() if count]) == 1
+
+
 def test_held_out_pictures_are_left_out_under_any_address(tmp_path: Path, store: ImageStore) -> None:
     evaluation = row("e", "b", star(1)).replace(image=ImageRef(data=picture(2)))
     write_dataset(tmp_path / "eval", [evaluation])

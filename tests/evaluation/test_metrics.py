@@ -82,6 +82,18 @@ def test_without_masks_a_radius_is_needed_and_used():
     assert score_points(points((15, 18)), (Point(15, 15),), radius=5, aspect=2).right == (False,)
 
 
+def test_points_in_another_picture_are_wrong_wherever_they_are():
+    true = (Point(15, 15), Point(75, 15, 1))
+    for masks in ((), MASKS):
+        said = score_points([Point(75, 15), Point(15, 15, 1)], true, masks, radius=5)
+        assert (said.f1, said.right) == (0.0, (False, False))
+        assert score_points([Point(75, 15, 1), Point(15, 15)], true, masks, radius=5).f1 == 1.0
+    # Each picture has its own shape.
+    high = (Point(15, 15, 1),)
+    assert score_points([Point(15, 18, 1)], high, radius=5, aspect=(1.0, 2.0)).right == (False,)
+    assert score_points([Point(15, 18, 1)], high, radius=5, aspect=(2.0, 1.0)).right == (True,)
+
+
 def test_masks_must_be_one_a_point():
     with pytest.raises(DataError, match="2 true points but 1 masks"):
         score_points([], TRUE, MASKS[:1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -22,7 +23,9 @@ from openmolmo.evaluation.runner import pick_questions, run
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.evaluation.tasks import COUNTING, POINTING, TASKS
 from openmolmo.inference.answer import read_answer
+from openmolmo.prompting import write_points
 from openmolmo.records.codec import annotation_to_dict
+from openmolmo.records.example import Point
 from openmolmo.records.shards import write_dataset
 
 BOTH = (POINTING, COUNTING)
@@ -80,6 +83,26 @@ def test_pictures_show_truth_and_verdicts(scenes):
     assert TRUTH in colours("There are none.")
     assert RIGHT in colours(question.reply)
     assert WRONG in colours('<point x="0.5" y="0.5" alt="a">a</point>')
+
+
+def test_several_pictures_stand_side_by_side_with_their_own_points(scenes):
+    first, second = [q for q in pick_questions((POINTING,), scenes)["pointing"] if q.group == "1 point"][:2]
+    moved = dataclasses.replace(second.truth, points=tuple(Point(p.x, p.y, 1) for p in second.truth.points))
+    both = dataclasses.replace(second, image=first.image, more_images=(second.image,), truth=moved)
+    right = write_points(moved.points, "it")
+
+    def halves(question, reply):
+        picture = case_picture(Row(question, read_answer(reply, question.sizes), {})).convert("RGB")
+        middle = picture.width // 2
+        parts = (picture.crop((0, 0, middle, picture.height)), picture.crop((middle, 0, *picture.size)))
+        return [
+            {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in part.getcolors(maxcolors=part.width * part.height)}
+            for part in parts
+        ]
+
+    left, beside = halves(both, right)
+    assert RIGHT in beside and RIGHT not in left
+    assert WRONG in halves(both, right.replace('image="2" ', ""))[0]
 
 
 # ------------------------------------------------------------------------------------- command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -135,12 +136,22 @@ def test_whole_crops_of_a_small_picture() -> None:
     np.testing.assert_allclose(ours, whole, rtol=0, atol=CROP_TOLERANCE)
 
 
+@pytest.fixture(params=[1, 2, 3, 4])
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64") or not torch.__version__.startswith("2.13"),
     reason="the last bit depends on the resize kernels of this processor and torch",
 )
 @cases
+@pytest.mark.usefixtures("threads")
 def test_crops_are_equal_to_the_last_bit(config_name: str, picture: str) -> None:
-    _, crops = cut(config_name, picture)
+    """On any number of threads."""
+    _, crops = cut.__wrapped__(config_name, picture)
     digest = hashlib.sha256(as_patches(crops, CONFIGS[config_name]).tobytes()).hexdigest()
     assert digest == str(expected(config_name, picture, "crops_sha256"))

@@ -167,3 +167,12 @@ def test_a_size_of_nothing_is_refused() -> None:
 def test_settings_that_do_not_fit_are_refused(changes: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         CropConfig(**changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["single", "no_overlap"])
+def test_margins_that_are_not_in_force_need_not_fit(mode: str) -> None:
+    config = CropConfig(crop_size=112, mode=mode, max_crops=2)  # the default margins would leave nothing of 8 patches
+    assert config.used_margins == (0, 0)
+    assert make_plan(200, 100, config).token_grids[0] == (4, 4)
+    with pytest.raises(ConfigError, match="8 of 8 patches"):
+        config.replace(mode="overlap")

@@ -16,7 +16,8 @@ from openmolmo.inference.predictor import Predictor
 from openmolmo.model.checkpoint import save_model
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
-from openmolmo.prompting import FormatConfig, Processor, train_bpe
+from openmolmo.prompting import FormatConfig, Processor
+from openmolmo.prompting.tokenizer import train_bpe
 
 TEXTS = [
     'User: Point to the red star. Assistant: <points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="star">star</points>',

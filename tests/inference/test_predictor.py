@@ -216,7 +216,7 @@ def find_device(name):
 def test_a_tokenizer_of_another_model_is_refused(tmp_path, model, processor, model_folder):
     for path in model_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    from openmolmo.prompting import train_bpe
+    from openmolmo.prompting.tokenizer import train_bpe
 
     train_bpe(["other words"] * 3, 300).save_pretrained(tmp_path)
     with pytest.raises(CheckpointError, match="302"):

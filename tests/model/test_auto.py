@@ -33,7 +33,8 @@ from openmolmo.core.errors import ImageError, PromptError
 from openmolmo.imaging import CropConfig
 from openmolmo.inference.library import MolmoProcessor
 from openmolmo.model import Molmo, MolmoConfig, load_model, save_model
-from openmolmo.prompting import FormatConfig, Processor, train_bpe
+from openmolmo.prompting import FormatConfig, Processor
+from openmolmo.prompting.tokenizer import train_bpe
 
 GREEDY = {"max_new_tokens": 6, "do_sample": False}
 PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8))

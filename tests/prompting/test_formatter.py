@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections import Counter
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from prompting_toys import example, recorded
 
 from openmolmo.core.errors import ConfigError, PromptError
-from openmolmo.prompting import FormatConfig, Formatter, Turn
+from openmolmo.prompting import FormatConfig, Formatter, Turn, read_points
 from openmolmo.prompting.templates import wordings
 from openmolmo.records.example import (
     Annotation,
@@ -207,7 +208,7 @@ def test_crowded_pointing_is_not_used() -> None:
 
 def test_multiple_choice() -> None:
     question = QuestionAnswer(question="Which?", options=("cat", "dog"), answer_index=1, style="mc")
-    assert said(PLAIN, question) == [" User: Which?\nA. cat\nB. dog\n Assistant:", " B"]
+    assert said(PLAIN, question) == [" User: Which?\nA: cat\nB: dog\n Assistant:", " B"]
     lettered = QuestionAnswer(question="Which?", options=("B", "A"), answer_index=0)
     assert said(PLAIN, lettered) == [" User: Which?\nB\nA\n Assistant:", " B"]
     with pytest.raises(PromptError, match="options but no answer_index"):
@@ -245,6 +246,15 @@ def test_explanations_point_where_the_places_are() -> None:
         ' By <point x="1.0" y="2.0" alt="The Cup">The Cup</point> and '
         '<points x1="3.0" y1="4.0" x2="5.0" y2="6.0" alt="jugs">jugs</points>, not a plate.'
     )
+    named = PointExplanation(
+        question="Where?", answer="It is <|POINT|>.", labels=("here",), points=((Point(1, 2),),), alts=("a cup",)
+    )
+    reply = said(PLAIN, named)[1]
+    assert reply == ' It is <point x="1.0" y="2.0" alt="a cup">here</point>.'
+    (group,) = read_points(reply)
+    assert (group.label, group.alt) == ("here", "a cup")
+    with pytest.raises(PromptError, match="3 labels but 1 alt texts"):
+        said(PLAIN, dataclasses.replace(annotation, alts=("a cup",)))
     with pytest.raises(PromptError, match=r"1 <\|POINT\|> but there are 0 groups of points and 0 labels"):
         said(PLAIN, PointExplanation(question="Q", answer="At <|POINT|>", labels=(), points=()))
 

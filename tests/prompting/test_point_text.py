@@ -142,3 +142,33 @@ def test_endless_repetition_is_read_to_its_end() -> None:
 
 def test_ordinary_ampersands_stay_as_they_are() -> None:
     assert 'alt="salt & pepper"' in write_points([Point(1, 2)], "salt & pepper")
+
+
+def test_points_say_in_which_of_several_pictures_they_are() -> None:
+    points = [Point(30, 20, 1), Point(10, 20), Point(5, 5, 1)]
+    text = write_points(points, "dogs")
+    assert text == (
+        '<points x1="10.0" y1="20.0" image2="2" x2="5.0" y2="5.0" image3="2" x3="30.0" y3="20.0" '
+        'alt="dogs">dogs</points>'
+    )
+    (group,) = read_points(text)
+    assert group.points == (Point(10, 20), Point(5, 5, 1), Point(30, 20, 1))
+    assert write_points(points[:1], "dog") == '<point image="2" x="30.0" y="20.0" alt="dog">dog</point>'
+    for written, found in (
+        ("<point image='3' x='1' y='2'>a</point>", (Point(1, 2, 2),)),
+        ("<point x='1' y='2' image='0'>a</point>", (Point(1, 2),)),
+        ("<points x='1' y='2' image='2' x='3' y='4'>a</points>", (Point(1, 2), Point(3, 4, 1))),
+        ("<points x1='1' y1='2' image1='2' x2='3' y2='4'>a</points>", (Point(1, 2, 1), Point(3, 4))),
+        ("<point image='1.5' x='1' y='2'>a</point>", (Point(1, 2),)),
+    ):
+        assert read_points(written)[0].points == found, written
+
+
+@given(st.lists(st.builds(Point, COORDINATES, COORDINATES, st.integers(0, 3)), min_size=1, max_size=5), st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_cut_text_gives_no_point_in_a_wrong_picture(points: list[Point], data: st.DataObject) -> None:
+    text = write_points(points, "dogs")
+    (whole,) = read_points(text)
+    assert sorted(order_points(points)) == sorted((p.x, p.y) for p in whole.points)
+    for group in read_points(text[: data.draw(st.integers(0, len(text)))]):
+        assert group.points == whole.points[: len(group.points)]

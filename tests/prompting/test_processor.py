@@ -15,7 +15,17 @@ from prompting_toys import example
 from openmolmo.core.errors import CheckpointError, DataError, ImageError, PromptError
 from openmolmo.imaging import CropConfig, make_plan
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
-from openmolmo.records.example import Caption, Counting, ImageRef, Point, Pointing, QuestionAnswer, Transcript
+from openmolmo.records.example import (
+    Annotation,
+    Caption,
+    Counting,
+    Example,
+    ImageRef,
+    Point,
+    Pointing,
+    QuestionAnswer,
+    Transcript,
+)
 
 CROP = CropConfig(crop_size=112, margins=(2, 2), max_crops=6)
 RNG = np.random.default_rng(0)
@@ -193,3 +203,39 @@ def test_a_folder_without_settings(tmp_path: Path) -> None:
     (tmp_path / "processor_config.json").write_text("{")
     with pytest.raises(CheckpointError, match="cannot be read"):
         Processor.from_pretrained(tmp_path)
+
+
+def two_pictures(*annotations: Annotation) -> Example:
+    other = ImageRef(data=encoded(PICTURE[:, :50]), width=50, height=60)
+    return example(*annotations, image=EXAMPLE.image).replace(more_images=(other,))
+
+
+def test_several_pictures_stand_at_the_start_for_all_annotations(processor: Processor) -> None:
+    both = two_pictures(*EXAMPLE.annotations)
+    tokens = processor.train(both, np.random.default_rng(1))
+    plans = [make_plan(90, 60, CROP), make_plan(50, 60, CROP)]
+    assert [len(image.pixels) for image in tokens.images] == [plan.n_crops for plan in plans]
+    prefix = tokens.input_ids[tokens.branch_ids == 0]
+    assert len(prefix) == 1 + sum(plan.n_sequence_tokens for plan in plans)
+    assert set(tokens.branch_ids.tolist()) == {0, 1, 2, 3, 4, 5}
+    sizes_only = processor.train(both, np.random.default_rng(1), pixels=False)
+    np.testing.assert_array_equal(sizes_only.input_ids, tokens.input_ids)
+    assert sizes_only.images == []
+    parts = processor.train_parts(both, np.random.default_rng(1), max_length=len(prefix) + 60)
+    assert len(parts) > 1 and all(len(part.images) == 2 for part in parts)
+
+
+def test_several_pictures_stand_where_the_texts_name_them(processor: Processor) -> None:
+    asked = QuestionAnswer(question="Is <|image|> darker than <|image|>?", answers=("no",), style="vqa2")
+    tokens = processor.train(two_pictures(asked), np.random.default_rng(1))
+    assert np.count_nonzero(tokens.branch_ids == 0) == 1
+    special = processor.tokenizer.special
+    text = [id for id in tokens.input_ids.tolist() if id not in (special.im_patch, special.im_col, special.im_end)]
+    starts = [place for place, id in enumerate(text) if id == special.im_start]
+    plans = [make_plan(90, 60, CROP), make_plan(50, 60, CROP)]
+    assert len(starts) == sum(len(plan.token_grids) for plan in plans)
+    last_of_first = starts[len(plans[0].token_grids) - 1]
+    assert text_of(processor, np.array(text[last_of_first + 1 : starts[len(plans[0].token_grids)]])) == " darker than "
+    assert [len(image.pixels) for image in tokens.images] == [plan.n_crops for plan in plans]
+    with pytest.raises(PromptError, match=r"1 <.image.> placeholder, 2 images were given"):
+        processor.train(two_pictures(QuestionAnswer(question="<|image|>?", answers=("no",))), np.random.default_rng(1))

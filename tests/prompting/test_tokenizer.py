@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from prompting_toys import FIXTURES, recorded
 
 from openmolmo.core.errors import CheckpointError
-from openmolmo.prompting import TextTokenizer, add_special_tokens, train_bpe
+from openmolmo.prompting import TextTokenizer
 from openmolmo.prompting.points import write_points
-from openmolmo.prompting.tokenizer import SPECIAL_TOKENS
+from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, add_special_tokens, train_bpe
 from openmolmo.records.example import Point
 
 TEXTS = [f"A red cup, number {i}, stands by the blue jug. There are {i % 7} of them.\n" for i in range(300)]

@@ -56,7 +56,11 @@ ALL_KINDS = (
     Counting(label="crowd", count=7),
     NotPresent(label="red bar", question="Point to the red bar."),
     PointExplanation(
-        question="Where?", answer="Here <|POINT|> it is.", labels=("bar",), points=((Point(50.0, 45.5),),)
+        question="Where?",
+        answer="It is <|POINT|>.",
+        labels=("here",),
+        points=((Point(50.0, 45.5),),),
+        alts=("the bar",),
     ),
     Dialogue(turns=("Hi", "Hello")),
 )
@@ -80,7 +84,8 @@ def example(number: int = 0, **changes: Any) -> Example:
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-POINTS = st.lists(st.builds(Point, st.floats(0, 100), st.floats(0, 100)), max_size=4).map(tuple)
+PLACES = st.builds(Point, st.floats(0, 100), st.floats(0, 100), st.integers(0, 3))
+POINTS = st.lists(PLACES, max_size=4).map(tuple)
 TEXTS = st.lists(TEXT, max_size=3).map(tuple)
 MASKS = st.lists(
     st.builds(Mask, st.integers(0, 9), st.integers(0, 9), st.lists(st.integers(0, 9)).map(tuple)), max_size=2
@@ -96,7 +101,12 @@ ANNOTATIONS = st.one_of(
     st.builds(Counting, label=TEXT, count=st.integers(), points=POINTS, masks=MASKS, question=OPTIONAL_TEXT),
     st.builds(NotPresent, label=TEXT, question=OPTIONAL_TEXT),
     st.builds(
-        PointExplanation, question=TEXT, answer=TEXT, labels=TEXTS, points=st.lists(POINTS, max_size=2).map(tuple)
+        PointExplanation,
+        question=TEXT,
+        answer=TEXT,
+        labels=TEXTS,
+        points=st.lists(POINTS, max_size=2).map(tuple),
+        alts=TEXTS,
     ),
     st.builds(Dialogue, turns=TEXTS),
 )
@@ -126,9 +136,9 @@ PROVENANCES = st.builds(
     receipts=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 EXAMPLES = st.builds(
-    Example,
+    lambda images, **values: Example(image=None, **values).replace(images=images),
+    images=st.lists(IMAGES, max_size=3),
     id=TEXT,
-    image=st.none() | IMAGES,
     annotations=st.lists(ANNOTATIONS, max_size=3).map(tuple),
     provenance=PROVENANCES,
     split=st.sampled_from(["train", "validation", "test"]),

@@ -74,6 +74,11 @@ def broken(annotation: Annotation) -> list[tuple[str, str]]:
         (NotPresent(label=" "), "label", "text"),
         (PointExplanation(question="q", answer="no", labels=("a",), points=((MIDDLE,),)), "answer", "placeholders"),
         (PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=()), "answer", "placeholders"),
+        (
+            PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=((MIDDLE,),), alts=("b", "c")),
+            "alts",
+            "placeholders",
+        ),
         (PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=((),)), "points[0]", "placeholders"),
         (
             PointExplanation(question="q", answer="<|POINT|>", labels=("a",), points=((Point(101, 0),),)),
@@ -104,6 +109,25 @@ def test_good_examples_have_no_breach() -> None:
     [
         ({"id": ""}, "id", "text"),
         ({"split": "dev"}, "split", "split"),
+        ({"more_images": (dataclasses.replace(image_ref(), width=0),)}, "images[1].width", "image"),
+        ({"more_images": (dataclasses.replace(image_ref(), data=None),)}, "images[1]", "image"),
+        ({"image": None, "more_images": (image_ref(),)}, "image", "image"),
+        (
+            {"annotations": (Pointing(label="x", points=(Point(1, 1, 1),)),)},
+            "annotations[0].points[0].image",
+            "picture",
+        ),
+        (
+            {
+                "more_images": (image_ref(),),
+                "annotations": (
+                    Dialogue(turns=("<|image|> <|image|>?", "a")),
+                    QuestionAnswer(question="<|image|>?", answers=("a",)),
+                ),
+            },
+            "annotations[1]",
+            "image_places",
+        ),
         ({"annotations": ()}, "annotations", "annotations"),
         ({"image": dataclasses.replace(image_ref(), width=0)}, "width", "image"),
         ({"image": dataclasses.replace(image_ref(), data=None)}, "image", "image"),
@@ -128,6 +152,22 @@ def test_good_examples_have_no_breach() -> None:
 )
 def test_breaches_of_the_example_itself(changes: dict[str, Any], field: str, rule: str) -> None:
     assert (field, rule) in [(item.field, item.rule) for item in breaches(example(**changes))]
+
+
+def test_points_and_masks_belong_to_their_own_picture() -> None:
+    wide = image_ref(picture(24, 4), 24, 4)
+    mask = Mask(height=4, width=24, counts=(0, 96))
+    pointing = Pointing(label="x", points=(Point(1, 1, 1), Point(1, 1, 1)), masks=(mask, mask))
+    both = example(annotations=(pointing,), more_images=(wide,))
+    assert list(breaches(both)) == []
+    assert [item.rule for item in breaches(both.replace(images=[wide, image_ref()]))] == ["mask", "mask"]
+
+
+def test_faults_of_a_later_picture_say_which(tmp_path: Path) -> None:
+    wrong = dataclasses.replace(image_ref(picture(seed=3)), width=5)
+    write_dataset(tmp_path / "d", [example().replace(images=[image_ref(), wrong, image_ref(b"no picture")])])
+    report = check_dataset(tmp_path / "d")
+    assert [fault.field for fault in report.faults] == ["images[1].width", "images[2]"]
 
 
 def test_faults_of_a_parquet_data_set(tmp_path: Path) -> None:

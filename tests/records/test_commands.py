@@ -167,7 +167,7 @@ def test_show_writes_one_page_with_everything(tmp_path: Path) -> None:
         "so, um, two bars",
         "How many bars?",
         "not in the picture",
-        "Here [bar] it is.",
+        "It is [here = the bar].",
         "<script>alert(1)</script>",
         "program",
         "bars",
@@ -224,3 +224,15 @@ def test_the_real_command_says_what_is_wrong_without_a_traceback(tmp_path: Path,
     assert missing.stderr.startswith("error: ") and "does not exist" in missing.stderr
     assert "Traceback" not in missing.stderr
     assert openmolmo("data", "check", bad).returncode == 1
+
+
+def test_show_puts_each_point_on_its_own_picture(tmp_path: Path) -> None:
+    points = (Point(50.0, 45.5), Point(25.0, 50.0, 1))
+    pointing = Pointing(label="bar", points=points, masks=(BAR, BAR))
+    made = example(0, annotations=(pointing,)).replace(images=[image_ref(), image_ref(picture(400, 800), 400, 800)])
+    write_dataset(tmp_path / "d", [made])
+    assert write_page(tmp_path / "d", tmp_path / "page.html") == 1
+    first, second = re.findall("<svg.*?</svg>", (tmp_path / "page.html").read_text(encoding="utf-8"), re.DOTALL)
+    assert re.findall(r'<circle cx="([^"]+)" cy="([^"]+)"', first) == [("6.0", "3.64")]
+    assert re.findall(r'<circle cx="([^"]+)" cy="([^"]+)"', second) == [("48.0", "192.0")]
+    assert first.count('class="mask"') == second.count('class="mask"') == 1

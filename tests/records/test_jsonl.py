@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +76,46 @@ def test_every_form_is_read(tmp_path: Path, row: dict[str, Any], annotations: li
 
 def test_the_forms_in_the_documentation_are_valid(tmp_path: Path) -> None:
     text = jsonl.__doc__ or ""
-    lines = [line.strip().rpartition("}")[0] + "}" for line in text.splitlines() if line.startswith('    {"image"')]
+    lines = [line.strip().rpartition("}")[0] + "}" for line in text.splitlines() if line.startswith('    {"image')]
     lines = [line.partition("         ")[0] for line in lines]
-    assert len(lines) == 8
-    assert len(list(JsonlDataset(rows(tmp_path, *lines)))) == 8
+    assert len(lines) == 9
+    assert len(list(JsonlDataset(rows(tmp_path, *lines)))) == 9
     sidecar = text[text.index('    {"dataset"') :].partition("\n\n")[0]
     made = JsonlDataset(rows(tmp_path, lines[0], sidecar=sidecar))[0]
     assert made.image == ImageRef(path=str(tmp_path / "pictures" / "a.jpg"))
     assert made.provenance == Provenance(dataset="my-stars", licence="CC-BY-4.0", made={"pointing": (Made.CLICKED,)})
+
+
+def test_a_row_may_have_several_pictures(tmp_path: Path) -> None:
+    images = ["a.jpg", "https://example.org/b.jpg", {"image": "c.jpg", "width": 4, "height": 3}]
+    point = {"x": 1, "y": 2, "image": 2}
+    row = JsonlDataset(rows(tmp_path, {"images": images, "label": "cup", "points": [point]}))[0]
+    assert row.images == (
+        ImageRef(path=str(tmp_path / "a.jpg")),
+        ImageRef(url="https://example.org/b.jpg"),
+        ImageRef(path=str(tmp_path / "c.jpg"), width=4, height=3),
+    )
+    assert row.annotations == (Pointing(label="cup", points=(Point(1.0, 2.0, 2),)),)
+    assert JsonlDataset(rows(tmp_path, {"images": [], "caption": "A."}))[0].images == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "said"),
+    [
+        ({"images": ["a.jpg"], "image": "b.jpg"}, "image", "cannot stand beside 'images'"),
+        ({"images": ["a.jpg"], "width": 3}, "width", "cannot stand beside 'images'"),
+        ({"images": "a.jpg"}, "images", "is not a list"),
+        ({"images": ["a.jpg", 3]}, r"images\[1\]", "neither a path nor an object"),
+        ({"images": [{"path": "a.jpg"}]}, r"images\[0\].path", "is not a field here"),
+        ({"images": [{"image": None}]}, r"images\[0\]", "names no image"),
+        ({"images": [{"width": 3}]}, r"images\[0\]", "names no image"),
+        ({"images": ["a.jpg", {"image": "b.jpg", "width": "3"}]}, r"images\[1\]\.width", "not a whole number"),
+    ],
+)
+def test_lists_of_pictures_that_mean_nothing_are_named(tmp_path: Path, row: Any, field: str, said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        JsonlDataset(rows(tmp_path, {**row, "caption": "A."}))[0]
+    assert re.fullmatch(field, caught.value.field or "")
 
 
 def test_defaults_stand_in_the_sidecar_and_rows_win(tmp_path: Path) -> None:

@@ -157,3 +157,17 @@ def test_the_command_says_what_each_rule_took(tmp_path: Path) -> None:
     assert len(ParquetDataset(tmp_path / "new")) == 1
     result = CliRunner().invoke(data, ["filter", str(tmp_path / "all"), "--out", str(tmp_path / "all")])
     assert result.exit_code == 2 and "is not empty" in result.output
+
+
+def test_examples_of_several_pictures_are_told_apart_by_all_of_them() -> None:
+    one, other, broken = image_ref(picture(seed=1)), image_ref(picture(seed=2)), image_ref(b"no picture")
+    base = make("e-0", STAR, seed=1)
+    made = [
+        base,
+        *(base.replace(id=f"e-{n}", images=images) for n, images in enumerate([(one, other), (other, one)], start=1)),
+        base.replace(id="e-3", images=(one, other)),
+        base.replace(id="e-4", images=(one, broken)),
+    ]
+    good, report = kept(made, near=4)
+    assert [one.id for one in good] == ["e-0", "e-1", "e-2"]
+    assert (report.removed["repeat"], report.removed_examples["unreadable"]) == (1, 1)

@@ -13,14 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import EXAMPLES, example, picture
+from making import EXAMPLES, example, image_ref, picture
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_file
-from openmolmo.records.example import Example, ImageRef
+from openmolmo.records.example import Example, ImageRef, PointExplanation
 from openmolmo.records.manifest import Manifest, ShardInfo
 from openmolmo.records.shards import ParquetDataset, ShardWriter, read_metadata, write_dataset, write_shard
+from openmolmo.records.stats import dataset_stats
 
+VERSION_1 = Path(__file__).parents[1] / "fixtures" / "records" / "version-1"
 MANY = [example(number) for number in range(150)]
 
 
@@ -47,15 +49,45 @@ def test_random_access_and_iteration(folder: Path) -> None:
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(EXAMPLES.filter(lambda made: made.image is None or made.image.data is not None), max_size=3))
+@given(st.lists(EXAMPLES.filter(lambda made: all(image.data is not None for image in made.images)), max_size=3))
 def test_any_examples_and_back(tmp_path: Path, made: list[Example]) -> None:
     write_dataset(tmp_path / "d", made, rows_per_shard=2)
     assert list(ParquetDataset(tmp_path / "d")) == made
 
 
+def test_several_pictures_of_an_example_are_embedded_and_read(tmp_path: Path) -> None:
+    (tmp_path / "p.jpg").write_bytes(picture(seed=7))
+    second = ImageRef(path=str(tmp_path / "p.jpg"), url="https://example.org/p.jpg", width=12, height=8)
+    both = example(0).replace(images=[image_ref(), second])
+    write_dataset(tmp_path / "d", [both, example(1), example(2, image=None)])
+    dataset = ParquetDataset(tmp_path / "d")
+    assert [len(made.images) for made in dataset] == [2, 1, 0]
+    read = dataset[0]
+    assert read.image == both.image
+    assert read.images[1].data == picture(seed=7)
+    assert (read.images[1].path, read.images[1].url) == ("p.jpg", "https://example.org/p.jpg")
+    assert [made.images for made in dataset.without_images()] == [()] * 3
+    with pytest.raises(DataError, match="more images but no first one"):
+        write_dataset(tmp_path / "e", [example(0, image=None, more_images=(image_ref(),))])
+
+
+def test_shards_of_the_first_version_are_read() -> None:
+    """Written before examples could have several pictures."""
+    old = ParquetDataset(VERSION_1)
+    old.verify()
+    assert old.manifest.schema_version == 1
+    assert [made.id for made in old] == ["e-0", "e-1", "e-2"]
+    assert [len(made.images) for made in old] == [1, 1, 0]
+    assert old[0].image == image_ref(picture(seed=0))
+    explained = old[0].annotations[8]
+    assert isinstance(explained, PointExplanation) and explained.labels == ("bar",) and explained.alts == ()
+    assert [made.image for made in old.without_images()] == [None] * 3
+    assert dataset_stats(VERSION_1).examples == 3
+
+
 def test_the_files_are_as_documented(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert (manifest["schema_version"], manifest["rows"]) == (1, 150)
+    assert (manifest["schema_version"], manifest["rows"]) == (2, 150)
     shard = manifest["shards"][1]
     path = folder / shard["name"]
     assert (shard["rows"], shard["bytes"], shard["sha256"]) == (50, path.stat().st_size, sha256_file(path))
@@ -101,7 +133,7 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
         write_shard(tmp_path / "a.parquet", breaking())
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
     assert info == ShardInfo(name="a.parquet", rows=3, bytes=len(before), sha256=sha256_file(tmp_path / "a.parquet"))
-    assert read_metadata(tmp_path / "a.parquet") == {"schema_version": 1, "seed": 4}
+    assert read_metadata(tmp_path / "a.parquet") == {"schema_version": 2, "seed": 4}
 
 
 def test_local_pictures_are_embedded_and_checked(tmp_path: Path) -> None:
@@ -169,8 +201,8 @@ def test_damage_is_a_clear_error(folder: Path, tmp_path: Path, change: str, said
     [
         (None, "holds no manifest"),
         ("{", "not JSON"),
-        ("[]", "schema version None, this program reads 1"),
-        ('{"schema_version": 2}', "schema version 2"),
+        ("[]", "schema version None, this program reads 1 and 2"),
+        ('{"schema_version": 3}', "schema version 3"),
         ('{"schema_version": 1}', "damaged.*shards"),
         ('{"schema_version": 1, "shards": [], "rows": 3}', "rows is 3, the shards have 0"),
         ('{"schema_version": 1, "shards": [], "extra": 3}', "extra"),

@@ -9,14 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import Dinov2Config
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.model import Molmo
+from openmolmo.model.encoders import find_encoder
 from openmolmo.model.parts import part_of
+from openmolmo.model.released.load import load_released, released_weights
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import PARTS, OptimizerConfig, PartConfig, RunConfig
 from openmolmo.training.muon import Muon
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
+from released_toys import FIXTURES
 
 SETTINGS = OptimizerConfig(
     encoder=PartConfig(lr=1e-3, warmup=10, clip=1.0),
@@ -225,3 +229,42 @@ def test_each_part_decays_by_its_own_rate_and_tables_may_be_spared(model: Molmo,
         decay = 0.0 if name in names and decayed == "layers" else {"llm": 0.25}.get(part_of(name), 0.5)
         kept = 1 - rates[part_of(name)] * decay
         torch.testing.assert_close(p.detach(), before[name] * kept, rtol=1e-6, atol=1e-8)
+
+
+#: What the published code spares, as parts of its own names of weights.
+PUBLISHED_SPARED = ("wte", "attn_norm", "ff_norm", "ln_f", "pre_ln", "attention_norm", "ffn_norm", "_embedding")
+
+
+@pytest.mark.parametrize("family", ["qwen2_like", "olmo_like", "olmoe_like"])
+def test_the_weights_that_are_spared_are_those_of_the_published_code(family: str) -> None:
+    model = load_released(FIXTURES / "model" / family)
+    for parameter in model.parameters():
+        parameter.data.fill_(1.0)
+    for parameter in undecayed_of(model):
+        parameter.data.fill_(0.0)
+    spared = {name for name, tensor in released_weights(model).items() if not tensor.any()}
+    expected = {
+        name
+        for name in released_weights(model)
+        if any(part in name for part in PUBLISHED_SPARED) and "patch_embedding" not in name
+    }
+    assert spared == expected
+    assert family == "qwen2_like" or not any("q_norm" in name or "k_norm" in name for name in spared)
+
+
+def test_scales_of_layers_are_spared() -> None:
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    encoder = find_encoder("dinov2").build(Dinov2Config(**sizes, num_hidden_layers=1), 1)
+    spared = {id(p) for p in undecayed_of(encoder)}
+    names = {name.rpartition("layer.0.")[2] for name, p in encoder.named_parameters() if id(p) in spared}
+    norms = {f"norm{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")}
+    assert names == norms | {"layer_scale1.lambda1", "layer_scale2.lambda1"} | {
+        "embeddings.cls_token",
+        "embeddings.position_embeddings",
+    }
+
+
+def test_an_optimiser_that_is_to_spare_weights_must_be_told_which(model: Molmo) -> None:
+    settings = SETTINGS.replace(weight_decay=0.5, decayed="layers")
+    with pytest.raises(ConfigError, match="all would decay"):
+        Optimizer(trained_parameters(model, settings), settings, steps=10)

@@ -14,7 +14,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -120,8 +120,8 @@ def read_held_out(paths: Iterable[Path], store: ImageStore | None = None) -> fro
             found.update(line.lower() if _SHA256.fullmatch(line) else line for line in lines if line)
             continue
         for example in open_dataset(path):
-            if example.image is not None:
-                found.update(filter(None, (_digest(example.image, store), example.image.url)))
+            for image in example.images:
+                found.update(filter(None, (_digest(image, store), image.url)))
     return frozenset(found)
 
 
@@ -131,29 +131,49 @@ class _Plan:
     def __init__(self, store: ImageStore | None, held_out: frozenset[str], report: JoinReport) -> None:
         self.store, self._held_out, self._report = store, held_out, report
         self.groups: dict[bytes, list[int]] = {}
-        self.rank: dict[str, int] = {}
+        self._rank: dict[str, int] = {}
+        self._linked: dict[str, str] = {}  # a picture -> one that some example shows beside it
 
     def add(self, index: int, example: Example) -> None:
         """Note where one example belongs."""
-        image = example.image
-        digest = None
-        if image is not None:
-            digest = _digest(image, self.store)
-            if self._held_out and not self._held_out.isdisjoint({digest, image.url, image.sha256}):
-                self._report.held_out += 1
-                return
-            if digest is None:
-                self._report.missing += 1
-                return
-            self.rank[digest] = max(self.rank.get(digest, 0), _RANK[example.split])
-        self.groups.setdefault(_key(example, digest, index), []).append(index)
+        digests = [_digest(image, self.store) for image in example.images]
+        known = {mark for image, own in zip(example.images, digests, strict=True) for mark in _marks(image, own)}
+        if self._held_out and not self._held_out.isdisjoint(known):
+            self._report.held_out += 1
+            return
+        found = [digest for digest in digests if digest is not None]
+        if len(found) < len(digests):
+            self._report.missing += 1
+            return
+        for digest in found:
+            stands = self.together(digest)
+            self._rank[stands] = max(self._rank.get(stands, 0), _RANK[example.split])
+            one, other = self.together(found[0]), self.together(digest)
+            if one != other:
+                self._linked[max(one, other)] = min(one, other)
+                self._rank[min(one, other)] = max(self._rank[one], self._rank[other])
+        self.groups.setdefault(_key(example, found, index), []).append(index)
+
+    def together(self, digest: str) -> str:
+        """The picture that stands for all that must be on one side of a split with this one."""
+        while digest in self._linked:
+            digest = self._linked[digest]
+        return digest
+
+    def rank(self, digest: str, split: str) -> int:
+        """The highest rank of all of them; that of ``split`` for what is no picture."""
+        return self._rank.get(self.together(digest), _RANK[split])
 
 
-def _key(example: Example, digest: str | None, index: int) -> bytes:
+def _marks(image: ImageRef, digest: str | None) -> tuple[str | None, ...]:
+    return digest, image.url, image.sha256
+
+
+def _key(example: Example, digests: Sequence[str], index: int) -> bytes:
     """Examples are joined only if all but their annotations is the same."""
     origin = provenance_to_dict(example.provenance)
     del origin["made"]
-    parts = [digest or f"text {index}", json.dumps([origin, example.facts], sort_keys=True)]
+    parts = [" ".join(digests) or f"text {index}", json.dumps([origin, example.facts], sort_keys=True)]
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
@@ -173,18 +193,17 @@ def _joined(source: Examples, plan: _Plan, validation: float | None, report: Joi
     for numbers in track(plan.groups.values(), "writing", total=len(plan.groups)):
         examples = [source[number] for number in numbers]
         first = examples[0]
-        image = None if first.image is None else _filled(first.image, plan.store)
-        digest = sha256_bytes(first.id.encode()) if image is None else image.sha256
-        assert digest is not None
-        rank = plan.rank.get(digest, _RANK[first.split])
+        images = [_filled(image, plan.store) for image in first.images]
+        digest = plan.together(images[0].sha256 or "") if images else sha256_bytes(first.id.encode())
+        rank = plan.rank(digest, first.split)
         split = _NAMES[rank] if validation is None or rank == _RANK["test"] else split_of(digest, validation)
         annotations = _distinct(examples)
         report.examples += 1
-        report.pictures += image is not None
+        report.pictures += len(images)
         report.annotations += len(annotations)
         report.repeats += sum(len(example.annotations) for example in examples) - len(annotations)
         report.splits[split] += 1
-        yield first.replace(image=image, annotations=annotations, provenance=_origin(examples), split=split)
+        yield first.replace(images=images, annotations=annotations, provenance=_origin(examples), split=split)
 
 
 def _filled(image: ImageRef, store: ImageStore | None) -> ImageRef:

@@ -7,12 +7,14 @@ away; the second what the wording of the questions gives away.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.rng import derive
 from openmolmo.evaluation.tasks.base import Question, Task
 from openmolmo.inference.answer import read_answer
+from openmolmo.records.example import ImageRef
 
 __all__ = ["best_constant", "shuffle_images"]
 
@@ -32,13 +34,15 @@ def best_constant(task: Task, sample: Sequence[Question]) -> str:
     judged = sample[:: max(1, len(sample) // _JUDGED)][:_JUDGED]
 
     def total(reply: str) -> float:
-        return sum(task.score(q, read_answer(reply, (q.size,)))[task.headline] for q in judged)
+        return sum(task.score(q, read_answer(reply, q.sizes))[task.headline] for q in judged)
 
     return max(candidates, key=total)
 
 
 def shuffle_images(questions: Sequence[Question], seed: int = 0) -> list[Question]:
-    """The same questions, each with the picture of another example; no question keeps its own.
+    """The same questions, each with the pictures of another example; no question keeps its own.
+
+    Where the other example has more pictures or fewer, they are cut or repeated to as many as were asked about.
 
     Pictures are moved in one random cycle over the examples, so the questions of one picture stay
     together. The same questions and seed give the same result. Needs at least two examples.
@@ -48,7 +52,12 @@ def shuffle_images(questions: Sequence[Question], seed: int = 0) -> list[Questio
         raise DataError(
             f"shuffling pictures needs at least 2 examples, there is {len(ids)}", fix="evaluate more examples"
         )
-    images = {question.example_id: question.image for question in questions}
+    images = {question.example_id: question.images for question in questions}
     order = [ids[i] for i in derive(seed, "shuffle-images").permutation(len(ids))]
     other = {mine: images[theirs] for mine, theirs in zip(order, [*order[1:], order[0]], strict=True)}
-    return [dataclasses.replace(question, image=other[question.example_id]) for question in questions]
+    return [_with_images(question, other[question.example_id]) for question in questions]
+
+
+def _with_images(question: Question, images: Sequence[ImageRef]) -> Question:
+    first, *rest = itertools.islice(itertools.cycle(images), len(question.images))
+    return dataclasses.replace(question, image=first, more_images=tuple(rest))

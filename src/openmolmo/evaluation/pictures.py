@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -21,23 +22,44 @@ __all__ = ["RIGHT", "TRUTH", "WRONG", "case_picture", "data_url"]
 RIGHT, WRONG, TRUTH = "#0a7d4f", "#d2222d", "#ffd400"
 """Colours: a right prediction, a wrong one, the truth."""
 
+_GAP = 8  # pixels between pictures of one question
 _SIDE = 384  # pixels of the longer side of a small picture in the report
 
 
 def case_picture(row: Row) -> Image.Image:
-    """The picture of one row with its true masks outlined, true points ringed and predictions numbered."""
-    picture = enlarge(open_image(image_source(row.question.image)), smallest=_SIDE)
-    picture.thumbnail((2 * _SIDE, 2 * _SIDE))
+    """The picture of one row with its true masks outlined, true points ringed and predictions numbered.
+
+    Several pictures stand side by side.
+    """
     truth = row.question.truth
     points = truth.points if isinstance(truth, (Pointing, Counting)) else ()
     masks = truth.masks if isinstance(truth, (Pointing, Counting)) else ()
-    picture = _outline(picture, masks)
+    verdicts = _verdicts(row, points, masks)
+    drawn = [_drawn(row, place, points, masks, verdicts) for place in range(len(row.question.images))]
+    if len(drawn) == 1:
+        return drawn[0]
+    strip = Image.new("RGB", (sum(p.width for p in drawn) + _GAP * (len(drawn) - 1), max(p.height for p in drawn)))
+    left = 0
+    for picture in drawn:
+        strip.paste(picture, (left, 0))
+        left += picture.width + _GAP
+    return strip
+
+
+def _drawn(
+    row: Row, place: int, points: tuple[Point, ...], masks: tuple[Mask, ...], verdicts: tuple[bool, ...]
+) -> Image.Image:
+    """One of the pictures, with what belongs to it."""
+    picture = enlarge(open_image(image_source(row.question.images[place])), smallest=_SIDE)
+    picture.thumbnail((2 * _SIDE, 2 * _SIDE))
+    picture = _outline(picture, [m for m, point in zip(masks, points, strict=False) if point.image == place])
     radius = mark_radius(picture.size, len(row.answer.points) or len(points))
     for point in points:
-        _ring(picture, point, radius)
-    verdicts = _verdicts(row, points, masks)
+        if point.image == place:
+            _ring(picture, point, radius)
     for number, (found, right) in enumerate(zip(row.answer.points, verdicts, strict=True), start=1):
-        paste_mark(picture, found.x, found.y, RIGHT if right else WRONG, str(number), radius)
+        if found.image == place:
+            paste_mark(picture, found.x, found.y, RIGHT if right else WRONG, str(number), radius)
     return picture
 
 
@@ -55,7 +77,7 @@ def _verdicts(row: Row, points: tuple[Point, ...], masks: tuple[Mask, ...]) -> t
     return score_points(found, points, masks).right
 
 
-def _outline(picture: Image.Image, masks: tuple[Mask, ...]) -> Image.Image:
+def _outline(picture: Image.Image, masks: Sequence[Mask]) -> Image.Image:
     """Draw the edge of every mask in the colour of the truth, with a dark line outside of it."""
     for mask in masks:
         inside = Image.fromarray(decode(mask).astype(np.uint8) * 255).resize(picture.size, Image.Resampling.NEAREST)

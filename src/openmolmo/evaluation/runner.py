@@ -90,7 +90,7 @@ def _judge(
     rows = [Row(q, a, task.score(q, a)) for q, a in zip(questions, answers, strict=True)]
     columns = {"model": make_column(questions, [row.scores for row in rows], task.headline)}
     constant = best_constant(task, sample)
-    columns["frequent"] = _column(task, questions, [read_answer(constant, (q.size,)) for q in questions])
+    columns["frequent"] = _column(task, questions, [read_answer(constant, q.sizes) for q in questions])
     if len({question.example_id for question in questions}) > 1:
         # Replies to the moved pictures are scored against the truth of the question's own picture.
         moved = _ask(predictor, shuffle_images(questions), batch_size, bar)

@@ -77,7 +77,7 @@ def _require_rules(tasks: Sequence[Task], questions: Mapping[str, Sequence[Quest
     try:
         for task in tasks:
             for question in questions.get(task.name, ()):
-                task.score(question, read_answer(question.reply, [question.size]))
+                task.score(question, read_answer(question.reply, question.sizes))
     except DataError as error:
         raise DataError(error.reason, fix="say what is near enough, e.g. watch.radius=5") from error
 

@@ -27,7 +27,8 @@ class CropConfig(Config):
 
     ``crop_size``, ``patch_size`` are pixels; ``pool`` patches become one token in each direction;
     ``margins`` are patches given up at the left/top and right/bottom of a crop where it has a
-    neighbour; ``max_crops`` counts high-resolution crops, the global crop comes on top.
+    neighbour (in mode ``overlap`` alone); ``max_crops`` counts high-resolution crops, the global
+    crop comes on top.
 
     ``mode``: ``overlap`` (global crop and overlapping crops), ``no_overlap`` (the same with margins
     0) or ``single`` (the global crop alone). ``resize``: ``clip`` keeps the aspect and pads with
@@ -69,6 +70,8 @@ class CropConfig(Config):
     def _check_margins(self) -> None:
         if not isinstance(self.margins, tuple) or len(self.margins) != 2 or min(self.margins) < 0:
             raise ConfigError(f"margins are {self.margins!r}, must be a tuple of two counts of patches, 0 or more")
+        if self.mode != "overlap":
+            return  # none are in force
         if sum(self.margins) >= self.patches_per_side:
             raise ConfigError(
                 f"margins {self.margins} take {sum(self.margins)} of {self.patches_per_side} patches a side, "

@@ -37,8 +37,10 @@ def resize_exact(image: npt.NDArray[np.uint8], sizes: Sequence[Size], style: Res
         values = torch.from_numpy(image[..., channels]).permute(2, 0, 1)[None].to(torch.float32)
         if style == "clip":
             values.div_(255)
+        elif style == "siglip":
+            values = F.pad(values, (0, 0, 0, 0, 0, 1)).contiguous(memory_format=torch.channels_last)
         for size, result in zip(sizes, results, strict=True):
-            scaled = _scale(values, size, style)[0]
+            scaled = _scale(values, size, style)[0, :3]
             if style == "clip":
                 torch.clamp(scaled, 0, 1, out=result[channels])
             else:
@@ -51,7 +53,8 @@ def _groups(image: npt.NDArray[np.uint8], style: ResizeStyle) -> list[slice]:
 
     The antialiased kernels give the same bits channel by channel, at a third of the memory, which
     counts on large photographs. The plain one adds in another order when channels lie interleaved,
-    as they do in a picture, and a few values then round to the next whole number.
+    as they do in a picture, and a few values then round to the next whole number. With three channels
+    it does so on one thread only; with a fourth, empty one, on any number of threads.
     """
     if style == "siglip" or image.size <= _TOGETHER_LIMIT:
         return [slice(0, 3)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openmolmo.prompting.counts import read_count
-from openmolmo.prompting.points import read_points
+from openmolmo.prompting.points import PointGroup, read_points
 from openmolmo.records.example import Point
 
 __all__ = ["Answer", "FoundPoint", "read_answer"]
@@ -15,18 +15,24 @@ __all__ = ["Answer", "FoundPoint", "read_answer"]
 
 @dataclass(frozen=True, slots=True)
 class FoundPoint:
-    """A point the model gave: percent of width and height (0-100), and the pixel it falls in."""
+    """A point the model gave: percent of width and height (0-100), and the pixel it falls in.
+
+    ``label`` is what stands in the sentence, ``alt`` what is pointed at (mostly the same); ``image`` is the picture
+    that the point is in, from 0.
+    """
 
     label: str
     x: float
     y: float
     x_pixel: int
     y_pixel: int
+    alt: str = ""
+    image: int = 0
 
     @property
     def point(self) -> Point:
         """The same place as records have it."""
-        return Point(self.x, self.y)
+        return Point(self.x, self.y, self.image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,15 @@ class Answer:
     finished: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values: text, points (percent and pixels), count, finished."""
+        """JSON values: text, points (percent and pixels), count, finished.
+
+        Points have ``alt`` where it is not the label, and ``image`` where it is not the first picture.
+        """
         points = [
-            {"label": p.label, "x": p.x, "y": p.y, "x_pixel": p.x_pixel, "y_pixel": p.y_pixel} for p in self.points
+            {"label": p.label, "x": p.x, "y": p.y, "x_pixel": p.x_pixel, "y_pixel": p.y_pixel}
+            | ({"alt": p.alt} if p.alt not in ("", p.label) else {})
+            | ({"image": p.image} if p.image else {})
+            for p in self.points
         ]
         return {"text": self.text, "points": points, "count": self.count, "finished": self.finished}
 
@@ -55,18 +67,23 @@ def read_answer(
 ) -> Answer:
     """Read points and count out of a reply. ``sizes``: (width, height) in pixels of each picture.
 
-    Points refer to the first picture; without any picture their pixels are 0. ``counted`` is False for
-    descriptions, where the first number is no count of anything asked for.
+    Points in a picture that is not there are left out; without any picture their pixels are 0. ``counted`` is
+    False for descriptions, where the first number is no count of anything asked for.
     """
-    width, height = sizes[0] if sizes else (1, 1)
     points = tuple(
-        FoundPoint(group.label, p.x, p.y, _pixel(p.x, width), _pixel(p.y, height))
+        _found(group, point, sizes[point.image] if sizes else (1, 1))
         for group in read_points(text)
-        for p in group.points
+        for point in group.points
+        if point.image < max(len(sizes), 1)
     )
     stated = read_count(text) if counted else None
     count = stated if stated is not None else (len(points) or None) if counted else None
     return Answer(text.strip(), points, count, finished)
+
+
+def _found(group: PointGroup, point: Point, size: tuple[int, int]) -> FoundPoint:
+    x, y = _pixel(point.x, size[0]), _pixel(point.y, size[1])
+    return FoundPoint(group.label, point.x, point.y, x, y, group.alt, point.image)
 
 
 def _pixel(percent: float, side: int) -> int:

@@ -6,27 +6,25 @@ positions, labels and weights of them; ``processor`` is the one door to all of i
 inference and evaluation alike.
 """
 
-from openmolmo.prompting.counts import is_nothing_there, read_count
+from openmolmo.prompting.counts import read_count
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.formatter import Branch, Formatter, Turn
-from openmolmo.prompting.points import PointGroup, read_points, write_points
+from openmolmo.prompting.formatter import Formatter, Turn
+from openmolmo.prompting.points import read_points, write_points
 from openmolmo.prompting.processor import Processor
-from openmolmo.prompting.sequence import Tokens
-from openmolmo.prompting.tokenizer import TextTokenizer, add_special_tokens, train_bpe
+from openmolmo.prompting.sequence import Tokens, image_token_ids, prompt_sequence, training_sequence
+from openmolmo.prompting.tokenizer import TextTokenizer
 
 __all__ = [
-    "Branch",
     "FormatConfig",
     "Formatter",
-    "PointGroup",
     "Processor",
     "TextTokenizer",
     "Tokens",
     "Turn",
-    "add_special_tokens",
-    "is_nothing_there",
+    "image_token_ids",
+    "prompt_sequence",
     "read_count",
     "read_points",
-    "train_bpe",
+    "training_sequence",
     "write_points",
 ]

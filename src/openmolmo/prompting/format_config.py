@@ -30,7 +30,8 @@ class FormatConfig(Config):
     ``prompt_templates``: many wordings for captions, pointing and counting; otherwise the plain one
     (for captions under a tag: the tag alone).
     ``counting``: what a counting reply holds, and in which order.
-    ``option_letters``: letter the options of multiple-choice questions (never those that are letters already).
+    ``option_letters``: letter the options of multiple-choice questions, ``A: cat`` (never those that are
+    letters already).
     ``max_points``: pointing and counting with more points than this are not used.
     ``loss_weighting``: ``root_branches`` weights each of an image's n branches by 1/sqrt(n).
     ``kinds``: the annotation kinds used (None: all); of several transcripts one is drawn each time.

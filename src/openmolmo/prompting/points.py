@@ -3,6 +3,10 @@
     <point x="61.5" y="40.4" alt="dog">dog</point>
     <points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="dogs">dogs</points>
 
+Of several pictures a point that is not in the first says in which it is, counted from 1:
+
+    <points x1="10.0" y1="20.0" image2="2" x2="30.5" y2="20.1" alt="dogs">dogs</points>
+
 Coordinates are percent of width (x) and height (y), 0-100, one decimal (arXiv 2409.17146,
 section 3). Writing is exact. Reading takes whatever a model writes: attributes in any order,
 other quotes or none, no alt, text cut anywhere. It never raises, and of a cut text it gives
@@ -65,17 +69,22 @@ class PointGroup:
 def order_points(points: Sequence[Point], order: PointOrder = "xy") -> list[tuple[float, float]]:
     """Round to one decimal and sort: ``xy`` by x then y (released models), ``yx`` top to bottom, or as given.
 
-    Rounding is numpy's (12.35 -> 12.4, 25.25 -> 25.2), done before sorting, as in the released models.
+    Rounding is numpy's (12.35 -> 12.4, 25.25 -> 25.2), done before sorting, as in the released models. Of several
+    pictures the points of the first come first.
     """
+    return [(point.x, point.y) for point in _ordered(points, order)]
+
+
+def _ordered(points: Sequence[Point], order: PointOrder) -> list[Point]:
     if not points:
         return []
     rounded = np.round(np.array([(point.x, point.y) for point in points], dtype=np.float64), 1) + 0.0
-    pairs = [(float(x), float(y)) for x, y in rounded]
+    placed = [Point(float(x), float(y), point.image) for (x, y), point in zip(rounded, points, strict=True)]
     if order == "xy":
-        return sorted(pairs)
+        return sorted(placed, key=lambda point: (point.image, point.x, point.y))
     if order == "yx":
-        return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
-    return pairs
+        return sorted(placed, key=lambda point: (point.image, point.y, point.x))
+    return placed
 
 
 def write_points(points: Sequence[Point], label: str, *, order: PointOrder = "xy", alt: str | None = None) -> str:
@@ -83,22 +92,27 @@ def write_points(points: Sequence[Point], label: str, *, order: PointOrder = "xy
 
     ``alt`` defaults to the label. Raises PromptError on a coordinate outside 0-100 percent.
     """
-    pairs = order_points(points, order)
-    if not pairs:
+    ordered = _ordered(points, order)
+    if not ordered:
         return NOTHING_THERE
-    for x, y in pairs:
-        if not (0.0 <= x <= 100.0 and 0.0 <= y <= 100.0):
+    for point in ordered:
+        if not (0.0 <= point.x <= 100.0 and 0.0 <= point.y <= 100.0):
             raise PromptError(
-                f"the point ({x}, {y}) of {label!r} is outside 0-100",
+                f"the point ({point.x}, {point.y}) of {label!r} is outside 0-100",
                 fix="points are percent of the image's width and height; divide pixels by its size and multiply by 100",
             )
     inner = _escape(label)
     shown = inner if alt is None else _escape(alt)
-    if len(pairs) == 1:
-        x, y = pairs[0]
-        return f'<point x="{x:.1f}" y="{y:.1f}" alt="{shown}">{inner}</point>'
-    places = " ".join(f'x{i}="{x:.1f}" y{i}="{y:.1f}"' for i, (x, y) in enumerate(pairs, start=1))
+    if len(ordered) == 1:
+        return f'<point {_place(ordered[0], "")} alt="{shown}">{inner}</point>'
+    places = " ".join(_place(point, str(number)) for number, point in enumerate(ordered, start=1))
     return f'<points {places} alt="{shown}">{inner}</points>'
+
+
+def _place(point: Point, number: str) -> str:
+    # Before the coordinates: a point of a cut text must not be taken for one of the first picture.
+    image = f'image{number}="{point.image + 1}" ' if point.image else ""
+    return f'{image}x{number}="{point.x:.1f}" y{number}="{point.y:.1f}"'
 
 
 def _escape(text: str) -> str:
@@ -114,7 +128,7 @@ def _escape(text: str) -> str:
 _OPEN = re.compile(r"<\s?points?(?=[\s>/'\"])", re.IGNORECASE)
 _CLOSE = re.compile(r"<\s?/\s?points?\s?>?", re.IGNORECASE)
 _NAME = re.compile(r"([A-Za-z_]\w{0,30})\s{0,4}[=:]\s{0,4}")
-_AXIS = re.compile(r"([xy])[_ ]?(\d{0,6})\Z", re.IGNORECASE)
+_AXIS = re.compile(r"([xy]|image)[_ ]?(\d{0,6})\Z", re.IGNORECASE)
 # A number counts only when something follows it: at the end of a cut text it may be half a number.
 _NUMBER = re.compile(r"[\"'“”]?\s{0,4}([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s{0,4}%?(?=[^\d.%])[\"'“”]?")
 # The quote that ends a text is followed by a space, the tag's end or the text's end: an inch mark or
@@ -181,15 +195,24 @@ class _Attributes:
 
     def _add(self, axis: str, index: int, value: float) -> None:
         for known, place in reversed(self._places):
-            if known == index and axis not in place:
+            if known == index and axis not in place and (index or axis != "image"):  # without an index: of what follows
                 place[axis] = value
                 return
         self._places.append((index, {axis: value}))
 
-    def points(self) -> Iterable[tuple[float, float]]:
+    def points(self) -> Iterable[Point]:
         """Those with both coordinates, by index; repeated indices in order of appearance."""
         ordered = sorted(self._places, key=lambda item: item[0])
-        return [(place["x"], place["y"]) for _, place in ordered if len(place) == 2]
+        return [
+            Point(place["x"], place["y"], _picture(place.get("image", 1.0)))
+            for _, place in ordered
+            if "x" in place and "y" in place
+        ]
+
+
+def _picture(number: float) -> int:
+    """Which picture (from 0) a number in a text (from 1) means; the first where it means none."""
+    return int(number) - 1 if 1 <= number < 1e6 and number == int(number) else 0
 
 
 def _read_value(text: str, position: int) -> tuple[str, int]:
@@ -220,16 +243,17 @@ def _read_label(text: str, position: int) -> tuple[str, int, bool]:
     return text[position:limit], limit, False
 
 
-def _select(pairs: Iterable[tuple[float, float]], out_of_range: OutOfRange) -> tuple[tuple[Point, ...], int]:
+def _select(found: Iterable[Point], out_of_range: OutOfRange) -> tuple[tuple[Point, ...], int]:
     points, dropped = [], 0
-    for x, y in pairs:
+    for point in found:
+        x, y = point.x, point.y
         inside = 0.0 <= x <= 100.0 and 0.0 <= y <= 100.0
         if not inside and (out_of_range == "drop" or not np.isfinite([x, y]).all()):
             dropped += 1
         elif inside or out_of_range == "keep":
-            points.append(Point(x, y))
+            points.append(point)
         else:
-            points.append(Point(min(max(x, 0.0), 100.0), min(max(y, 0.0), 100.0)))
+            points.append(Point(min(max(x, 0.0), 100.0), min(max(y, 0.0), 100.0), point.image))
     return tuple(points), dropped
 
 

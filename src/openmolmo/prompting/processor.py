@@ -64,35 +64,59 @@ class Processor:
     ) -> Tokens:
         """Every usable annotation of an example as one sequence with labels and loss weights.
 
+        Several pictures stand at the start, or where every annotation's text names each by ``<|image|>``.
+
         Without ``pixels`` only the text is made, with a token for every window of the picture, which is not
         opened where its size is known. Raises PromptError when nothing can be trained on or the image does not
         fit ``max_length``, ImageError when the picture cannot be read.
         """
         branches, grids, crops = self._training_inputs(example, rng, pixels)
         weighting = self.format.loss_weighting
-        return training_sequence(branches, grids, crops, self.tokenizer, weighting=weighting, max_length=max_length)
+        return training_sequence(
+            branches,
+            grids,
+            crops,
+            self.tokenizer,
+            weighting=weighting,
+            max_length=max_length,
+            placeholders=len(grids) > 1,  # beside one picture the word is just text
+        )
 
     def train_parts(
         self, example: Example, rng: np.random.Generator, *, max_length: int, pixels: bool = True
     ) -> list[Tokens]:
         """Like :meth:`train`, but an example that is too long becomes several sequences with some of the
-        annotations each, and the picture in all of them."""
+        annotations each, and the pictures in all of them."""
         branches, grids, crops = self._training_inputs(example, rng, pixels)
         weighting = self.format.loss_weighting
-        return training_parts(branches, grids, crops, self.tokenizer, weighting=weighting, max_length=max_length)
+        return training_parts(
+            branches,
+            grids,
+            crops,
+            self.tokenizer,
+            weighting=weighting,
+            max_length=max_length,
+            placeholders=len(grids) > 1,
+        )
 
     def _training_inputs(
         self, example: Example, rng: np.random.Generator, pixels: bool
     ) -> tuple[list[Branch], list[Grids], list[Crops] | None]:
         branches = self.formatter.branches(example, rng)
-        if example.image is None:
-            return branches, [], []
-        width, height = example.image.width, example.image.height
-        if not pixels and width and height:
-            return branches, [make_plan(width, height, self.crop).token_grids], None
-        file = example.image.path if example.image.data is None else None
-        grids, crops = self._image(example.image, f"{file} (of example {example.id})" if file else example.id)
-        return branches, [grids], [crops] if pixels else None
+        grids: list[Grids] = []
+        crops: list[Crops] = []
+        for number, image in enumerate(example.images, start=1):
+            if not pixels and image.width and image.height:
+                grids.append(make_plan(image.width, image.height, self.crop).token_grids)
+                continue
+            file = image.path if image.data is None else None
+            name = f"{file} (of example {example.id})" if file else example.id
+            if not file and len(example.images) > 1:
+                name = f"{example.id}, picture {number}"
+            grid, cut = self._image(image, name)
+            grids.append(grid)
+            crops.append(cut)
+        return branches, grids, crops if pixels or not grids else None
 
     def usable(self, example: Example) -> bool:
         """Whether the example has an annotation to train on under these settings."""

@@ -126,9 +126,12 @@ def _(annotation: PointExplanation, config: FormatConfig, rng: Random) -> tuple[
             f"the answer has {len(pieces) - 1} {POINT_PLACE} but there are {len(annotation.points)} groups of points "
             f"and {len(annotation.labels)} labels"
         )
+    alts = annotation.alts or annotation.labels
+    if len(alts) != len(annotation.labels):
+        raise PromptError(f"the answer has {len(annotation.labels)} labels but {len(alts)} alt texts")
     texts = [pieces[0]]
-    for label, points, rest in zip(annotation.labels, annotation.points, pieces[1:], strict=True):
-        texts += [write_points(points, label, order=config.point_order) if points else label, rest]
+    for label, alt, points, rest in zip(annotation.labels, alts, annotation.points, pieces[1:], strict=True):
+        texts += [write_points(points, label, alt=alt, order=config.point_order) if points else label, rest]
     return (annotation.question, "".join(texts))
 
 
@@ -142,8 +145,8 @@ def _(annotation: Dialogue, config: FormatConfig, rng: Random) -> tuple[str, ...
 def ask_options(question: str, options: Sequence[str], *, letters: bool = True) -> tuple[str, tuple[str, ...]]:
     """A multiple-choice question and what to reply for each option.
 
-    Options on lines of their own, lettered unless they are single letters already (then the reply is the option):
-    ``"Which?\\nA. cat\\nB. dog\\n"``, ``("A", "B")``.
+    Options on lines of their own, lettered as the released models were trained to read them, unless they are single
+    letters already (then the reply is the option): ``"Which?\\nA: cat\\nB: dog\\n"``, ``("A", "B")``.
     """
     names: Sequence[str] = tuple(options)
     lines = list(options)
@@ -151,7 +154,7 @@ def ask_options(question: str, options: Sequence[str], *, letters: bool = True) 
         if len(options) > len(string.ascii_uppercase):
             raise PromptError(f"{len(options)} options to letter, at most {len(string.ascii_uppercase)} are possible")
         names = tuple(string.ascii_uppercase[: len(options)])
-        lines = [f"{name}. {option}" for name, option in zip(names, options, strict=True)]
+        lines = [f"{name}: {option}" for name, option in zip(names, options, strict=True)]
     return "\n".join([question, *lines]) + "\n", tuple(names)
 
 

@@ -86,11 +86,12 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
             message = f"{example.id!r} is also the id of {seen[example.id]}"
             report.add(Fault(**place, field="id", rule="unique", message=message))
         seen.setdefault(example.id, f"{place['file']} row {place['row']}")
-        if example.image is not None and example.image.data is None and example.image.path is None:
-            urls += 1
-        elif pictures and example.image is not None:
-            for fault in _picture_faults(example.image, place):
-                report.add(fault)
+        for number, image in enumerate(example.images):
+            if image.data is None and image.path is None:
+                urls += 1
+            elif pictures:
+                for fault in _picture_faults(image, place):
+                    report.add(fault if number == 0 else _later(fault, number))
     if len(dataset) == 0:
         report.add(Fault(file=_name(dataset), row=None, field=None, rule="empty", message="the data set has no rows"))
     report.notes = _notes(unknown, urls)
@@ -130,6 +131,12 @@ def _bad_shards(dataset: ParquetDataset, report: CheckReport) -> set[str]:
 
 def _from_error(error: DataError, place: dict[str, Any]) -> Fault:
     return Fault(**place, field=error.field, rule=error.rule or "form", message=error.reason)
+
+
+def _later(fault: Fault, number: int) -> Fault:
+    """A fault of a picture after the first."""
+    field = f"images[{number}]" if fault.field in (None, "image") else f"images[{number}].{fault.field}"
+    return dataclasses.replace(fault, field=field)
 
 
 def _picture_faults(image: ImageRef, place: dict[str, Any]) -> Iterator[Fault]:

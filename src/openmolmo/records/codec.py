@@ -80,27 +80,42 @@ def provenance_from_dict(values: Any, *, field: str = "provenance") -> Provenanc
 
 
 def example_to_row(example: Example) -> dict[str, Any]:
-    """One flat row; ``image`` is the Hugging Face struct of bytes and path, nested values are JSON text."""
-    image = example.image or ImageRef()
-    if example.image is not None and image.data is None and image.path is None and image.url is None:
-        raise DataError(f"the image of {example.id!r} has no bytes, path or URL", field="image", rule="one is given")
-    has_struct = image.data is not None or image.path is not None
+    """One flat row; ``image`` is the Hugging Face struct of bytes and path, nested values are JSON text.
+
+    The second picture and those after it are a list of the same five columns in ``more_images``.
+    """
+    for image in example.images:
+        if image.data is None and image.path is None and image.url is None:
+            raise DataError(
+                f"the image of {example.id!r} has no bytes, path or URL", field="image", rule="one is given"
+            )
+    if example.image is None and example.more_images:
+        raise DataError(f"{example.id!r} has more images but no first one", field="image", rule="required")
     row = {
         "id": example.id,
-        "image": {"bytes": image.data, "path": image.path} if has_struct else None,
-        "image_url": image.url,
-        "width": image.width,
-        "height": image.height,
-        "sha256": image.sha256,
+        **_image_row(example.image or ImageRef()),
+        "more_images": [_image_row(image) for image in example.more_images] or None,
         "annotations": _dump([annotation_to_dict(item) for item in example.annotations], "annotations"),
         "provenance": _dump(provenance_to_dict(example.provenance), "provenance"),
         "facts": _dump(example.facts, "facts"),
         "split": example.split,
     }
-    for key, value in row.items():
-        if isinstance(value, str):
-            _check_utf8(value, key)
+    for part in (row, *(row["more_images"] or ())):
+        for key, value in part.items():
+            if isinstance(value, str):
+                _check_utf8(value, key)
     return row
+
+
+def _image_row(image: ImageRef) -> dict[str, Any]:
+    has_struct = image.data is not None or image.path is not None
+    return {
+        "image": {"bytes": image.data, "path": image.path} if has_struct else None,
+        "image_url": image.url,
+        "width": image.width,
+        "height": image.height,
+        "sha256": image.sha256,
+    }
 
 
 def row_to_example(row: Mapping[str, Any]) -> Example:
@@ -119,6 +134,7 @@ def row_to_example(row: Mapping[str, Any]) -> Example:
     return Example(
         id=row["id"],
         image=_row_image(row),
+        more_images=tuple(_later_image(values) for values in row.get("more_images") or ()),
         annotations=tuple(annotation_from_dict(item, field=f"annotations[{i}]") for i, item in enumerate(annotations)),
         provenance=provenance_from_dict(_load(row["provenance"], "provenance")),
         split=row["split"],
@@ -140,9 +156,16 @@ def _row_image(row: Mapping[str, Any]) -> ImageRef | None:
     )
 
 
+def _later_image(values: Mapping[str, Any]) -> ImageRef:
+    image = _row_image(values)
+    if image is None:
+        raise DataError("a picture after the first has no bytes, path or URL", field="more_images", rule="one is given")
+    return image
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Point):
-        return {"x": value.x, "y": value.y}
+        return {"x": value.x, "y": value.y} | ({"image": value.image} if value.image else {})
     if isinstance(value, Mask):
         return {"height": value.height, "width": value.width, "counts": list(value.counts)}
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
@@ -223,7 +246,10 @@ def _number(value: Any, where: str) -> float:
 
 
 def _point(value: Any, where: str) -> Point:
-    return Point(**_exactly(value, {"x": _number, "y": _number}, where))
+    readers: dict[str, Reader] = {"x": _number, "y": _number}
+    if isinstance(value, Mapping) and "image" in value:
+        readers["image"] = _integer
+    return Point(**_exactly(value, readers, where))
 
 
 def _mask(value: Any, where: str) -> Mask:

@@ -18,7 +18,7 @@ from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_file
 from openmolmo.records.codec import row_to_example
 from openmolmo.records.example import Example
-from openmolmo.records.manifest import SCHEMA, Manifest, ShardInfo
+from openmolmo.records.manifest import SCHEMA, Manifest, ShardInfo, known_schema
 
 __all__ = ["ParquetDataset"]
 
@@ -73,8 +73,8 @@ class ParquetDataset:
         return (self[index] for index in range(len(self)))
 
     def without_images(self) -> Iterator[Example]:
-        """Every example with ``image=None``: quick, because the pictures are not read."""
-        columns = [name for name in SCHEMA.names if not name.startswith("image")]
+        """Every example without its pictures: quick, because they are not read."""
+        columns = [name for name in SCHEMA.names if not name.startswith("image") and name != "more_images"]
         for number, shard in enumerate(self.manifest.shards):
             file, row = self._open(number), 0
             for group in range(file.metadata.num_row_groups):
@@ -128,7 +128,7 @@ class ParquetDataset:
             raise self._fault(shard, f"cannot be read: {error}", "Parquet") from error
         if file.metadata.num_rows != shard.rows:
             raise self._fault(shard, f"has {file.metadata.num_rows} rows, the manifest says {shard.rows}", "rows")
-        if not file.schema_arrow.equals(SCHEMA):
+        if not known_schema(file.schema_arrow):
             raise self._fault(shard, f"has other columns than {', '.join(SCHEMA.names)}", "schema")
         return file
 

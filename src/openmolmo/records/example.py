@@ -50,10 +50,11 @@ class Made(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place in a picture: percent of width and of height, 0-100."""
+    """A place in a picture: percent of width and of height, 0-100; ``image`` says in which picture (from 0)."""
 
     x: float
     y: float
+    image: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,8 @@ class NotPresent:
 class PointExplanation:
     """A question answered in words that point; ``answer`` has ``<|POINT|>`` where ``points[i]`` goes.
 
-    ``labels[i]`` is the text of the i-th point group (its alt text); ``points[i]`` its points.
+    ``labels[i]`` is what stands in the sentence for the i-th group of points, ``points[i]`` its points and
+    ``alts[i]`` what they are (the alt text: "a cup" where the sentence says "here"). Without ``alts`` it is the labels.
     """
 
     kind: ClassVar[str] = "point_explanation"
@@ -150,6 +152,7 @@ class PointExplanation:
     labels: tuple[str, ...]
     points: tuple[tuple[Point, ...], ...]
     style: str = "point_qa"
+    alts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +210,10 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One picture (or none, for text-only data) and its annotations.
+    """One picture (or several, or none for text-only data) and its annotations.
 
+    ``image`` is the first or only picture, ``more_images`` those after it, ``images`` all. Texts may name each of
+    several pictures once, in order, by ``<|image|>``; otherwise all stand before the text.
     ``facts`` is what a program knows about the picture (scene graph, clock time): never shown to
     a model, used for judging. JSON values only.
     """
@@ -219,7 +224,16 @@ class Example:
     provenance: Provenance
     split: Split = "train"
     facts: dict[str, Any] = field(default_factory=dict)
+    more_images: tuple[ImageRef, ...] = ()
+
+    @property
+    def images(self) -> tuple[ImageRef, ...]:
+        """All pictures, in order."""
+        return self.more_images if self.image is None else (self.image, *self.more_images)
 
     def replace(self, **changes: Any) -> Example:
-        """A copy with some fields changed."""
+        """A copy with some fields changed; ``images`` changes all pictures."""
+        if "images" in changes:
+            images = tuple(changes.pop("images"))
+            changes |= {"image": images[0] if images else None, "more_images": images[1:]}
         return dataclasses.replace(self, **changes)

@@ -11,6 +11,11 @@ The shortest rows. Paths are relative to the JSONL file; points are percent of w
     {"image": "a.jpg", "question": "What?", "options": ["cup", "star"], "answer_index": 1}
     {"image": "a.jpg", "dialogue": ["What is this?", "A star.", "And its colour?", "Red."]}
 
+Several pictures are a list, and a point that is not in the first says in which one it is (from 0):
+
+    {"images": ["a.jpg", "b.jpg"], "label": "cup", "points": [{"x": 20.5, "y": 31.0, "image": 1}]}
+
+An entry of the list is a path or an address, or an object of image, image_url, width, height and sha256.
 One row may hold a caption and a question together. The full form has a list ``annotations`` in the
 JSON form of ``records/codec.py``. Every row may also have: id, split, style, image_url, width,
 height, sha256, facts, and ``provenance`` (any of its fields). ``"image": null`` means text only.
@@ -41,7 +46,8 @@ __all__ = ["JsonlDataset"]
 SIDECAR = "dataset.json"
 
 _SIDECAR_KEYS = ("dataset", "licence", "made", "image", "tool", "version", "receipts", "split", "images")
-_COMMON_KEYS = ("id", "split", "image", "image_url", "width", "height", "sha256", "facts", "provenance")
+_IMAGE_KEYS = ("image", "image_url", "width", "height", "sha256")
+_COMMON_KEYS = ("id", "split", *_IMAGE_KEYS, "images", "facts", "provenance")
 _QUESTION_KEYS = ("question", "answer", "answers", "options", "answer_index")
 _SHORT_KEYS = ("caption", "transcript", "dialogue", "label", "points", "masks", "count", *_QUESTION_KEYS, "style")
 
@@ -121,14 +127,46 @@ class JsonlDataset:
             if key not in known:
                 raise unknown_field(key, known, key)
         annotations = _full_form(row["annotations"]) if full else tuple(_short_form(row))
+        images = self._images(row)
         return Example(
             id=_typed(row, "id", str) or f"{self.path.stem}-{line:06d}",
-            image=self._image(row),
+            image=images[0] if images else None,
+            more_images=images[1:],
             annotations=annotations,
             provenance=provenance_from_dict(self._provenance(row, annotations)),
             split=_split(row.get("split", self._defaults.split)),
             facts=_typed(row, "facts", dict) or {},
         )
+
+    def _images(self, row: Mapping[str, Any]) -> tuple[ImageRef, ...]:
+        """Those of the list ``images``, or the one that the row itself names."""
+        if "images" not in row:
+            only = self._image(row)
+            return () if only is None else (only,)
+        for key in _IMAGE_KEYS:
+            if key in row:
+                raise DataError(f"{key!r} cannot stand beside 'images'", field=key, rule="one of them")
+        found = []
+        for number, entry in enumerate(_typed(row, "images", list) or ()):
+            where = f"images[{number}]"
+            values = {"image": entry} if isinstance(entry, str) else entry
+            if not isinstance(values, Mapping):
+                raise DataError(f"{entry!r} is neither a path nor an object", field=where, rule="type")
+            for key in values:
+                if key not in _IMAGE_KEYS:
+                    raise unknown_field(key, _IMAGE_KEYS, f"{where}.{key}")
+            found.append(self._entry(values, where))
+        return tuple(found)
+
+    def _entry(self, values: Mapping[str, Any], where: str) -> ImageRef:
+        """One picture of the list ``images``."""
+        try:
+            image = self._image({"image": None, **values})
+        except DataError as error:
+            raise DataError(error.reason, field=f"{where}.{error.field}", rule=error.rule, fix=error.fix) from error
+        if image is None:
+            raise DataError("the entry names no image", field=where, rule="required")
+        return image
 
     def _image(self, row: Mapping[str, Any]) -> ImageRef | None:
         name, url = _typed(row, "image", str), _typed(row, "image_url", str)
@@ -281,5 +319,5 @@ def _typed(row: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
     value = row.get(key)
     if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
         return value
-    words = {str: "a text", int: "a whole number", dict: "an object"}
+    words = {str: "a text", int: "a whole number", dict: "an object", list: "a list"}
     raise DataError(f"{value!r} is not {words[kind]}", field=key, rule="type")

@@ -13,38 +13,56 @@ from openmolmo.core.config import from_dict, to_dict
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.files import sha256_bytes, write_json
 
-__all__ = ["MANIFEST", "ROWS_PER_GROUP", "SCHEMA", "SCHEMA_VERSION", "Manifest", "ShardInfo"]
+__all__ = ["MANIFEST", "ROWS_PER_GROUP", "SCHEMA", "SCHEMA_VERSION", "Manifest", "ShardInfo", "known_schema"]
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READ_VERSIONS = (1, 2)
+"""Version 1 has no ``more_images``."""
 ROWS_PER_GROUP = 64
 
 _TEXTS = ("annotations", "provenance", "facts")
-_FEATURES = {
-    "id": {"dtype": "string", "_type": "Value"},
+_IMAGE_FEATURES = {
     "image": {"_type": "Image"},
     "image_url": {"dtype": "string", "_type": "Value"},
     "width": {"dtype": "int32", "_type": "Value"},
     "height": {"dtype": "int32", "_type": "Value"},
     "sha256": {"dtype": "string", "_type": "Value"},
+}
+_FEATURES = {
+    "id": {"dtype": "string", "_type": "Value"},
+    **_IMAGE_FEATURES,
     **{name: {"dtype": "string", "_type": "Value"} for name in _TEXTS},
     "split": {"dtype": "string", "_type": "Value"},
+    "more_images": [_IMAGE_FEATURES],
 }
+_IMAGE_FIELDS = (
+    pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
+    pa.field("image_url", pa.string()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("sha256", pa.string()),
+)
 
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        pa.field("image_url", pa.string()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("sha256", pa.string()),
+        *_IMAGE_FIELDS,
         *(pa.field(name, pa.string(), nullable=False) for name in _TEXTS),
         pa.field("split", pa.string(), nullable=False),
+        pa.field("more_images", pa.list_(pa.struct(_IMAGE_FIELDS))),
     ],
     # The key under which the Hugging Face datasets library keeps its column types.
     metadata={"huggingface": json.dumps({"info": {"features": _FEATURES}})},
 )
+
+
+_SCHEMA_1 = SCHEMA.remove(SCHEMA.get_field_index("more_images"))
+
+
+def known_schema(schema: pa.Schema) -> bool:
+    """Whether a shard has the columns of any version that is read here."""
+    return bool(schema.equals(SCHEMA) or schema.equals(_SCHEMA_1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +116,9 @@ class Manifest:
         except ValueError as error:
             raise DataError(f"the manifest is not JSON: {error}", file=str(path), rule="JSON") from error
         version = values.get("schema_version") if isinstance(values, dict) else None
-        if version != SCHEMA_VERSION:
+        if version not in READ_VERSIONS:
             raise DataError(
-                f"schema version {version!r}, this program reads {SCHEMA_VERSION}",
+                f"schema version {version!r}, this program reads {' and '.join(map(str, READ_VERSIONS))}",
                 file=str(path),
                 field="schema_version",
                 fix="make the data again, or use the version of openmolmo that made it",

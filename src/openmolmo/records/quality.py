@@ -22,7 +22,7 @@ from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.progress import track
 from openmolmo.core.rng import derive
 from openmolmo.records.codec import annotation_to_dict
-from openmolmo.records.example import Annotation, Counting, Example, NotPresent, PointExplanation, Pointing
+from openmolmo.records.example import Annotation, Counting, Example, ImageRef, NotPresent, PointExplanation, Pointing
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.pictures import picture_bytes, picture_size
 from openmolmo.records.quality_hash import LookAlikes, signature
@@ -177,10 +177,17 @@ class _Sieve:
         return bad
 
     def _picture(self, example: Example) -> bytes | None:
-        """A key for the picture; None if the example goes because of it. Looks at pixels only where a rule needs it."""
-        image = example.image
-        if image is None:
-            return b""
+        """A key for the pictures; None if the example goes because of one. Looks at pixels only where a rule needs
+        it."""
+        keys: list[bytes] = []
+        for image in example.images:
+            key = self._key(example, image)
+            if key is None:
+                return None
+            keys.append(key)
+        return b"".join(keys)
+
+    def _key(self, example: Example, image: ImageRef) -> bytes | None:
         try:
             data = picture_bytes(image)
             if data is None:
@@ -196,14 +203,14 @@ class _Sieve:
                 return None
             return example.id.encode()
         other = self._pictures[key]
-        if other is not None:
+        if other is not None and not example.more_images:
             self._drop("near_duplicate", example, f"looks like {other}")
             return None
         return key
 
     def _lookalike(self, example: Example, data: bytes) -> str | None:
-        """The earlier example whose picture looks like this one."""
-        if self._alike is None or "near_duplicate" not in self.settings.rules:
+        """The earlier example whose picture looks like this one; several pictures are alike on purpose."""
+        if example.more_images or self._alike is None or "near_duplicate" not in self.settings.rules:
             return None
         mark = signature(data)
         other = self._alike.find(mark)

@@ -32,16 +32,20 @@ from openmolmo.records.example import (
 
 __all__ = ["RULES", "Breach", "breaches"]
 
+IMAGE_PLACE = "<|image|>"
+
 RULES = {
     "annotations": "an example has at least one annotation",
     "answers": "a question has answers, or at least two options and the index of the right one",
     "count": "a count is not negative and equals the number of points when points are given",
     "dialogue": "a dialogue has an even number of turns, user first",
     "image": "an image has bytes, a path or a URL, and a size above zero",
+    "image_places": "of several pictures a user's texts name each once by <|image|>, in every annotation or in none",
     "mask": "run lengths are not negative and sum to height * width; as many masks as points; the image's shape",
     "not_present": "a label that is not present has no points elsewhere in the example",
+    "picture": "a point is in one of the example's pictures, counted from 0",
     "percent": "points are percent of width and height: finite, 0 to 100",
-    "placeholders": "a point explanation has as many <|POINT|> as labels and as groups of points, none empty",
+    "placeholders": "a point explanation has as many <|POINT|> as labels, as groups of points and as alt texts if any",
     "provenance": "data set, licence, and for each annotation kind how it was made are given",
     "split": f"a split is one of {', '.join(get_args(Split))}",
     "text": "texts are not empty",
@@ -61,19 +65,22 @@ class Breach:
 def breaches(example: Example) -> Iterator[Breach]:
     """Every broken rule of one example, in the order of its fields."""
     yield from _text(example.id, "id")
-    if example.image is not None:
-        yield from _image(example.image)
+    if example.image is None and example.more_images:
+        yield Breach(field="image", rule="image", message="there are more images but no first one")
+    for number, image in enumerate(example.images):
+        yield from _image(image, number)
     if not example.annotations:
         yield Breach(field="annotations", rule="annotations", message="there is none")
     for number, annotation in enumerate(example.annotations):
-        yield from _annotation(annotation, f"annotations[{number}]", example.image)
+        yield from _annotation(annotation, f"annotations[{number}]", example.images)
     yield from _contradictions(example)
+    yield from _image_places(example)
     yield from _provenance(example.provenance, {item.kind for item in example.annotations})
     if example.split not in get_args(Split):
         yield Breach(field="split", rule="split", message=f"{example.split!r} is no split")
 
 
-def _annotation(item: Annotation, where: str, image: ImageRef | None) -> Iterator[Breach]:
+def _annotation(item: Annotation, where: str, images: tuple[ImageRef, ...]) -> Iterator[Breach]:
     yield from _text(item.style, f"{where}.style")
     match item:
         case Caption() | Transcript():
@@ -82,14 +89,14 @@ def _annotation(item: Annotation, where: str, image: ImageRef | None) -> Iterato
             yield from _question(item, where)
         case Pointing() | Counting():
             yield from _label(item.label, item.question, where)
-            yield from _points(item.points, f"{where}.points")
+            yield from _points(item.points, f"{where}.points", len(images))
             if isinstance(item, Counting):
                 yield from _count(item, where)
-            yield from _masks(item.masks, len(item.points), where, image)
+            yield from _masks(item, where, images)
         case NotPresent():
             yield from _label(item.label, item.question, where)
         case PointExplanation():
-            yield from _explanation(item, where)
+            yield from _explanation(item, where, len(images))
         case Dialogue():
             if not item.turns or len(item.turns) % 2:
                 yield Breach(field=f"{where}.turns", rule="dialogue", message=f"there are {len(item.turns)} turns")
@@ -130,8 +137,11 @@ def _question(item: QuestionAnswer, where: str) -> Iterator[Breach]:
         )
 
 
-def _points(points: tuple[Point, ...], where: str) -> Iterator[Breach]:
+def _points(points: tuple[Point, ...], where: str, images: int) -> Iterator[Breach]:
     for number, point in enumerate(points):
+        if not 0 <= point.image < max(images, 1):
+            message = f"image is {point.image}, there are {images} pictures (counted from 0)"
+            yield Breach(field=f"{where}[{number}].image", rule="picture", message=message)
         for axis, value in (("x", point.x), ("y", point.y)):
             if not (math.isfinite(value) and 0 <= value <= 100):
                 hint = (
@@ -152,11 +162,13 @@ def _count(item: Counting, where: str) -> Iterator[Breach]:
         yield Breach(field=f"{where}.count", rule="count", message=message)
 
 
-def _masks(masks: tuple[Mask, ...], points: int, where: str, image: ImageRef | None) -> Iterator[Breach]:
-    if masks and len(masks) != points:
-        yield Breach(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {points} points")
+def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) -> Iterator[Breach]:
+    masks, points = item.masks, item.points
+    if masks and len(masks) != len(points):
+        yield Breach(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {len(points)} points")
     for number, mask in enumerate(masks):
-        message = _mask_fault(mask, image)
+        place = points[number].image if number < len(points) else 0
+        message = _mask_fault(mask, images[place] if 0 <= place < len(images) else None)
         if message:
             yield Breach(field=f"{where}.masks[{number}]", rule="mask", message=message)
 
@@ -177,10 +189,14 @@ def _mask_fault(mask: Mask, image: ImageRef | None) -> str | None:
     return None
 
 
-def _explanation(item: PointExplanation, where: str) -> Iterator[Breach]:
+def _explanation(item: PointExplanation, where: str, images: int) -> Iterator[Breach]:
     yield from _text(item.question, f"{where}.question")
     yield from _text(item.answer, f"{where}.answer")
     yield from _texts(item.labels, f"{where}.labels")
+    yield from _texts(item.alts, f"{where}.alts")
+    if item.alts and len(item.alts) != len(item.labels):
+        message = f"{len(item.alts)} alt texts for {len(item.labels)} labels"
+        yield Breach(field=f"{where}.alts", rule="placeholders", message=message)
     places = item.answer.count("<|POINT|>")
     if not places == len(item.labels) == len(item.points):
         message = f"{places} <|POINT|> in the answer, {len(item.labels)} labels, {len(item.points)} groups of points"
@@ -188,7 +204,7 @@ def _explanation(item: PointExplanation, where: str) -> Iterator[Breach]:
     for number, group in enumerate(item.points):
         if not group:
             yield Breach(field=f"{where}.points[{number}]", rule="placeholders", message="the group has no points")
-        yield from _points(group, f"{where}.points[{number}]")
+        yield from _points(group, f"{where}.points[{number}]", images)
 
 
 def _contradictions(example: Example) -> Iterator[Breach]:
@@ -203,12 +219,31 @@ def _contradictions(example: Example) -> Iterator[Breach]:
             yield Breach(field=f"annotations[{number}].label", rule="not_present", message=message)
 
 
-def _image(image: ImageRef) -> Iterator[Breach]:
+def _image_places(example: Example) -> Iterator[Breach]:
+    images = len(example.images)
+    if images < 2:
+        return
+    counts = [sum(text.count(IMAGE_PLACE) for text in _asked(item)) for item in example.annotations]
+    for number, count in enumerate(counts):
+        if count != images and any(counts):
+            message = f"{count} {IMAGE_PLACE} for {images} pictures"
+            yield Breach(field=f"annotations[{number}]", rule="image_places", message=message)
+
+
+def _asked(item: Annotation) -> tuple[str, ...]:
+    """What a user says in an annotation, where the record has it."""
+    if isinstance(item, Dialogue):
+        return item.turns[::2]
+    return (getattr(item, "question", None) or "", *getattr(item, "options", ()))
+
+
+def _image(image: ImageRef, number: int) -> Iterator[Breach]:
+    where = f"images[{number}]" if number else ""
     if image.data is None and image.path is None and image.url is None:
-        yield Breach(field="image", rule="image", message="it has neither bytes nor path nor URL")
+        yield Breach(field=where or "image", rule="image", message="it has neither bytes nor path nor URL")
     for side, value in (("width", image.width), ("height", image.height)):
         if value is not None and value < 1:
-            yield Breach(field=side, rule="image", message=f"{side} is {value}")
+            yield Breach(field=f"{where}.{side}" if where else side, rule="image", message=f"{side} is {value}")
 
 
 def _provenance(provenance: Provenance, kinds: set[str]) -> Iterator[Breach]:

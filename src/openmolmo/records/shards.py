@@ -25,7 +25,7 @@ from openmolmo.core.errors import DataError
 from openmolmo.core.files import atomic_dir, atomic_file, sha256_bytes, sha256_file
 from openmolmo.records.codec import example_to_row
 from openmolmo.records.dataset import ParquetDataset
-from openmolmo.records.example import Example
+from openmolmo.records.example import Example, ImageRef
 from openmolmo.records.manifest import ROWS_PER_GROUP, SCHEMA, SCHEMA_VERSION, Manifest, ShardInfo
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "ParquetDataset",
     "ShardInfo",
     "ShardWriter",
-    "embed_image",
+    "embed_images",
     "read_metadata",
     "shard_info",
     "write_dataset",
@@ -75,8 +75,8 @@ class ShardWriter:
         return self
 
     def add(self, example: Example) -> None:
-        """Append one example; its picture is embedded if it is a local file."""
-        self._pending.append(example_to_row(embed_image(example)))
+        """Append one example; its pictures are embedded where they are local files."""
+        self._pending.append(example_to_row(embed_images(example)))
         self.rows += 1
         if len(self._pending) == ROWS_PER_GROUP:
             self._flush()
@@ -141,14 +141,19 @@ def write_dataset(
     return manifest
 
 
-def embed_image(example: Example) -> Example:
-    """The example with its picture's bytes, read from ``path`` when they are not there yet.
+def embed_images(example: Example) -> Example:
+    """The example with its pictures' bytes, read from ``path`` where they are not there yet.
 
     A file that is missing, or whose SHA-256 differs from the one on record, is a :class:`DataError`.
     """
-    image = example.image
-    if image is None or image.data is not None or image.path is None:
+    if all(image.data is not None or image.path is None for image in example.images):
         return example
+    return example.replace(images=[_embedded(image, example) for image in example.images])
+
+
+def _embedded(image: ImageRef, example: Example) -> ImageRef:
+    if image.data is not None or image.path is None:
+        return image
     path = Path(image.path)
     if not path.is_file():
         raise DataError(f"the image of {example.id!r} does not exist", file=str(path), field="image", rule="exists")
@@ -161,7 +166,7 @@ def embed_image(example: Example) -> Example:
             field="image.sha256",
             rule="hash",
         )
-    return example.replace(image=dataclasses.replace(image, data=data, path=path.name, sha256=digest))
+    return dataclasses.replace(image, data=data, path=path.name, sha256=digest)
 
 
 def shard_info(path: Path, *, rows: int | None = None) -> ShardInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from openmolmo.records.example import (
     Counting,
     Dialogue,
     Example,
+    ImageRef,
     Mask,
     NotPresent,
     Point,
@@ -48,15 +49,25 @@ COLOURS = (
 
 @dataclass(kw_only=True)
 class _Line:
-    """One annotation on the page: its texts, and its points in pixels of the thumbnail."""
+    """One annotation on the page: its texts and, picture by picture, its points in pixels of the thumbnail."""
 
     kind: str
     style: str
     made: str
     colour: str
     texts: list[tuple[str, str]] = field(default_factory=list)
-    dots: list[tuple[float, float, str]] = field(default_factory=list)
-    outline: str | None = None
+    dots: dict[int, list[tuple[float, float, str]]] = field(default_factory=dict)
+    outlines: dict[int, str | None] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class _Picture:
+    """One picture on the page: where it is, its size there, or why it cannot be shown."""
+
+    source: str | None = None
+    width: int = THUMBNAIL
+    height: int = THUMBNAIL
+    complaint: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -64,10 +75,7 @@ class _Card:
     """One example on the page."""
 
     example: Example
-    picture: str | None
-    width: int
-    height: int
-    complaint: str | None
+    pictures: list[_Picture]
     lines: list[_Line]
     facts: str
     provenance: list[tuple[str, str]]
@@ -93,58 +101,55 @@ def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) 
 
 
 def _card(example: Example) -> _Card:
-    picture, width, height, complaint = None, THUMBNAIL, THUMBNAIL, None
-    if example.image is not None:
-        try:
-            data = picture_bytes(example.image)
-            if data is None:
-                picture, width, height = _url_picture(example)
-            else:
-                picture, width, height = thumbnail(data, THUMBNAIL)
-        except DataError as error:
-            complaint = error.reason
+    pictures = [_picture(image) for image in example.images]
     lines = [
-        _line(annotation, example, COLOURS[number % len(COLOURS)], width, height)
+        _line(annotation, example, COLOURS[number % len(COLOURS)], pictures)
         for number, annotation in enumerate(example.annotations)
     ]
     return _Card(
         example=example,
-        picture=picture,
-        width=width,
-        height=height,
-        complaint=complaint,
+        pictures=pictures,
         lines=lines,
         facts=json.dumps(example.facts, indent=1, ensure_ascii=False) if example.facts else "",
         provenance=list(_provenance(example)),
     )
 
 
-def _url_picture(example: Example) -> tuple[str | None, int, int]:
+def _picture(image: ImageRef) -> _Picture:
     """A picture that is only a URL is linked, in its own shape if that is known."""
-    assert example.image is not None
-    width, height = example.image.width or THUMBNAIL, example.image.height or THUMBNAIL
+    try:
+        data = picture_bytes(image)
+        if data is not None:
+            source, width, height = thumbnail(data, THUMBNAIL)
+            return _Picture(source=source, width=width, height=height)
+    except DataError as error:
+        return _Picture(complaint=error.reason)
+    width, height = image.width or THUMBNAIL, image.height or THUMBNAIL
     scale = THUMBNAIL / max(width, height, 1)
-    return example.image.url, max(1, round(width * scale)), max(1, round(height * scale))
+    return _Picture(source=image.url, width=max(1, round(width * scale)), height=max(1, round(height * scale)))
 
 
-def _line(item: Annotation, example: Example, colour: str, width: int, height: int) -> _Line:
+def _line(item: Annotation, example: Example, colour: str, pictures: list[_Picture]) -> _Line:
     made = " → ".join(example.provenance.made.get(item.kind, ())) or "unknown"
     line = _Line(kind=item.kind, style=item.style, made=made, colour=colour, texts=list(_texts(item)))
     match item:
         case Pointing() | Counting():
-            line.dots = [_dot(point, str(n), width, height) for n, point in enumerate(item.points, start=1)]
-            line.outline = _outline(item.masks, colour)
+            titled = [(point, str(number)) for number, point in enumerate(item.points, start=1)]
+            for place in range(len(pictures)):
+                masks = [m for m, point in zip(item.masks, item.points, strict=False) if point.image == place]
+                line.outlines[place] = _outline(masks, colour)
         case PointExplanation():
-            line.dots = [
-                _dot(point, label, width, height)
-                for label, group in zip(item.labels, item.points, strict=False)
-                for point in group
-            ]
+            named = zip(item.alts or item.labels, item.points, strict=False)
+            titled = [(point, name) for name, group in named for point in group]
+        case _:
+            titled = []
+    for place, picture in enumerate(pictures):
+        line.dots[place] = [_dot(point, title, picture) for point, title in titled if point.image == place]
     return line
 
 
-def _dot(point: Point, title: str, width: int, height: int) -> tuple[float, float, str]:
-    return round(point.x / 100 * width, 2), round(point.y / 100 * height, 2), title
+def _dot(point: Point, title: str, picture: _Picture) -> tuple[float, float, str]:
+    return round(point.x / 100 * picture.width, 2), round(point.y / 100 * picture.height, 2), title
 
 
 def _texts(item: Annotation) -> Iterator[tuple[str, str]]:
@@ -168,8 +173,10 @@ def _texts(item: Annotation) -> Iterator[tuple[str, str]]:
             yield "A", "not in the picture"
         case PointExplanation():
             answer = item.answer
-            for label in item.labels:
-                answer = answer.replace("<|POINT|>", f"[{label}]", 1)
+            for number, label in enumerate(item.labels):
+                alt = item.alts[number : number + 1]
+                meant = f" = {alt[0]}" if alt and alt[0] != label else ""
+                answer = answer.replace("<|POINT|>", f"[{label}{meant}]", 1)
             yield "Q", item.question
             yield "A", answer
         case Dialogue():
@@ -183,7 +190,7 @@ def _asked(label: str, question: str | None) -> Iterator[tuple[str, str]]:
         yield "Q", question
 
 
-def _outline(masks: tuple[Mask, ...], colour: str) -> str | None:
+def _outline(masks: Sequence[Mask], colour: str) -> str | None:
     """A transparent PNG (data URL) with the borders of all masks of one annotation."""
     good = [mask for mask in masks if mask.counts and sum(mask.counts) == mask.height * mask.width]
     if not good or len({(mask.height, mask.width) for mask in good}) > 1:

@@ -128,8 +128,14 @@ def stats_of(
 def _sizes(dataset: ParquetDataset) -> Iterator[tuple[int | None, int | None]]:
     """Width and height on record of every example, without reading a picture."""
     for shard in dataset.manifest.shards:
-        table = pq.read_table(dataset.path / shard.name, columns=["width", "height"])
-        yield from zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)
+        with pq.ParquetFile(dataset.path / shard.name) as file:
+            table = file.read(["width", "height"])
+            yield from zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)
+            if "more_images" not in file.schema_arrow.names:
+                continue
+            later = file.read([f"more_images.list.element.{side}" for side in ("width", "height")])
+            for images in later["more_images"].to_pylist():
+                yield from ((image["width"], image["height"]) for image in images or ())
 
 
 class _Counter:
@@ -156,8 +162,8 @@ class _Counter:
             points += self._annotation(item)
         if any(isinstance(item, (Pointing, Counting, PointExplanation)) for item in example.annotations):
             self._spread("points per example", points)
-        if example.image is not None:
-            self.size(example.image.width, example.image.height)
+        for image in example.images:
+            self.size(image.width, image.height)
 
     def size(self, width: int | None, height: int | None) -> None:
         if width and height:

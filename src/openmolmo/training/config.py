@@ -70,8 +70,8 @@ class OptimizerConfig(Config):
 
     ``matrices="muon"`` gives the weights of linear layers to Muon, at ``muon_scale`` times the rate of
     their part; everything else stays with AdamW. From random weights it learns in a third of the steps
-    (docs/log.md); the paper uses AdamW for all. ``decayed="layers"`` spares norms and embeddings the
-    weight decay, as the paper's code does.
+    (docs/log.md); the paper uses AdamW for all. ``decayed="layers"`` spares norms (but those of
+    queries and keys), scales of layers and embeddings the weight decay, as the paper's code does.
     """
 
     encoder: PartConfig = field(default_factory=lambda: PartConfig(lr=6e-6, warmup=2000))

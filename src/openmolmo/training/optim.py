@@ -53,11 +53,17 @@ def matrices_of(model: nn.Module) -> list[nn.Parameter]:
 
 
 def undecayed_of(model: nn.Module) -> list[nn.Parameter]:
-    """Weights that stand for themselves and multiply nothing learnt: of norms, of tables of tokens and places."""
-    kinds = ("Norm", "Embeddings")  # what the library's classes end with
+    """What the published code spares: norms of whole layers, scales of layers, tables of tokens and places.
+
+    It decays the norms of queries and keys.
+    """
+    kinds = ("Norm", "LayerScale", "Embeddings")  # what the library's classes end with
     tables = (nn.Embedding, ExtendedEmbedding)
     chosen = [
-        module for module in model.modules() if isinstance(module, tables) or type(module).__name__.endswith(kinds)
+        module
+        for name, module in model.named_modules()
+        if isinstance(module, tables)
+        or (type(module).__name__.endswith(kinds) and name.rpartition(".")[2] not in ("q_norm", "k_norm"))
     ]
     return [parameter for module in chosen for parameter in module.parameters(recurse=False)]
 
@@ -66,7 +72,7 @@ class Optimizer:
     """Clips each part's gradients by its own norm, then takes a step at the part's learning rate.
 
     With ``config.matrices = "muon"`` the weights in ``matrices`` are changed by Muon and the others by AdamW.
-    With ``config.decayed = "layers"`` those in ``undecayed`` are spared the weight decay.
+    With ``config.decayed = "layers"`` those in ``undecayed`` are spared the weight decay; it must then be given.
     ``shards`` is the group of processes over which the parameters are sharded (None: they are whole).
     """
 
@@ -78,12 +84,17 @@ class Optimizer:
         matrices: Iterable[nn.Parameter] = (),
         shards: Any = None,
         *,
-        undecayed: Iterable[nn.Parameter] = (),
+        undecayed: Iterable[nn.Parameter] | None = None,
     ) -> None:
         self.config, self.steps, self._shards = config, steps, shards
         self.parts = {part: list(parameters[part]) for part in PARTS if parameters.get(part)}
         by_muon = {id(matrix) for matrix in matrices} if config.matrices == "muon" else set()
-        spared = {id(parameter) for parameter in undecayed} if config.decayed == "layers" else set()
+        if config.decayed == "layers" and undecayed is None:
+            raise ConfigError(
+                "optimizer.decayed is 'layers', but the weights to be spared were not given: all would decay",
+                fix="pass undecayed=undecayed_of(model), or set optimizer.decayed=all",
+            )
+        spared = {id(parameter) for parameter in undecayed or ()} if config.decayed == "layers" else set()
 
         def decay(part: str, parameter: nn.Parameter) -> float:
             return 0.0 if id(parameter) in spared else config.decay(part)

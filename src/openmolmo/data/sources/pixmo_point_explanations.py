@@ -23,11 +23,14 @@ def _keep(row: Row, reading: Reading) -> bool:
 
 
 def _annotate(row: Row, reading: Reading) -> Iterator[Annotation]:
+    # What stands in the sentence: it must read on when the points are left out.
+    labels = tuple(text.strip() or "it" for text in row["inline_text"])
+    alts = tuple(text.strip() or label for text, label in zip(row["alt_text"] or (), labels, strict=False))
     yield PointExplanation(
         question=row["question"].strip(),
         answer=row["parsed_response"].strip(),
-        # What stands in the sentence: it must read on when the points are left out.
-        labels=tuple(text.strip() or "it" for text in row["inline_text"]),
+        labels=labels,
+        alts=alts if len(alts) == len(labels) and alts != labels else (),
         points=tuple(percent_points(group, "points") for group in row["points"]),
     )
 
@@ -44,6 +47,7 @@ SOURCE = PublishedSet(
                 "image_sha256": TEXT,
                 "question": TEXT,
                 "parsed_response": maybe(TEXT),
+                "alt_text": maybe(many(TEXT)),
                 "inline_text": maybe(many(TEXT)),
                 "points": maybe(many(many(fields(x=NUMBER, y=NUMBER)))),
             },

@@ -21,6 +21,9 @@ from openmolmo.records.masks import contains
 __all__ = ["PointingScore", "match_points", "score_points"]
 
 
+_APART = 1e6  # far more than any distance in one picture, and finite: an assignment must exist
+
+
 @dataclass(frozen=True, slots=True)
 class PointingScore:
     """Shares in 0-1 for one question, and for each prediction whether it was right."""
@@ -32,19 +35,26 @@ class PointingScore:
 
 
 def match_points(
-    predicted: Sequence[Point], true: Sequence[Point], *, aspect: float = 1.0
+    predicted: Sequence[Point], true: Sequence[Point], *, aspect: float | Sequence[float] = 1.0
 ) -> list[tuple[int, int, float]]:
     """Pairs (predicted index, true index, distance) of the assignment with the least total distance.
 
-    Points and distances are percent of the picture's width; ``aspect`` is height / width, so that
-    distances are those one sees in the picture. ``min(len(predicted), len(true))`` pairs.
+    Points and distances are percent of the picture's width; ``aspect`` is height / width (of each picture, if there
+    are several), so that distances are those one sees in the picture. ``min(len(predicted), len(true))`` pairs;
+    those of points in different pictures are ``inf`` apart, and made only where nothing else is left.
     """
     if not predicted or not true:
         return []
-    left = np.array([(p.x, p.y * aspect) for p in predicted], dtype=np.float64)
-    right = np.array([(p.x, p.y * aspect) for p in true], dtype=np.float64)
-    distance = np.linalg.norm(left[:, None] - right[None], axis=-1)
+    aspects = [aspect] if isinstance(aspect, float | int) else list(aspect)
+
+    def placed(points: Sequence[Point]) -> np.ndarray:
+        return np.array([(p.x, p.y * aspects[min(p.image, len(aspects) - 1)]) for p in points], dtype=np.float64)
+
+    distance = np.linalg.norm(placed(predicted)[:, None] - placed(true)[None], axis=-1)
+    apart = np.array([p.image for p in predicted])[:, None] != np.array([p.image for p in true])[None]
+    distance[apart] += _APART
     rows, columns = require("scipy.optimize", extra="eval").linear_sum_assignment(distance)
+    distance[apart] = np.inf
     return [(int(i), int(j), float(distance[i, j])) for i, j in zip(rows, columns, strict=True)]
 
 
@@ -54,7 +64,7 @@ def score_points(
     masks: Sequence[Mask] = (),
     *,
     radius: float | None = None,
-    aspect: float = 1.0,
+    aspect: float | Sequence[float] = 1.0,
 ) -> PointingScore:
     """Precision, recall and F1 of one question.
 
@@ -74,7 +84,8 @@ def score_points(
         )
     right = [False] * len(predicted)
     for i, j, distance in match_points(predicted, true, aspect=aspect):
-        right[i] = contains(masks[j], predicted[i]) if masks else radius is not None and distance <= radius
+        near = contains(masks[j], predicted[i]) if masks else radius is not None and distance <= radius
+        right[i] = near and predicted[i].image == true[j].image
     hits = sum(right)
     precision, recall = (hits / len(predicted) if predicted else 0.0), hits / len(true)
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0

@@ -21,7 +21,7 @@ _PLAIN = FormatConfig(max_points=10_000)  # no annotation is too long to be judg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One thing to ask about one picture.
+    """One thing to ask about one picture, or about several.
 
     ``truth`` is what the task scores against (an annotation, a time, facts); ``reply`` is what a
     perfect model would write; ``group`` sorts questions into the rows of a breakdown.
@@ -37,11 +37,22 @@ class Question:
     length_hint: int | None = None
     max_new_tokens: int = 64
     group: str = ""
+    more_images: tuple[ImageRef, ...] = ()
+
+    @property
+    def images(self) -> tuple[ImageRef, ...]:
+        """All pictures, in order."""
+        return (self.image, *self.more_images)
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels; (1, 1) where the record does not say."""
-        return self.image.width or 1, self.image.height or 1
+        """(width, height) of the first picture in pixels; (1, 1) where the record does not say."""
+        return self.sizes[0]
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """The same of every picture."""
+        return tuple((image.width or 1, image.height or 1) for image in self.images)
 
 
 class Task(Protocol):
@@ -79,7 +90,7 @@ def to_request(question: Question) -> Request:
     """The request that asks ``question``."""
     return Request(
         text=question.text,
-        images=(image_source(question.image),),
+        images=tuple(image_source(image) for image in question.images),
         style=question.style,
         length_hint=question.length_hint,
         max_new_tokens=question.max_new_tokens,
@@ -98,6 +109,7 @@ def annotation_questions(
             id=f"{example.id}/{index}",
             example_id=example.id,
             image=example.image,
+            more_images=example.more_images,
             text=text,
             style=annotation.style,
             truth=annotation,

@@ -37,6 +37,7 @@ class CaptionsTask:
                 id=f"{example.id}/caption",
                 example_id=example.id,
                 image=example.image,
+                more_images=example.more_images,
                 text="",
                 style=captions[0].style,
                 length_hint=self.length_hint,

@@ -46,10 +46,10 @@ class PointingTask:
         ("There are none.", "This isn't in the image.", a total of 0): silence and babble are wrong.
         """
         truth, found = question.truth, [point.point for point in answer.points]
-        width, height = question.size
+        aspects = [height / width for width, height in question.sizes]
         if not isinstance(truth, Pointing):
             return score_points(found, ()) if found or answer.count == 0 else PointingScore(0.0, 0.0, 0.0)
-        return score_points(found, truth.points, truth.masks, radius=self.radius, aspect=height / width)
+        return score_points(found, truth.points, truth.masks, radius=self.radius, aspect=aspects)
 
     def constants(self, sample: Sequence[Question]) -> list[str]:
         """The most frequent reply, the middle of the picture, and the median place of all points."""

@@ -37,6 +37,7 @@ class ShortAnswersTask:
                 id=f"{example.id}/{index}",
                 example_id=example.id,
                 image=example.image,
+                more_images=example.more_images,
                 text=annotation.question,
                 style=annotation.style,
                 truth=annotation.answers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
-from transformers import CLIPVisionConfig, Olmo2Config, OlmoeConfig, Qwen2Config
+from transformers import CLIPVisionConfig, Dinov2Config, Olmo2Config, OlmoeConfig, Qwen2Config, SiglipVisionConfig
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.model.config import MolmoConfig
@@ -39,8 +39,8 @@ def is_moe(values: dict[str, Any]) -> bool:
     return values.get("block_type") == "moe"
 
 
-def read_config(values: dict[str, Any], residual_dropout: float = 0.0) -> MolmoConfig:
-    """A published configuration as ours.
+def read_config(values: dict[str, Any], residual_dropout: float = 0.0, *, native: bool = False) -> MolmoConfig:
+    """A published configuration as ours; ``native`` ones know SigLIP and DINOv2 as well.
 
     Raises:
         CheckpointError: it has a setting that this code does not reproduce, or lacks one.
@@ -52,7 +52,7 @@ def read_config(values: dict[str, Any], residual_dropout: float = 0.0) -> MolmoC
     settings = _IN_CODE | values
     try:
         text = _moe_text(values) if is_moe(values) else _dense_text(values)
-        vision = _vision(settings["vision_backbone"])
+        vision = _vision(settings["vision_backbone"], native)
         pooling = settings["vision_backbone"]
         return MolmoConfig(
             vision_config=vision,
@@ -88,18 +88,27 @@ def _known(values: dict[str, Any], key: str, known: tuple[Any, ...]) -> Any:
     return value
 
 
-def _vision(values: dict[str, Any]) -> CLIPVisionConfig:
-    _known(values, "image_model_type", ("openai",))
-    return CLIPVisionConfig(
-        hidden_size=values["image_emb_dim"],
-        intermediate_size=values["image_mlp_dim"],
-        num_hidden_layers=values["image_num_layers"],
-        num_attention_heads=values["image_num_heads"],
-        image_size=values["image_default_input_size"][0],
-        patch_size=values["image_patch_size"],
-        hidden_act=values["image_mlp_activations"],
-        layer_norm_eps=values["image_norm_eps"],
-    )
+def _vision(values: dict[str, Any], native: bool) -> Any:
+    kind = _known(values, "image_model_type", ("openai", "siglip", "dino") if native else ("openai",))
+    width, inner, heads = values["image_emb_dim"], values["image_mlp_dim"], values["image_num_heads"]
+    side, patch = values["image_default_input_size"][0], values["image_patch_size"]
+    # Their code would stretch positions of another grid; none of its encoders has one.
+    _known(values, "image_num_pos", ((side // patch) ** 2 + (kind != "siglip"), None))
+    _known(values, "image_num_key_value_heads", (heads, None))
+    options = {
+        "hidden_size": width,
+        "num_hidden_layers": values["image_num_layers"],
+        "num_attention_heads": heads,
+        "image_size": side,
+        "patch_size": patch,
+        "hidden_act": values["image_mlp_activations"],
+        "layer_norm_eps": values["image_norm_eps"],
+    }
+    if kind == "dino":
+        if inner % width:
+            raise CheckpointError(f"image_mlp_dim={inner} is not a multiple of image_emb_dim={width}, as DINOv2 has it")
+        return Dinov2Config(**options, mlp_ratio=inner // width)
+    return (SiglipVisionConfig if kind == "siglip" else CLIPVisionConfig)(**options, intermediate_size=inner)
 
 
 def _dense_text(values: dict[str, Any]) -> Any:

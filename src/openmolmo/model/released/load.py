@@ -20,7 +20,7 @@ from openmolmo.model.released.dense import dense_rules
 from openmolmo.model.released.moe import moe_rules
 from openmolmo.model.released.native import native_rules, published_form
 from openmolmo.model.released.rules import Rule
-from openmolmo.model.released.shared import UNUSED_BLOCK
+from openmolmo.model.released.shared import ENCODERS, UNUSED_BLOCK
 from openmolmo.model.weights import PickledWeights, SafetensorsWeights
 
 __all__ = [
@@ -59,7 +59,7 @@ def config_of_released(settings: Settings, residual_dropout: float = 0.0) -> Mol
     """
     values = published_form(settings.values) if settings.layout == "native" else settings.values
     try:
-        return read_config(values, residual_dropout)
+        return read_config(values, residual_dropout, native=settings.layout == "native")
     except CheckpointError as error:
         raise CheckpointError(f"{settings.path.parent}: {error.message}", fix=error.fix) from error
 
@@ -78,13 +78,16 @@ def released_rules(config: MolmoConfig, layout: ReleasedLayout = "published") ->
     """The name map that fits a configuration.
 
     Raises:
-        CheckpointError: no released model has such a language model.
+        CheckpointError: no released model has such a language model or, in that layout, such an encoder.
     """
     kind = config.text_config.model_type
     if kind not in ("qwen2", "olmo2", "olmoe"):
         raise CheckpointError(
             f"the released layouts have no language model of type {kind!r}; known: qwen2, olmo2, olmoe"
         )
+    encoder, encoders = config.vision_config.model_type, ENCODERS if layout == "native" else ENCODERS[:1]
+    if encoder not in encoders:
+        raise CheckpointError(f"the {layout} layout has no encoder of type {encoder!r}; known: {', '.join(encoders)}")
     if layout == "native":
         return native_rules(config)
     return moe_rules(config) if kind == "olmoe" else dense_rules(config)

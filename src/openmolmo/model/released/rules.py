@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-__all__ = ["SAME", "Change", "Rule", "conv_patches", "for_blocks", "fused_experts", "stacked_rows"]
+__all__ = ["SAME", "Change", "Rule", "conv_patches", "for_blocks", "fused_experts", "stacked_rows", "with_leading_ones"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,14 @@ def conv_patches(patch: int, channels: int = 3) -> Change:
     return Change(
         lambda tensors: [tensors[0].view(-1, patch, patch, channels).permute(0, 3, 1, 2)],
         lambda tensors: [tensors[0].permute(0, 2, 3, 1).flatten(1)],
+    )
+
+
+def with_leading_ones(count: int) -> Change:
+    """Ours has that many dimensions of size 1 before the published one's."""
+    return Change(
+        lambda tensors: [tensors[0][(None,) * count]],
+        lambda tensors: [tensors[0][(0,) * count]],
     )
 
 
