@@ -89,7 +89,7 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
 
 def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Shown, settings: Settings) -> None:
     """Check everything that can be wrong, load the model, ask about every picture, show the answers."""
-    from openmolmo.imaging import open_image
+    from openmolmo.pictures import open_image
 
     targets = _targets(pictures, shown.out)
     for picture in pictures:
@@ -153,8 +153,8 @@ def _targets(pictures: Sequence[str], out: Path | None) -> list[Path | None]:
 
 def _draw(picture: str, answer: Answer, target: Path) -> None:
     """Write the annotated picture; without a point there is nothing to draw, and that is an error."""
-    from openmolmo.imaging import open_image
     from openmolmo.inference.draw import draw_points
+    from openmolmo.pictures import open_image
 
     if not answer.points:
         raise OpenMolmoError(f"no points were found in {picture}, so {target} was not written")

@@ -17,6 +17,7 @@ from PIL import Image
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_text
 from openmolmo.core.progress import track
+from openmolmo.pictures import thumbnail
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -33,12 +34,14 @@ from openmolmo.records.example import (
 )
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.masks import decode
-from openmolmo.records.pictures import picture_bytes, thumbnail
+from openmolmo.records.pictures import picture_bytes, picture_facts, unreadable_as_fault
 
 __all__ = ["write_page"]
 
 THUMBNAIL = 384
 """Longer side of a picture on the page, in pixels."""
+
+HIDDEN = "Transparency hides what this picture is about: shown is what a model sees, the colours under it."
 
 # Ten colours that stay apart on most pictures and for colour-blind readers.
 COLOURS = (
@@ -68,6 +71,7 @@ class _Card:
     width: int
     height: int
     complaint: str | None
+    note: str | None
     lines: list[_Line]
     facts: str
     provenance: list[tuple[str, str]]
@@ -96,14 +100,16 @@ def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) 
 
 
 def _card(example: Example) -> _Card:
-    picture, width, height, complaint = None, THUMBNAIL, THUMBNAIL, None
+    picture, width, height, complaint, note = None, THUMBNAIL, THUMBNAIL, None, None
     if example.image is not None:
         try:
             data = picture_bytes(example.image)
             if data is None:
                 picture, width, height = _url_picture(example)
             else:
-                picture, width, height = thumbnail(data, THUMBNAIL)
+                note = HIDDEN if picture_facts(data).hidden else None
+                with unreadable_as_fault():
+                    picture, width, height = thumbnail(data, THUMBNAIL)
         except DataError as error:
             complaint = error.reason
     lines = [
@@ -116,6 +122,7 @@ def _card(example: Example) -> _Card:
         width=width,
         height=height,
         complaint=complaint,
+        note=note,
         lines=lines,
         facts=json.dumps(example.facts, indent=1, ensure_ascii=False) if example.facts else "",
         provenance=list(_provenance(example)),
