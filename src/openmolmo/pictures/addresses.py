@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from openmolmo.core.errors import ImageError
 
-__all__ = ["from_address", "from_base64"]
+__all__ = ["beside", "from_address", "from_base64", "is_folder"]
 
 _BLANKS = str.maketrans("", "", " \t\r\n")
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -29,6 +29,20 @@ def from_address(text: str) -> bytes | str:
     if scheme == "file:" and not _is_file(text):
         return _file_path(text)
     return text
+
+
+def beside(folder: Path, text: str) -> str:
+    """A picture as a file in ``folder`` names it: a path relative to the folder, or an address, which stays."""
+    addressed = text[:5].lower() in ("data:", "file:") and not _is_file(str(folder / text))
+    return text if addressed else str(folder / text)
+
+
+def is_folder(text: str) -> bool:
+    """Whether a text is the path of a folder; an address or a text too long for a path is none."""
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def from_base64(text: str) -> bytes:

@@ -7,9 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from openmolmo.pictures.formats import HEAD, format_of
+from openmolmo.pictures.formats import FORMATS, HEAD, format_of
 
 __all__ = ["FolderPictures", "pictures_in"]
+
+_ENDINGS = {".jpeg", ".tiff", *(one.ending for one in FORMATS.values())}
 
 
 @dataclass(kw_only=True)
@@ -33,7 +35,10 @@ class FolderPictures:
 
 
 def pictures_in(folder: Path) -> FolderPictures:
-    """All pictures of a folder and its folders, whatever their names end with."""
+    """All pictures of a folder and its folders, whatever their names end with.
+
+    A file that is none although its name ends like one is among them: opening it says what is wrong with it.
+    """
     found = FolderPictures()
     for place, folders, names in os.walk(folder):
         found.hidden += sum(name.startswith(".") for name in folders)
@@ -51,6 +56,8 @@ def pictures_in(folder: Path) -> FolderPictures:
 
 
 def _is_picture(path: Path) -> bool:
+    if path.suffix.lower() in _ENDINGS:
+        return True
     try:
         if not path.is_file():  # a pipe would wait for ever
             return False

@@ -11,6 +11,8 @@ The shortest rows. Paths are relative to the JSONL file; points are percent of w
     {"image": "a.jpg", "question": "What?", "options": ["cup", "star"], "answer_index": 1}
     {"image": "a.jpg", "dialogue": ["What is this?", "A star.", "And its colour?", "Red."]}
 
+An image may also be a ``data:`` or ``file:`` address.
+
 One row may hold a caption and a question together. The full form has a list ``annotations`` in the
 JSON form of ``records/codec.py``. Every row may also have: id, split, style, image_url, width,
 height, sha256, facts, and ``provenance`` (any of its fields). ``"image": null`` means text only.
@@ -31,8 +33,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from openmolmo.core.errors import DataError
+from openmolmo.core.errors import DataError, ImageError
 from openmolmo.core.files import sha256_bytes
+from openmolmo.pictures.addresses import beside, from_address
 from openmolmo.records.codec import annotation_from_dict, provenance_from_dict, unknown_field
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Split
 
@@ -140,13 +143,22 @@ class JsonlDataset:
             return None
         if name is not None and name.startswith(("http://", "https://")):
             name, url = None, name
+        source = None if name is None else self._source(name)
         return ImageRef(
-            path=None if name is None else str(self.folder / self._defaults.images / name),
+            data=source if isinstance(source, bytes) else None,
+            path=source if isinstance(source, str) else None,
             url=url,
             width=_typed(row, "width", int),
             height=_typed(row, "height", int),
             sha256=_typed(row, "sha256", str),
         )
+
+    def _source(self, name: str) -> bytes | str:
+        """The bytes of a ``data:`` address, or a path: of a ``file:`` address, or in the folder of pictures."""
+        try:
+            return from_address(beside(self.folder / self._defaults.images, name))
+        except ImageError as error:
+            raise DataError(error.message, field="image", rule="readable", fix=error.fix) from error
 
     def _provenance(self, row: Mapping[str, Any], annotations: tuple[Annotation, ...]) -> dict[str, Any]:
         own = dict(_typed(row, "provenance", dict) or {})
