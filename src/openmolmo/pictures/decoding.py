@@ -211,5 +211,5 @@ def _orientation(image: PIL.Image.Image) -> int:
 
 
 def turned(image: PIL.Image.Image) -> bool:
-    """Whether turning upright swaps width and height."""
-    return _orientation(image) >= 5
+    """Whether turning upright swaps the width and height that Pillow says; of a TIFF it says the upright ones."""
+    return image.format != "TIFF" and _orientation(image) >= 5
