@@ -198,7 +198,7 @@ def hidden_by_transparency(image: PIL.Image.Image, rgb: PIL.Image.Image) -> bool
         return False
     if low == 255:
         return False
-    return high == 0 or all(least == most for least, most in rgb.getextrema())
+    return high == 0 or all(len(set(rgb.getchannel(channel).getextrema())) == 1 for channel in range(3))
 
 
 def _orientation(image: PIL.Image.Image) -> int:

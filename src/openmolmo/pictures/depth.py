@@ -69,7 +69,8 @@ def _top(image: Image.Image, tags: Any, peak: float, name: str) -> float:
 
 
 def _eight_bits(values: npt.NDArray[np.float32], top: float) -> npt.NDArray[np.uint8]:
-    return np.clip(np.rint(values * np.float32(255 / top)), 0, 255).astype(np.uint8)
+    scaled: npt.NDArray[np.float32] = np.clip(np.rint(values * np.float32(255 / top)), 0, 255)
+    return scaled.astype(np.uint8)
 
 
 def _first(value: Any) -> Any:

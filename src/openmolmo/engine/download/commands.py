@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +87,7 @@ def _fetch_command(target: str) -> click.Command:
     return run
 
 
-def _states(text: str, known: list[State], option: str) -> list[State]:
+def _states(text: str, known: Sequence[State], option: str) -> list[State]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
