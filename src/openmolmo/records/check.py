@@ -175,8 +175,9 @@ def _notes(unknown: Counter[str], urls: int, hidden: Counter[str]) -> list[str]:
     if urls:
         notes.append(f"{urls} pictures are only URLs and were not looked at")
     if hidden:
+        count = "1 picture is" if len(hidden) == 1 else f"{len(hidden)} pictures are"
         notes.append(
-            f"transparency hides what {len(hidden)} pictures are about: a model sees the colours under it, "
+            f"transparency hides what {count} about: a model sees the colours under it, "
             f"not what a viewer shows (`openmolmo data show` shows what it sees): {', '.join(list(hidden)[:5])}"
         )
     return notes
