@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
@@ -17,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from faulty_server import FAULTS, LoopbackServer, picture
 from openmolmo.core.errors import DataError, ImageError, RunError
@@ -81,7 +84,7 @@ def test_every_fault_ends_in_its_class_and_a_rerun_tries_only_what_may_be_retrie
         if path is not None:
             assert sha256_bytes(path.read_bytes()) == digest == store.sha256(url)
     kept = {path.name for path in (out / "images").rglob("*") if path.is_file()}
-    assert kept == {digest for fault, digest in urls.values() if FAULTS[fault] is State.OK}
+    assert kept == {f"{digest}.jpg" for fault, digest in urls.values() if FAULTS[fault] is State.OK}
 
     server.requests.clear()
     fetch(out, rows)
@@ -186,12 +189,71 @@ def test_put_takes_whole_pictures_only(tmp_path: Path) -> None:
     store = ImageStore(tmp_path)
     digest = store.put("http://a/b.jpg", picture(1))
     path = store.path("http://a/b.jpg")
-    assert path is not None and path.name == digest
+    assert path is not None and path.name == f"{digest}.jpg"
     with pytest.raises(ImageError, match="starts with"):
         store.put("http://a/c.jpg", b"<html></html>")
     assert store.path("http://a/c.jpg") is None
     path.write_bytes(path.read_bytes()[:-3])  # a power cut
     assert store.path("http://a/b.jpg") is None
+
+
+def test_files_end_as_their_content_says_and_older_ones_are_found(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    stream = io.BytesIO()
+    Image.new("RGB", (9, 9), "red").save(stream, "PNG")
+    digest = store.put("http://a/photo.jpg", stream.getvalue())
+    path = store.path("http://a/photo.jpg")
+    assert path == tmp_path / "images" / digest[:2] / f"{digest}.png" and store.holds(path)
+    path.rename(path.with_suffix(""))  # as earlier versions kept it
+    assert store.path("http://a/photo.jpg") == path.with_suffix("") and store.holds(path.with_suffix(""))
+    assert store.put("http://b/again.png", stream.getvalue()) == digest == store.sha256("http://b/again.png")
+    assert [one.name for one in path.parent.iterdir()] == [digest]  # not kept twice
+    assert not store.holds(tmp_path / "elsewhere.png")
+
+
+def test_list_says_what_became_of_each_address_and_a_shared_file_is_named(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    here = tmp_path / "mine"
+    (here / "images.example").mkdir(parents=True)
+    for number in range(4):  # a host that answers every address with one and the same placeholder
+        (here / "images.example" / f"{number}.jpg").write_bytes(picture(99))
+    placeholders = [f"http://images.example/{number}.jpg" for number in range(4)]
+    rows = [
+        (url, None, "") for url in (server.url("ok", 1), server.url("404", 2), server.url("html", 3), *placeholders)
+    ]
+    out = tmp_path / "out"
+    fetch(out, table(tmp_path / "set.csv", rows), replace(QUICK, mirrors=(str(here),)))
+
+    lines = CliRunner().invoke(command, ["list", str(out)]).stdout.splitlines()
+    first, gone, page, *others = (line.split("\t") for line in lines)
+    digest = sha256_bytes(picture(1))
+    assert first == ["ok", f"images/{digest[:2]}/{digest}.jpg", server.url("ok", 1)]
+    assert (out / first[1]).read_bytes() == picture(1)
+    assert gone[:3] == ["gone", "-", server.url("404", 2)] and "404" in gone[3]
+    assert page[0] == "not-an-image" and "starts with" in page[3]
+    shared = sha256_bytes(picture(99))
+    assert {line[1] for line in others} == {f"images/{shared[:2]}/{shared}.jpg"} and len(others) == 4
+
+    values = [
+        json.loads(line) for line in CliRunner().invoke(command, ["list", str(out), "--json"]).stdout.splitlines()
+    ]
+    assert [value["url"] for value in values] == [url for url, _, _ in rows]
+    only = CliRunner().invoke(command, ["list", str(out), "--state", "gone,ok"]).stdout
+    assert len(only.splitlines()) == 6
+    assert CliRunner().invoke(command, ["list", str(out), "--state", "lost"]).exit_code == 2
+    assert CliRunner().invoke(command, ["list", str(tmp_path / "none")]).exit_code == 2
+
+    with StatusBook(out) as book:
+        (one,) = report(book)
+    assert (one.images, one.files) == (7, 2)
+    (found,) = one.shared
+    assert (found.sha256, found.urls, found.hosts) == (shared, 4, 1)
+    said = CliRunner().invoke(command, ["report", str(out)])
+    assert "4 addresses (1 host) gave one and the same file" in said.stderr + said.stdout
+
+    (out / first[1]).unlink()
+    assert "not there any more" in CliRunner().invoke(command, ["list", str(out), "--state", "ok"]).stdout
 
 
 def test_one_download_at_a_time(tmp_path: Path) -> None:

@@ -78,6 +78,46 @@ def test_count_and_caption_in_words(run, says, model_folder, picture_file):
     assert "--max-new-tokens" in err
 
 
+def test_one_bad_picture_takes_no_good_one_with_it(run, says, model_folder, picture_file, tmp_path):
+    says(POINTS)
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(picture_file.read_bytes()[:-30])
+    asked = ("point", picture_file, bad, tmp_path / "none.png", "red star", "--model", model_folder)
+    code, out, err = run(*asked, "--out", tmp_path / "drawn")
+    assert code == 1
+    assert out.splitlines()[0] == f"{picture_file}: red star"
+    assert "2 of 3 pictures could not be read" in err and "bad.jpg is cut short" in err and "none.png" in err
+    assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["1-shapes.png"]
+    code, out, err = run(*asked, "--json")
+    assert code == 1
+    good, broken, missing = json.loads(out)
+    assert len(good["points"]) == 2 and broken["image"] == str(bad) and "cut short" in broken["error"]
+    assert missing["kind"] == "ImageError"
+    code, out, err = run(*asked, "--stream")
+    assert code == 1 and "2 of 3 pictures" in err
+
+
+def test_pictures_of_a_folder_are_known_by_content_and_the_rest_is_counted(
+    run, says, model_folder, picture_file, tmp_path
+):
+    says("A star.")
+    folder = tmp_path / "pictures"
+    (folder / ".trash").mkdir(parents=True)
+    for name in ("a.jfif", "b.JPE", "c", "d.txt", ".hidden.png", "._a.jfif", ".trash/e.png"):
+        (folder / name).write_bytes(picture_file.read_bytes())
+    (folder / "._b.JPE").write_bytes(bytes.fromhex("0005160700020000") + bytes(62))
+    for name in ("list.csv", "notes.CSV", "page"):
+        (folder / name).write_text("<html>")
+    code, out, err = run("caption", folder, "--model", model_folder)
+    assert code == 0, err
+    assert out.splitlines() == [f"{folder / name}: A star." for name in ("a.jfif", "b.JPE", "c", "d.txt")]
+    assert "passed over 4 hidden files, 3 that are no pictures (.csv 2, (no ending) 1)" in " ".join(err.split())
+    (folder / "page.jpg").write_text("<html>")  # it says that it is a picture: not answered, but named
+    code, out, err = run("caption", folder, "--model", model_folder)
+    assert code == 1 and len(out.splitlines()) == 4
+    assert "1 of 5 pictures could not be read" in err and "page.jpg holds markup" in err
+
+
 def test_no_points_to_draw_is_an_error_and_writes_nothing(run, says, model_folder, picture_file, tmp_path):
     says("There are none.")
     target = tmp_path / "points.png"

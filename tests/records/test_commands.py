@@ -175,7 +175,7 @@ def test_show_writes_one_page_with_everything(tmp_path: Path) -> None:
         "audio_sha256",
         "text only",
         "https://example.org/a.jpg",
-        "it is not a picture",
+        "the picture holds markup",
         "e-3",
     ):
         assert text in words, text

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import io
 import json
 import re
 from collections import Counter
@@ -19,15 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from PIL import Image
-
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.files import sha256_bytes, sha256_file
 from openmolmo.core.progress import track
 from openmolmo.engine.download.store import ImageStore
+from openmolmo.pictures import header_size
 from openmolmo.records.codec import annotation_to_dict, provenance_to_dict
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Provenance, Split
 from openmolmo.records.folder import open_dataset
+from openmolmo.records.pictures import unreadable_as_fault
 from openmolmo.records.shards import write_dataset
 
 __all__ = ["Examples", "JoinReport", "join", "read_held_out", "split_of"]
@@ -35,8 +34,6 @@ __all__ = ["Examples", "JoinReport", "join", "read_held_out", "split_of"]
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _RANK: dict[str, int] = {"train": 0, "validation": 1, "test": 2}
 _NAMES: tuple[Split, ...] = ("train", "validation", "test")
-_TRANSPOSED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
-_ORIENTATION = 0x0112
 
 
 class Examples(Protocol):
@@ -185,7 +182,7 @@ def _digest(image: ImageRef, store: ImageStore | None) -> str | None:
         path = Path(image.path)
         if not path.is_file():
             return None
-        return path.name if store is not None and path == store.path_of(path.name) else sha256_file(path)
+        return path.stem if store is not None and store.holds(path) else sha256_file(path)
     return store.sha256(image.url) if store is not None and image.url is not None else None
 
 
@@ -217,19 +214,9 @@ def _filled(image: ImageRef, store: ImageStore | None) -> ImageRef:
     if image.sha256 not in (None, digest):
         said = f"the picture has sha256 {digest}, the record says {image.sha256}"
         raise DataError(said, file=image.path or image.url, field="sha256", rule="hash")
-    width, height = _size(data)
+    with unreadable_as_fault():
+        width, height = header_size(data)  # the store has decoded it once already
     return dataclasses.replace(image, data=data, path=None, width=width, height=height, sha256=digest)
-
-
-def _size(data: bytes) -> tuple[int, int]:
-    """Width and height after EXIF rotation, from the header alone: the store has decoded it once already."""
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(_ORIENTATION) in _TRANSPOSED
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"the picture cannot be read: {error}", field="image", rule="readable") from error
-    return (height, width) if turned else (width, height)
 
 
 def _distinct(examples: list[Example]) -> tuple[Annotation, ...]:

@@ -12,8 +12,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from openmolmo.evaluation.metrics.pointing import score_points
 from openmolmo.evaluation.results import Row
 from openmolmo.evaluation.tasks.base import image_source
-from openmolmo.imaging import open_image
 from openmolmo.inference.draw import enlarge, mark_radius, paste_mark
+from openmolmo.pictures import open_image
 from openmolmo.records.example import Counting, Mask, Point, Pointing
 from openmolmo.records.masks import decode
 

@@ -12,15 +12,15 @@
     crops.pixels.shape                                  # (13, 3, 336, 336) float32, global crop first
     plan.pooled_patches[0]                              # the 4 patches behind the first <im_patch>
 
-The plan (``plan``) needs no pixels, so packing counts tokens without decoding. ``open`` refuses
+The plan (``plan``) needs no pixels, so packing counts tokens without decoding. The pictures room refuses
 hostile files; ``resize`` holds the arithmetic; ``crops`` cuts, normalises and says how much of
 each patch is real. Source: arXiv 2409.17146, section 2 and the released models.
 """
 
 from openmolmo.imaging.config import CropConfig
 from openmolmo.imaging.crops import Crops, cut_crops
-from openmolmo.imaging.open import MAX_PIXELS, open_image
 from openmolmo.imaging.plan import CropPlan, Resize, make_plan
+from openmolmo.pictures import MAX_PIXELS, open_image
 
 __all__ = [
     "CropConfig",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmolmo.core.errors import PromptError
-from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan, open_image
+from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan
 from openmolmo.inference.requests import ImageSource, Request
+from openmolmo.pictures import open_image
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence
 

@@ -11,12 +11,12 @@ from typing import Literal
 
 from openmolmo.core.config import Config, from_dict, to_dict
 from openmolmo.core.errors import DataError, ImageError, OpenMolmoError
+from openmolmo.core.progress import say
 from openmolmo.inference.requests import Request, ask_request, caption_request, count_request, point_request
+from openmolmo.pictures import pictures_in
+from openmolmo.pictures.addresses import beside, is_folder
 
 __all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_requests"]
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""What a picture's name ends with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RequestLine(Config):
         """The request, with paths from ``folder``; raises an error where the fields do not go together."""
         if self.image is not None and self.images:
             raise DataError("has image and images", field="image", rule="one of the two")
-        paths = tuple(str(folder / path) for path in ((self.image,) if self.image is not None else self.images))
+        paths = tuple(beside(folder, path) for path in ((self.image,) if self.image is not None else self.images))
         return dataclasses.replace(
             self._task(paths),
             history=self.history,
@@ -136,23 +136,27 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
 def find_pictures(given: Sequence[str]) -> list[str]:
     """Paths of pictures; a folder stands for all pictures in it and its folders, in order of their names.
 
-    Raises ImageError where there is no such picture, or none in a folder.
+    Pictures of a folder are known by their content; a note on standard error counts what was passed over. Names
+    of files are not looked up here. Raises ImageError where there is nothing but folders without any picture.
     """
     found: list[str] = []
+    empty: list[str] = []
     for name in given:
-        path = Path(name)
-        inside = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else []
-        if path.is_dir() and not inside:
-            raise ImageError(
-                f"there is no picture {name}: it is a folder without any",
-                kind="missing",
-                fix=f"give pictures, or a folder with files that end in {', '.join(SUFFIXES)}",
-            )
-        if name.startswith(("http://", "https://")):
-            raise ImageError(f"{name} is an address, not a file", kind="missing", fix="download it and give its path")
-        if not path.is_dir() and not path.is_file():
-            raise ImageError(f"there is no picture {name}", kind="missing", fix="check the path")
-        found += inside or [name]
+        if not is_folder(name):
+            found.append(name)
+            continue
+        inside = pictures_in(Path(name))
+        found += map(str, inside.paths)
+        if not inside.paths:
+            empty.append(f"{name}: it is a folder without any" + (f" ({inside.said()})" if inside.said() else ""))
+        elif inside.said():
+            say(f"note: {name}: passed over {inside.said()}")
+    if not found:
+        raise ImageError(
+            f"there is no picture {empty[0]}", kind="missing", fix="give pictures, or a folder with some in it"
+        )
+    for text in empty:
+        say(f"note: {text}")
     return found
 
 

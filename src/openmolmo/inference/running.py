@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import click
 
-from openmolmo.core.errors import OpenMolmoError, RunError
+from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
 from openmolmo.core.files import atomic_file
 from openmolmo.inference.answer import Answer
 from openmolmo.inference.jobs import answer_into
@@ -89,27 +89,57 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
 
 def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Shown, settings: Settings) -> None:
     """Check everything that can be wrong, load the model, ask about every picture, show the answers."""
-    from openmolmo.imaging import open_image
-
     targets = _targets(pictures, shown.out)
-    for picture in pictures:
-        open_image(picture)  # a bad picture is reported before the model is loaded
+    wrong = _unreadable(pictures)
+    good = [place for place, picture in enumerate(pictures) if picture not in wrong]
+    requests = [requests[place] for place in good]
     predictor = settings.load()
     several = len(pictures) > 1
     if shown.stream:
-        answers = [_stream(predictor, r, f"{p}: " if several else "") for p, r in zip(pictures, requests, strict=True)]
+        before = [f"{pictures[place]}: " if several else "" for place in good]
+        answers = [_stream(predictor, r, b) for b, r in zip(before, requests, strict=True)]
     else:
         answers = predictor.answer_batch(requests)
     if shown.as_json:
-        values = [{"image": i, "model": settings.model, **a.to_json()} for i, a in zip(pictures, answers, strict=True)]
+        found = {place: answer.to_json() for place, answer in zip(good, answers, strict=True)}
+        values = [
+            {"image": name, "model": settings.model, **(found.get(place) or _fault(wrong[name]))}
+            for place, name in enumerate(pictures)
+        ]
         click.echo(json.dumps(values if several else values[0], indent=2, ensure_ascii=False))
-    for picture, answer, target in zip(pictures, answers, targets, strict=True):
+    for place, answer in zip(good, answers, strict=True):
+        picture, target = pictures[place], targets[place]
         if not shown.as_json:
             _show(f"{picture}: " if several else "", answer, shown)
         if not answer.finished:
             click.echo(f"note: cut after {settings.max_new_tokens} tokens; --max-new-tokens N gives more", err=True)
         if target is not None:
             _draw(picture, answer, target)
+    if wrong:
+        raise RunError(
+            f"{len(wrong)} of {len(pictures)} pictures could not be read: "
+            + "; ".join(error.message for error in wrong.values()),
+            fix="the others were answered; mend or leave out these",
+        )
+
+
+def _unreadable(pictures: Sequence[str]) -> dict[str, ImageError]:
+    """What is wrong with each picture that is no good, found before a model is loaded; raised where none is good."""
+    from openmolmo.pictures import verify
+
+    wrong: dict[str, ImageError] = {}
+    for picture in dict.fromkeys(pictures):
+        try:
+            verify(picture)
+        except ImageError as error:
+            wrong[picture] = error
+    if wrong and len(wrong) == len(set(pictures)):
+        raise next(iter(wrong.values()))
+    return wrong
+
+
+def _fault(error: ImageError) -> dict[str, Any]:
+    return {"error": error.message, "kind": type(error).__name__}
 
 
 def _stream(predictor: Any, request: Request, before: str) -> Answer:
@@ -153,8 +183,8 @@ def _targets(pictures: Sequence[str], out: Path | None) -> list[Path | None]:
 
 def _draw(picture: str, answer: Answer, target: Path) -> None:
     """Write the annotated picture; without a point there is nothing to draw, and that is an error."""
-    from openmolmo.imaging import open_image
     from openmolmo.inference.draw import draw_points
+    from openmolmo.pictures import open_image
 
     if not answer.points:
         raise OpenMolmoError(f"no points were found in {picture}, so {target} was not written")

@@ -18,7 +18,8 @@ import PIL.Image
 from openmolmo.core.config import from_dict, to_dict
 from openmolmo.core.errors import CheckpointError, ConfigError, DataError, PromptError
 from openmolmo.core.files import write_json
-from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan, open_image
+from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan
+from openmolmo.pictures import open_image
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Branch, Formatter, Turn
 from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_parts, training_sequence

@@ -14,11 +14,12 @@ from typing import Any
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_bytes
 from openmolmo.core.progress import track
+from openmolmo.pictures import Facts
 from openmolmo.records.dataset import ParquetDataset
 from openmolmo.records.example import Example, ImageRef, Made
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.jsonl import JsonlDataset
-from openmolmo.records.pictures import picture_bytes, picture_size
+from openmolmo.records.pictures import picture_bytes, picture_facts
 from openmolmo.records.rules import breaches
 
 __all__ = ["CheckReport", "Fault", "check_dataset"]
@@ -73,6 +74,7 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
     report = CheckReport(path=str(path), limit=limit)
     seen: dict[str, str] = {}
     unknown: Counter[str] = Counter()
+    hidden: Counter[str] = Counter()
     urls = 0
     for index, place, example in _examples(dataset, report):
         report.examples += 1
@@ -90,11 +92,11 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
             if image.data is None and image.path is None:
                 urls += 1
             elif pictures:
-                for fault in _picture_faults(image, place):
+                for fault in _picture_faults(image, place, hidden):
                     report.add(fault if number == 0 else _later(fault, number))
     if len(dataset) == 0:
         report.add(Fault(file=_name(dataset), row=None, field=None, rule="empty", message="the data set has no rows"))
-    report.notes = _notes(unknown, urls)
+    report.notes = _notes(unknown, urls, hidden)
     return report
 
 
@@ -139,12 +141,15 @@ def _later(fault: Fault, number: int) -> Fault:
     return dataclasses.replace(fault, field=field)
 
 
-def _picture_faults(image: ImageRef, place: dict[str, Any]) -> Iterator[Fault]:
+def _picture_faults(image: ImageRef, place: dict[str, Any], hidden: Counter[str]) -> Iterator[Fault]:
     try:
-        digest, width, height = _facts_of(image.data) if image.data is not None else _facts_of_file(image.path or "")
+        digest, facts = _facts_of(image.data) if image.data is not None else _facts_of_file(image.path or "")
     except DataError as error:
         yield _from_error(error, place)
         return
+    width, height = facts.width, facts.height
+    if facts.hidden:
+        hidden[image.path or f"{place['file']} row {place['row']}"] += 1
     if image.sha256 not in (None, digest):
         message = f"the picture's sha256 is {digest}, the record says {image.sha256}"
         yield Fault(**place, field="sha256", rule="hash", message=message)
@@ -154,19 +159,19 @@ def _picture_faults(image: ImageRef, place: dict[str, Any]) -> Iterator[Fault]:
             yield Fault(**place, field=side, rule="size", message=message)
 
 
-def _facts_of(data: bytes) -> tuple[str, int, int]:
-    return sha256_bytes(data), *picture_size(data)
+def _facts_of(data: bytes) -> tuple[str, Facts]:
+    return sha256_bytes(data), picture_facts(data)
 
 
 @lru_cache(maxsize=4096)
-def _facts_of_file(path: str) -> tuple[str, int, int]:
+def _facts_of_file(path: str) -> tuple[str, Facts]:
     """Remembered, since many rows of a JSONL file may speak of one picture."""
     data = picture_bytes(ImageRef(path=path))
     assert data is not None
     return _facts_of(data)
 
 
-def _notes(unknown: Counter[str], urls: int) -> list[str]:
+def _notes(unknown: Counter[str], urls: int, hidden: Counter[str]) -> list[str]:
     notes = []
     if kinds := [f"{count} {kind}" for kind, count in sorted(unknown.items()) if count]:
         example = json.dumps({"made": {next(kind for kind in sorted(unknown) if unknown[kind]): "person-written"}})
@@ -176,6 +181,12 @@ def _notes(unknown: Counter[str], urls: int) -> list[str]:
         )
     if urls:
         notes.append(f"{urls} pictures are only URLs and were not looked at")
+    if hidden:
+        count = "1 picture is" if len(hidden) == 1 else f"{len(hidden)} pictures are"
+        notes.append(
+            f"transparency hides what {count} about: a model sees the colours under it, "
+            f"not what a viewer shows (`openmolmo data show` shows what it sees): {', '.join(list(hidden)[:5])}"
+        )
     return notes
 
 

@@ -16,6 +16,8 @@ Several pictures are a list, and a point that is not in the first says in which 
     {"images": ["a.jpg", "b.jpg"], "label": "cup", "points": [{"x": 20.5, "y": 31.0, "image": 1}]}
 
 An entry of the list is a path or an address, or an object of image, image_url, width, height and sha256.
+An image may also be a ``data:`` or ``file:`` address.
+
 One row may hold a caption and a question together. The full form has a list ``annotations`` in the
 JSON form of ``records/codec.py``. Every row may also have: id, split, style, image_url, width,
 height, sha256, facts, and ``provenance`` (any of its fields). ``"image": null`` means text only.
@@ -36,8 +38,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from openmolmo.core.errors import DataError
+from openmolmo.core.errors import DataError, ImageError
 from openmolmo.core.files import sha256_bytes
+from openmolmo.pictures.addresses import beside, from_address
 from openmolmo.records.codec import annotation_from_dict, provenance_from_dict, unknown_field
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Split
 
@@ -178,13 +181,22 @@ class JsonlDataset:
             return None
         if name is not None and name.startswith(("http://", "https://")):
             name, url = None, name
+        source = None if name is None else self._source(name)
         return ImageRef(
-            path=None if name is None else str(self.folder / self._defaults.images / name),
+            data=source if isinstance(source, bytes) else None,
+            path=source if isinstance(source, str) else None,
             url=url,
             width=_typed(row, "width", int),
             height=_typed(row, "height", int),
             sha256=_typed(row, "sha256", str),
         )
+
+    def _source(self, name: str) -> bytes | str:
+        """The bytes of a ``data:`` address, or a path: of a ``file:`` address, or in the folder of pictures."""
+        try:
+            return from_address(beside(self.folder / self._defaults.images, name))
+        except ImageError as error:
+            raise DataError(error.message, field="image", rule="readable", fix=error.fix) from error
 
     def _provenance(self, row: Mapping[str, Any], annotations: tuple[Annotation, ...]) -> dict[str, Any]:
         own = dict(_typed(row, "provenance", dict) or {})

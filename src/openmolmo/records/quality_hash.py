@@ -6,7 +6,6 @@ than its upper neighbour; 128 bits. Alike are those that differ in few bits and 
 
 from __future__ import annotations
 
-import io
 import itertools
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.pictures import reduced
 
 __all__ = ["LookAlikes", "Signature", "signature"]
 
@@ -38,9 +38,7 @@ class Signature:
 
 def signature(data: bytes) -> Signature:
     """The signature of an encoded picture that is known to be readable (see ``picture_size``)."""
-    with Image.open(io.BytesIO(data)) as opened:
-        opened.draft("RGB", (64, 64))
-        small = opened.convert("RGB").resize((9, 9), Image.Resampling.BOX)
+    small = reduced(data, 64).resize((9, 9), Image.Resampling.BOX)
     pixels = np.asarray(small, np.int16)
     grey = pixels.sum(axis=2) // 3
     across = grey[:8, 1:] > grey[:8, :-1] + _NOISE

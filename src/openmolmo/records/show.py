@@ -17,6 +17,7 @@ from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_text
 from openmolmo.core.pages import page
 from openmolmo.core.progress import track
+from openmolmo.pictures import thumbnail
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -34,12 +35,14 @@ from openmolmo.records.example import (
 )
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.masks import decode
-from openmolmo.records.pictures import picture_bytes, thumbnail
+from openmolmo.records.pictures import picture_bytes, picture_facts, unreadable_as_fault
 
 __all__ = ["write_page"]
 
 THUMBNAIL = 384
 """Longer side of a picture on the page, in pixels."""
+
+HIDDEN = "Transparency hides what this picture is about: shown is what a model sees, the colours under it."
 
 # Ten colours that stay apart on most pictures and for colour-blind readers.
 COLOURS = (
@@ -68,6 +71,7 @@ class _Picture:
     width: int = THUMBNAIL
     height: int = THUMBNAIL
     complaint: str | None = None
+    note: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -120,8 +124,10 @@ def _picture(image: ImageRef) -> _Picture:
     try:
         data = picture_bytes(image)
         if data is not None:
-            source, width, height = thumbnail(data, THUMBNAIL)
-            return _Picture(source=source, width=width, height=height)
+            note = HIDDEN if picture_facts(data).hidden else None
+            with unreadable_as_fault():
+                source, width, height = thumbnail(data, THUMBNAIL)
+            return _Picture(source=source, width=width, height=height, note=note)
     except DataError as error:
         return _Picture(complaint=error.reason)
     width, height = image.width or THUMBNAIL, image.height or THUMBNAIL

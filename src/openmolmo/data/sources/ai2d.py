@@ -19,8 +19,9 @@ from openmolmo.data.sources.answers import chosen
 from openmolmo.data.sources.columns import ANY, PICTURE, TEXT, WHOLE, Row, fields, many
 from openmolmo.data.sources.published import HubPlace, Layout, PublishedSet, Reading
 from openmolmo.data.sources.reading import picture_of
+from openmolmo.pictures import open_image
 from openmolmo.records.example import Annotation, ImageRef, Made
-from openmolmo.records.pictures import picture_bytes
+from openmolmo.records.pictures import picture_bytes, unreadable_as_fault
 
 __all__ = ["SOURCE"]
 
@@ -42,8 +43,8 @@ def _picture(row: Row, reading: Reading) -> ImageRef | None:
     image = picture_of(row["image"], reading.folder)
     if image is None or row["boxes"] == "none":
         return image
-    with Image.open(io.BytesIO(picture_bytes(image) or b"")) as opened:
-        drawn = opened.convert("RGB")
+    with unreadable_as_fault():
+        drawn = Image.fromarray(open_image(picture_bytes(image) or b""))
     pen = ImageDraw.Draw(drawn)
     for label in row["labels"]:
         left, top, right, bottom = label["box"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
-
-from openmolmo.core.errors import DataError
+from openmolmo.pictures import header_size
 from openmolmo.records.example import ImageRef
+from openmolmo.records.pictures import unreadable_as_fault
 
 __all__ = ["Reading", "picture_of", "size_of"]
 
@@ -54,12 +52,8 @@ def picture_of(value: Any, folder: Path | None) -> ImageRef | None:
 
 def size_of(image: ImageRef) -> tuple[int, int] | None:
     """Width and height in pixels after EXIF rotation, from the header alone."""
-    source = io.BytesIO(image.data) if image.data is not None else image.path
+    source = image.data if image.data is not None else image.path
     if source is None:
         return None
-    try:
-        with Image.open(source) as opened:
-            turned = opened.getexif().get(0x0112, 1) >= 5
-            return (opened.height, opened.width) if turned else (opened.width, opened.height)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        raise DataError(f"the picture cannot be read: {error}", field="image", rule="readable") from error
+    with unreadable_as_fault():
+        return header_size(source)

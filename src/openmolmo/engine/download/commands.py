@@ -1,9 +1,10 @@
-"""``openmolmo download SET_OR_FILE`` and ``openmolmo download report``."""
+"""``openmolmo download SET_OR_FILE``, and ``list`` and ``report`` of what it fetched."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,9 +13,10 @@ from openmolmo.core.command_group import OpenGroup
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.hub import fetch_tables
 from openmolmo.core.optional import require
-from openmolmo.core.progress import console, make_progress, print_table
+from openmolmo.core.progress import console, make_progress, print_table, say
 from openmolmo.engine.download.book import StatusBook
 from openmolmo.engine.download.judge import Limits
+from openmolmo.engine.download.listing import Shared, fates, shared_files
 from openmolmo.engine.download.report import SetReport
 from openmolmo.engine.download.report import report as make_report
 from openmolmo.engine.download.sets import SETS
@@ -25,6 +27,7 @@ from openmolmo.engine.download.tables import Columns, add_set, find_tables, read
 __all__ = ["download"]
 
 _ANY = "SET_OR_FILE"
+_FAILURES = [state for state in State if state not in (State.NEW, State.OK)]
 
 
 _SUMMARIES = {"join": "Write annotations and their pictures as shards, one example a picture."}
@@ -82,17 +85,18 @@ def _fetch_command(target: str) -> click.Command:
     @click.option("--robots/--ignore-robots", default=False, show_default=True, help="Honour robots.txt.")
     @click.option("--limit", type=click.IntRange(min=1), help="Try at most so many URLs  [default: all]")
     def run(out: Path, retry: str, name: str | None, rows: Path | None, **options: object) -> None:
-        _fetch(target, out, retry=_states(retry), name=name, rows=rows, **options)
+        _fetch(target, out, retry=_states(retry, _FAILURES, "--retry"), name=name, rows=rows, **options)
 
     return run
 
 
-def _states(text: str) -> list[State]:
-    known = [state for state in State if state not in (State.NEW, State.OK)]
+def _states(text: str, known: Sequence[State], option: str) -> list[State]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}", param_hint="--retry")
+            raise click.BadParameter(
+                f"{name!r} is none of {', '.join(known)}", param_hint="--retry" if State.OK not in known else "--state"
+            )
     return [State(name) for name in names]
 
 
@@ -175,10 +179,41 @@ def _tables(target: str, rows: Path | None, given: _Options) -> tuple[list[Path]
 
 def _tell_run(name: str, book: StatusBook, images: int, seconds: float, left: dict[str, str]) -> None:
     rate = f"{images / seconds:.0f}" if seconds > 0 else "-"
+    for shared in shared_files(book, name):
+        say(_shared_note(shared))
     rows = [[str(state), count, MEANING[state]] for state, count in book.counts().items()]
     print_table(f"{name}: {images} fetched in {seconds:.0f} s, {rate} a second", ["state", "URLs", "meaning"], rows)
     for host, why in list(left.items())[:10]:
         console.print(f"left to a later run: {host or '(no host)'}: {why}", highlight=False, markup=False)
+
+
+def _shared_note(shared: Shared) -> str:
+    return (
+        f"note: {shared.urls} addresses ({shared.hosts} host{'s' * (shared.hosts != 1)}) gave one and the same file, "
+        f"{shared.file}: if it is a placeholder, hold its hash out when joining"
+    )
+
+
+@download.command(name="list")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--state", "only", default="", help="Only these, by commas, e.g. ok or gone,corrupt  [default: all]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+def list_(folder: Path, only: str, as_json: bool) -> None:
+    """Say of each URL in FOLDER which file it became, or why it did not.
+
+    Columns, with tabs between them: state, file (in FOLDER; - for none), URL, why.
+    """
+    states = _states(only, [*State], "--state")
+    with _book(folder) as book:
+        for fate in fates(book, states):
+            line = "\t".join((fate.state, fate.file or "-", fate.url, " ".join(fate.why.split())))
+            click.echo(json.dumps(fate.to_dict(), ensure_ascii=False) if as_json else line.rstrip())
+
+
+def _book(folder: Path) -> StatusBook:
+    if not (folder / STATUS).is_file():
+        raise click.UsageError(f"{folder} holds no {STATUS}: name the folder given to download as --out")
+    return StatusBook(folder)
 
 
 @download.command()
@@ -187,9 +222,7 @@ def _tell_run(name: str, book: StatusBook, images: int, seconds: float, left: di
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def report(folder: Path, most: int, as_json: bool) -> None:
     """Say of each set in FOLDER what is there, why the rest is not, and how labels moved by the loss."""
-    if not (folder / STATUS).is_file():
-        raise click.UsageError(f"{folder} holds no {STATUS}: name the folder given to download as --out")
-    with StatusBook(folder) as book:
+    with _book(folder) as book:
         found = make_report(book, most=most)
     if as_json:
         click.echo(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
@@ -203,10 +236,12 @@ def _tell_set(one: SetReport) -> None:
         ["rows", one.rows, ""],
         ["images (URLs)", one.images, ""],
         ["alive", one.alive_images, f"{one.alive:.1%} of the rows"],
-        ["files", one.files, f"{one.bytes / 1e6:.1f} MB"],
+        ["files (pictures)", one.files, f"{one.bytes / 1e6:.1f} MB"],
         *([f"  {state}", urls, f"{count} rows"] for state, (urls, count) in one.reasons.items()),
     ]
     print_table(one.name, ["", "count", ""], rows)
+    for shared in one.shared:
+        say(_shared_note(shared))
     if one.hosts:
         print_table(f"{one.name}: hosts", ["host", "lost", "of"], [list(host) for host in one.hosts])
     for shift in one.labels:

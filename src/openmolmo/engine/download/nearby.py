@@ -8,10 +8,11 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.pictures import FORMATS
 
 __all__ = ["candidates", "check_mirrors", "mirror_urls"]
 
-_ENDINGS = ("", ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+_ENDINGS = ("", ".jpeg", *(one.ending for one in FORMATS.values()))
 _FIELDS = ("{url}", "{sha256}", "{url_sha256}", "{host}", "{path}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openmolmo.engine.download.book import StatusBook
+from openmolmo.engine.download.listing import Shared, shared_files
 from openmolmo.engine.download.states import State
 
 __all__ = ["LabelShift", "SetReport", "report"]
@@ -34,7 +35,8 @@ class LabelShift:
 @dataclass(frozen=True, kw_only=True)
 class SetReport:
     """One set. ``images`` are distinct URLs, ``files`` distinct pictures; ``reasons`` has, for each state,
-    (URLs, rows); ``hosts`` are those with most URLs lost, each (host, lost, all)."""
+    (URLs, rows); ``hosts`` are those with most URLs lost, each (host, lost, all);
+    ``shared`` are files that many URLs gave."""
 
     name: str
     rows: int
@@ -46,6 +48,7 @@ class SetReport:
     reasons: dict[State, tuple[int, int]]
     labels: tuple[LabelShift, ...] = ()
     hosts: tuple[tuple[str, int, int], ...] = field(default=())
+    shared: tuple[Shared, ...] = ()
 
     @property
     def alive(self) -> float:
@@ -97,6 +100,7 @@ def _one(book: StatusBook, number: int, name: str, most: int) -> SetReport:
         reasons=reasons,
         labels=tuple(_shift(book, number, column, most) for (column,) in columns),
         hosts=tuple((host, lost, count) for host, lost, count in hosts),
+        shared=shared_files(book, name, most=most),
     )
 
 

@@ -1,7 +1,7 @@
 """The pictures of a download folder, by the hash of their content.
 
-DIR/status.sqlite3        what became of every URL (book.py)
-DIR/images/ab/abcd...     the file whose SHA-256 begins with abcd; equal files exist once
+DIR/status.sqlite3         what became of every URL (book.py)
+DIR/images/ab/abcd....jpg  the file whose SHA-256 begins with abcd; equal files exist once, and end as their format does
 
 store = ImageStore("pixmo")
 path = store.path("https://example.org/a.jpg")     # None unless it is there and whole
@@ -22,9 +22,12 @@ from openmolmo.core.files import disk_full_as_error
 from openmolmo.engine.download.book import StatusBook
 from openmolmo.engine.download.judge import Limits, Verdict, judge
 from openmolmo.engine.download.states import STATUS, FetchFailed, State
+from openmolmo.pictures import FORMATS
 
 __all__ = ["ImageStore"]
 
+_ENDINGS = (*(one.ending for one in FORMATS.values()), "")
+"""Most files are JPEGs, which are looked for first; stores of earlier versions had no endings."""
 _IMAGE_KINDS = {State.NOT_AN_IMAGE: "not_an_image", State.CORRUPT: "corrupt", State.TOO_LARGE: "too_large"}
 
 
@@ -42,20 +45,20 @@ class ImageStore:
         if found is None:
             return None
         digest, size = found
-        path = self.path_of(digest)
-        try:
-            return path if path.stat().st_size == size else None
-        except FileNotFoundError:
-            return None
+        return self.find(digest, size)
 
     def sha256(self, url: str) -> str | None:
         """The hash of a URL's file; None as in :meth:`path`."""
         path = self.path(url)
-        return None if path is None else path.name
+        return None if path is None else path.stem
 
-    def path_of(self, digest: str) -> Path:
-        """Where the file of a hash is, or would be."""
-        return self.folder / "images" / digest[:2] / digest
+    def path_of(self, digest: str, ending: str) -> Path:
+        """Where the file of a hash is, or would be, if it is of the format with that ending."""
+        return self.folder / "images" / digest[:2] / f"{digest}{ending}"
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file is one of this store, so that its name is its hash."""
+        return path == self.path_of(path.stem, path.suffix) and path.suffix in _ENDINGS
 
     def put(self, url: str, data: bytes) -> str:
         """Add a picture that came from elsewhere, and return its SHA-256.
@@ -80,12 +83,10 @@ class ImageStore:
     def keep(self, data: bytes, *, expected: str | None = None) -> Verdict:
         """Judge bytes and write them to their place; raises :class:`FetchFailed`, and then nothing is kept."""
         verdict = judge(data, expected=expected, limits=self.limits)
-        path = self.path_of(verdict.sha256)
-        try:
-            if path.stat().st_size == verdict.bytes:
-                return verdict
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        if self.find(verdict.sha256, verdict.bytes) is not None:
+            return verdict
+        path = self.path_of(verdict.sha256, verdict.ending)
+        path.parent.mkdir(parents=True, exist_ok=True)
         # No fsync: thousands of them would take most of the time. A file that a power cut has shortened
         # has another size than the one on record, and path() does not give it.
         with disk_full_as_error(path):
@@ -98,6 +99,17 @@ class ImageStore:
                 Path(temporary).unlink(missing_ok=True)
                 raise
         return verdict
+
+    def find(self, digest: str, size: int) -> Path | None:
+        """The file of a hash; None unless it is there and has ``size`` bytes, those on record."""
+        for ending in _ENDINGS:
+            path = self.path_of(digest, ending)
+            try:
+                if path.stat().st_size == size:
+                    return path
+            except FileNotFoundError:
+                continue
+        return None
 
     def _look_up(self, url: str) -> tuple[str, int] | None:
         row = self._reader().execute("SELECT sha256, bytes FROM urls WHERE url = ? AND state = 'ok'", (url,)).fetchone()

@@ -9,20 +9,21 @@ where it stands. The template at the end writes the same prompt as text.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
-
-from transformers.image_utils import load_image
+from urllib.request import urlopen
 
 from openmolmo.core.errors import ImageError, PromptError
+from openmolmo.pictures.addresses import from_address, from_base64
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.tokenizer import IMAGE_PLACE
 
 __all__ = ["Conversation", "chat_template", "picture", "read_conversation"]
 
+_PATIENCE = 30.0  # seconds without a byte
+_MOST_BYTES = 256 * 2**20
 _PICTURE_KEYS = ("image", "url", "path", "base64")
 
 
@@ -92,7 +93,7 @@ def _parts(content: Any, place: int) -> Iterator[tuple[str, Any]]:
 def _named(part: Mapping[str, Any], place: int) -> Any:
     for key in _PICTURE_KEYS:
         if part.get(key) is not None:
-            return _decoded(part[key]) if key == "base64" else picture(part[key])
+            return from_base64(part[key]) if key == "base64" else picture(part[key])
     raise ImageError(
         f"message {place} has an image without a picture",
         kind="missing",
@@ -101,21 +102,23 @@ def _named(part: Mapping[str, Any], place: int) -> Any:
 
 
 def picture(source: Any) -> Any:
-    """Something that can be opened: web addresses are fetched, ``data:`` ones decoded, the rest is left as it is."""
+    """Something that can be opened: web addresses are fetched, ``data:`` ones decoded, ``file:`` ones become paths."""
     if not isinstance(source, str):
         return source
     if source.startswith(("http://", "https://")):
-        return load_image(source)
-    if source.startswith("data:"):
-        return _decoded(source.partition(",")[2])
-    return source.removeprefix("file://")
+        return _fetched(source)
+    return from_address(source)
 
 
-def _decoded(text: str) -> bytes:
+def _fetched(url: str) -> bytes:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ImageError(f"a picture's base64 text cannot be read: {error}", kind="corrupt") from error
+        with urlopen(url, timeout=_PATIENCE) as answer:
+            body: bytes = answer.read(_MOST_BYTES + 1)
+    except (OSError, ValueError, HTTPException) as error:
+        raise ImageError(f"{url} cannot be fetched: {error}", kind="missing", fix="check the address") from error
+    if len(body) > _MOST_BYTES:
+        raise ImageError(f"{url} gives more than {_MOST_BYTES} bytes", kind="too_large", fix="fetch it yourself")
+    return body
 
 
 def chat_template(settings: FormatConfig) -> str:

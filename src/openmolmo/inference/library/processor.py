@@ -23,11 +23,12 @@ from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerFast, P
 
 from openmolmo.core.errors import PromptError
 from openmolmo.core.files import write_text
-from openmolmo.imaging import cut_crops, make_plan, open_image
+from openmolmo.imaging import cut_crops, make_plan
 from openmolmo.inference.batch import left_padded
 from openmolmo.inference.library.messages import chat_template, picture, read_conversation
 from openmolmo.model import MolmoConfig
 from openmolmo.model.auto import register_model
+from openmolmo.pictures import open_image
 from openmolmo.prompting.formatter import Turn
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.sequence import Tokens, prompt_sequence

@@ -15,8 +15,8 @@ import jinja2
 from openmolmo import __version__
 from openmolmo.core.files import write_text
 from openmolmo.evaluation.pictures import RIGHT, TRUTH, WRONG, data_url
-from openmolmo.imaging import open_image
 from openmolmo.inference.draw import enlarge
+from openmolmo.pictures import open_image
 from openmolmo.recipes.demo.curves import curve
 from openmolmo.recipes.demo.pictures import Asked
 from openmolmo.recipes.demo.plan import Plan

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmolmo.core.errors import ImageError
-from openmolmo.imaging import CropConfig, cut_crops, make_plan, open_image
+from openmolmo.imaging import CropConfig, cut_crops, make_plan
+from openmolmo.pictures import open_image
 
 
 def encode(image: PIL.Image.Image, kind: str, **options: object) -> bytes:

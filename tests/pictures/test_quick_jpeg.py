@@ -10,8 +10,8 @@ import PIL.Image
 import pytest
 
 from openmolmo.core.errors import ImageError
-from openmolmo.imaging import jpeg, open_image
-from openmolmo.imaging.jpeg import decode_jpeg
+from openmolmo.pictures import jpeg, open_image
+from openmolmo.pictures.jpeg import decode_jpeg
 
 IMAGES = Path(__file__).parents[1] / "fixtures" / "imaging" / "images"
 
