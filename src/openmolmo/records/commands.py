@@ -12,8 +12,7 @@ from rich.table import Table
 
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
-from openmolmo.records.example import Made
-from openmolmo.records.imports import FORMATS, import_file, write_imported
+from openmolmo.records.import_command import import_
 from openmolmo.records.quality import QUALITY_RULES, QualityReport, QualitySettings, filter_dataset
 from openmolmo.records.rules import RULES
 from openmolmo.records.show import write_page
@@ -160,31 +159,7 @@ def filter_(
         _tell_quality(report, out)
 
 
-@data.command(name="import")
-@click.argument("form", metavar="FORMAT", type=click.Choice(FORMATS))
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the pictures.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A .jsonl file, or a folder for shards.")
-@click.option("--name", help="What the data set is called  [default: the file's name]")
-@click.option("--licence", default="unknown", show_default=True, help="Of the pictures and the marks.")
-@click.option("--made", type=click.Choice(list(Made)), help="How the marks were made, where the file does not say.")
-@click.option("--absent", default=0, show_default=True, type=click.IntRange(min=0), help="Labels not there, a picture.")
-def import_(
-    form: str, file: Path, images: Path, out: Path, name: str | None, licence: str, made: str | None, absent: int
-) -> None:
-    """Turn an export of another program into a data set.
-
-    FORMAT is label-studio (its JSON export), coco (boxes become points), cvat ("CVAT for images 1.1") or
-    csv (image,label,x,y). One picture becomes one example.
-    """
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise click.UsageError(f"{out} exists: name a new file or folder")
-    how = None if made is None else Made(made)
-    found = import_file(form, file, images=images, dataset=name, licence=licence, made=how, absent=absent)
-    write_imported(found, out)
-    for reason, count in found.left_out.items():
-        click.echo(f"left out: {count} {reason}", err=True)
-    click.echo(f"{len(found.examples)} examples in {out}")
+data.add_command(import_)
 
 
 def _console() -> Console:
