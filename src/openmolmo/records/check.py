@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +14,10 @@ from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_bytes
 from openmolmo.core.progress import track
 from openmolmo.records.dataset import ParquetDataset
-from openmolmo.records.example import Example, ImageRef, Made
+from openmolmo.records.example import Example, ImageRef
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.jsonl import JsonlDataset
+from openmolmo.records.notes import Notes
 from openmolmo.records.pictures import picture_bytes, picture_size
 from openmolmo.records.rules import breaches
 
@@ -72,13 +72,12 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
     dataset = open_dataset(path, check_shards=False)
     report = CheckReport(path=str(path), limit=limit)
     seen: dict[str, str] = {}
-    unknown: Counter[str] = Counter()
-    urls = 0
+    notes = Notes()
     for index, place, example in _examples(dataset, report):
         report.examples += 1
         for item in example.annotations:
             report.annotations[item.kind] += 1
-            unknown[item.kind] += Made.UNKNOWN in example.provenance.made.get(item.kind, ())
+        notes.add(example, f"{place['file']} row {place['row']}")
         for breach in breaches(example):
             name = dataset.field_name(index, breach.field) if isinstance(dataset, JsonlDataset) else breach.field
             report.add(Fault(**place, field=name, rule=breach.rule, message=breach.message))
@@ -86,14 +85,12 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
             message = f"{example.id!r} is also the id of {seen[example.id]}"
             report.add(Fault(**place, field="id", rule="unique", message=message))
         seen.setdefault(example.id, f"{place['file']} row {place['row']}")
-        if example.image is not None and example.image.data is None and example.image.path is None:
-            urls += 1
-        elif pictures and example.image is not None:
+        if pictures and example.image is not None:
             for fault in _picture_faults(example.image, place):
                 report.add(fault)
     if len(dataset) == 0:
         report.add(Fault(file=_name(dataset), row=None, field=None, rule="empty", message="the data set has no rows"))
-    report.notes = _notes(unknown, urls)
+    report.notes = list(notes.told())
     return report
 
 
@@ -133,6 +130,8 @@ def _from_error(error: DataError, place: dict[str, Any]) -> Fault:
 
 
 def _picture_faults(image: ImageRef, place: dict[str, Any]) -> Iterator[Fault]:
+    if image.data is None and image.path is None:
+        return
     try:
         digest, width, height = _facts_of(image.data) if image.data is not None else _facts_of_file(image.path or "")
     except DataError as error:
@@ -157,19 +156,6 @@ def _facts_of_file(path: str) -> tuple[str, int, int]:
     data = picture_bytes(ImageRef(path=path))
     assert data is not None
     return _facts_of(data)
-
-
-def _notes(unknown: Counter[str], urls: int) -> list[str]:
-    notes = []
-    if kinds := [f"{count} {kind}" for kind, count in sorted(unknown.items()) if count]:
-        example = json.dumps({"made": {next(kind for kind in sorted(unknown) if unknown[kind]): "person-written"}})
-        notes.append(
-            f"how these were made is unknown, and `openmolmo data audit` will refuse them: {', '.join(kinds)}; "
-            f"say it in dataset.json, e.g. {example}"
-        )
-    if urls:
-        notes.append(f"{urls} pictures are only URLs and were not looked at")
-    return notes
 
 
 def _name(dataset: ParquetDataset | JsonlDataset) -> str:

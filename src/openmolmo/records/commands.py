@@ -10,10 +10,15 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from openmolmo.core.console import echo_json
+from openmolmo.core.files import write_text
+from openmolmo.core.progress import say
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
 from openmolmo.records.import_command import import_
-from openmolmo.records.quality import QUALITY_RULES, QualityReport, QualitySettings, filter_dataset
+from openmolmo.records.quality import QUALITY_RULES, QualitySettings, filter_dataset
+from openmolmo.records.quality_report import QualityReport
+from openmolmo.records.readable import Unread
 from openmolmo.records.rules import RULES
 from openmolmo.records.show import write_page
 from openmolmo.records.stats import DatasetStats, dataset_stats
@@ -77,7 +82,7 @@ def check(path: Path, limit: int, pictures: bool, as_json: bool) -> None:
     """
     report = check_dataset(path, limit=limit, pictures=pictures)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(report.to_dict())
     else:
         _tell_check(report)
     if not report.ok:
@@ -110,9 +115,10 @@ def audit(path: Path, as_json: bool) -> None:
     """
     report = audit_dataset(path)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(report.to_dict())
     else:
         _tell_audit(report)
+        _tell_unread(report.unread)
     if not report.ok:
         raise SystemExit(1)
 
@@ -125,9 +131,10 @@ def stats(path: Path, most: int, as_json: bool) -> None:
     """Count what there is: kinds, labels, points, words and sizes."""
     found = dataset_stats(path)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(found.to_dict())
     else:
         _tell_stats(found, most)
+        _tell_unread(found.unread)
 
 
 @data.command(name="filter")
@@ -137,6 +144,7 @@ def stats(path: Path, most: int, as_json: bool) -> None:
 @click.option("--max-points", default=40, show_default=True, type=click.IntRange(min=1), help="Of one annotation.")
 @click.option("--near", type=click.IntRange(0, 15), help="Pictures alike but for so many of 128 bits go; 6 is usual.")
 @click.option("--not-present", type=click.FloatRange(0, 0.99), help="Largest share of labels that are not there.")
+@click.option("--why", type=click.Path(path_type=Path, dir_okay=False), help="JSONL file of all that was left out.")
 @AS_JSON
 def filter_(
     path: Path,
@@ -145,6 +153,7 @@ def filter_(
     max_points: int,
     near: int | None,
     not_present: float | None,
+    why: Path | None,
     as_json: bool,
 ) -> None:
     """Leave out what spoils a data set, by named rules, and say how much each took."""
@@ -153,8 +162,10 @@ def filter_(
     if out is not None and out.exists() and any(out.iterdir()):
         raise click.UsageError(f"{out} is not empty: name a new folder")
     report = filter_dataset(path, out, settings)
+    if why is not None:
+        write_text(why, "".join(f"{json.dumps(vars(case))}\n" for case in report.cases))
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(report.to_dict())
     else:
         _tell_quality(report, out)
 
@@ -203,13 +214,19 @@ def _tell_audit(report: AuditReport) -> None:
         cells = (row.dataset, row.licence, row.kind, how, row.tool, str(row.count), verdict)
         table.add_row(*map(_plain, cells), style=None if row.ok else "red")
     console.print(table)
-    if report.ok:
+    if not report.refused:
         console.print("no annotation comes from a vision-language model or from something unknown")
     else:
         console.print(
             f"{report.refused} annotations come from a vision-language model or from something unknown: "
             "leave them out, or say how they were made"
         )
+
+
+def _tell_unread(cases: tuple[str, ...]) -> None:
+    """On standard error, so that what was counted stays apart."""
+    if cases:
+        say(f"note: {Unread(list(cases)).told()}")
 
 
 def _tell_stats(found: DatasetStats, most: int) -> None:
@@ -236,11 +253,12 @@ def _tell_stats(found: DatasetStats, most: int) -> None:
 def _tell_quality(report: QualityReport, out: Path | None) -> None:
     console = _console()
     table = Table(title=f"What breaks a rule in {report.path}", title_justify="left")
-    for column in ("rule", "annotations", "examples", "for instance"):
+    for column in ("rule", "points and masks", "annotations", "examples", "for instance"):
         table.add_column(column, overflow="fold", justify="left" if column in ("rule", "for instance") else "right")
-    for rule in sorted({*report.removed, *report.removed_examples}):
-        cases = (report.some.get(rule) or [""])[0]
-        table.add_row(*map(_plain, (rule, str(report.removed[rule]), str(report.removed_examples[rule]), cases)))
+    some = report.some
+    for rule in sorted({*report.removed, *report.removed_examples, *report.removed_parts}):
+        counts = (str(counted[rule]) for counted in (report.removed_parts, report.removed, report.removed_examples))
+        table.add_row(*map(_plain, (rule, *counts, (some.get(rule) or [""])[0])))
     console.print(table)
     verb = "would be kept" if out is None else f"kept in {out}"
     console.print(

@@ -17,6 +17,7 @@ from PIL import Image
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_text
 from openmolmo.core.progress import track
+from openmolmo.records.dataset import ParquetDataset
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -28,12 +29,15 @@ from openmolmo.records.example import (
     Point,
     PointExplanation,
     Pointing,
+    Provenance,
     QuestionAnswer,
     Transcript,
 )
 from openmolmo.records.folder import open_dataset
+from openmolmo.records.jsonl import JsonlDataset
 from openmolmo.records.masks import decode
-from openmolmo.records.pictures import picture_bytes, thumbnail
+from openmolmo.records.names import whole_text
+from openmolmo.records.pictures import MAX_PIXELS, picture_bytes, thumbnail
 
 __all__ = ["write_page"]
 
@@ -79,20 +83,32 @@ def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) 
     The page is one file; the browser fetches only pictures that are nothing but a URL.
     An empty data set is a :class:`DataError`.
     """
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, check_shards=False)
     total = len(dataset)
     if total == 0:
         raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to show: check the path")
     if start >= total:
         raise DataError(f"{path} has {total} examples, the page would start at {start}", fix="use a smaller --start")
     indexes = range(start, min(start + limit, total))
-    cards = [_card(dataset[index]) for index in track(indexes, "drawing", total=len(indexes))]
+    cards = [_card_at(dataset, index) for index in track(indexes, "drawing", total=len(indexes))]
     environment = Environment(loader=PackageLoader("openmolmo.records", "."), autoescape=True)
     page = environment.get_template("show.html.j2").render(
         path=str(path), total=total, start=start, cards=cards, colours=COLOURS
     )
-    write_text(out, page)
+    write_text(out, whole_text(page))
     return len(cards)
+
+
+def _card_at(dataset: ParquetDataset | JsonlDataset, index: int) -> _Card:
+    """The card of an example; one that cannot be read says so in its place."""
+    try:
+        return _card(dataset[index])
+    except DataError as error:
+        file, row = dataset.locate(index)
+        origin = Provenance(dataset=file.name, licence="", made={})
+        card = _card(Example(id=f"{file.name} row {row}", image=None, annotations=(), provenance=origin))
+        card.complaint = f"the row cannot be read: {error.reason}"
+        return card
 
 
 def _card(example: Example) -> _Card:
@@ -188,7 +204,14 @@ def _asked(label: str, question: str | None) -> Iterator[tuple[str, str]]:
 
 def _outline(masks: tuple[Mask, ...], colour: str) -> str | None:
     """A transparent PNG (data URL) with the borders of all masks of one annotation."""
-    good = [mask for mask in masks if mask.counts and sum(mask.counts) == mask.height * mask.width]
+    good = [
+        mask
+        for mask in masks
+        if mask.counts
+        and min(mask.counts) >= 0
+        and 0 < mask.height * mask.width == sum(mask.counts) <= MAX_PIXELS
+        and mask.height > 0
+    ]
     if not good or len({(mask.height, mask.width) for mask in good}) > 1:
         return None
     height, width = good[0].height, good[0].width
