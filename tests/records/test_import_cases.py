@@ -225,6 +225,7 @@ def test_names_are_found_in_any_unicode_form(tmp_path: Path, form: str) -> None:
     [
         ("https://x.org/a/dog.png?size=2", "dog.png"),
         ("file:///home/u/cat%20dog.png", "cat%20dog.png"),
+        ("file:///home/u/red%20dog%20(x+1).png", "red dog (x+1).png"),
         ("C:\\data\\deep\\fox.png", "deep/fox.png"),
         ("./deep/fox.png", "deep/fox.png"),
         ("/data/local-files/?d=deep%2Ffox.png", "deep/fox.png"),
@@ -388,7 +389,7 @@ def test_the_command_names_what_it_left_out_and_writes_all_of_it(tmp_path: Path)
     out, why = tmp_path / "o/rows.jsonl", tmp_path / "why.jsonl"
     words = ("import", "csv", tmp_path / "points.csv", "--images", tmp_path / "pictures", "--out", out)
     done = run(*words, "--why", why)
-    assert "left out: 7 lines that cannot be read (line 3: x is '', not a number; line 4" in done.output
+    assert "left out: lines that cannot be read: 7 (line 3: x is '', not a number; line 4" in done.output
     assert "and 4 more" in done.output
     rows = [json.loads(line) for line in why.read_text().splitlines()]
     assert len(rows) == 7
@@ -402,7 +403,7 @@ def test_all_reasons_are_written_when_nothing_is_left(tmp_path: Path) -> None:
     (tmp_path / "points.csv").write_text("image,label,x,y\n" + "b.png,x,1,1\n" + "a.png,x,inf,3\n" * 5)
     words = ("import", "csv", tmp_path / "points.csv", "--images", tmp_path / "pictures", "--out", tmp_path / "o.jsonl")
     done = run(*words, "--why", tmp_path / "why.jsonl")
-    assert isinstance(done.exception, DataError) and "5 lines that cannot be read (line 3: x is inf" in str(
+    assert isinstance(done.exception, DataError) and "lines that cannot be read: 5 (line 3: x is inf" in str(
         done.exception
     )
     assert len((tmp_path / "why.jsonl").read_text().splitlines()) == 6

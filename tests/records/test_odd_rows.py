@@ -197,6 +197,13 @@ def test_ids_and_sizes_as_other_programs_write_them(tmp_path: Path) -> None:
     assert [(fault.row, fault.field, fault.rule) for fault in report.faults] == [(2, "id", "unique")]
 
 
+def test_a_path_with_the_other_slash_is_found(tmp_path: Path) -> None:
+    folder = rows(tmp_path / "d", {**STAR, "image": "deep\\a.jpg"}, {**STAR, "image": "deep\\b.jpg"})
+    (folder / "deep").mkdir()
+    (folder / "a.jpg").rename(folder / "deep/a.jpg")
+    assert [(fault.row, fault.rule) for fault in check_dataset(folder).faults] == [(2, "exists")]
+
+
 @pytest.mark.parametrize("width", [12.5, float("nan"), float("inf"), True, "12", 10**12])
 def test_a_size_that_is_none_is_a_fault(tmp_path: Path, width: object) -> None:
     folder = rows(tmp_path / "d", {**STAR, "width": width}, STAR)

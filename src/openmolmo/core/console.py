@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-__all__ = ["echo_json", "use_plain_signs"]
+__all__ = ["counted", "echo_json", "use_plain_signs"]
 
 _HANDLER = "openmolmo.plain"
 _PLAIN = {
@@ -35,6 +35,11 @@ def use_plain_signs() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in _REPLACED:
             stream.reconfigure(errors=_HANDLER)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and its noun: "1 point", "2 points"."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def echo_json(value: Any) -> None:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from openmolmo.core.console import echo_json
+from openmolmo.core.console import counted, echo_json
 from openmolmo.core.files import write_text
 from openmolmo.core.progress import say
 from openmolmo.records.audit import AuditReport, audit_dataset
@@ -102,7 +102,7 @@ def show(path: Path, limit: int, start: int, out: Path | None, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"page": str(page.resolve()), "examples": count}))
     else:
-        click.echo(f"{count} examples in {page.resolve()}")
+        click.echo(f"{counted(count, 'example')} in {page.resolve()}")
 
 
 @data.command()
@@ -199,8 +199,10 @@ def _tell_check(report: CheckReport) -> None:
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.annotations.items()))
-    verdict = "no fault" if report.ok else f"{report.fault_count} fault{'s' * (report.fault_count != 1)}"
-    console.print(f"{report.path}: {report.examples} examples ({kinds or 'no annotations'}), {verdict}", markup=False)
+    verdict = "no fault" if report.ok else counted(report.fault_count, "fault")
+    console.print(
+        f"{report.path}: {counted(report.examples, 'example')} ({kinds or 'no annotations'}), {verdict}", markup=False
+    )
 
 
 def _tell_audit(report: AuditReport) -> None:
@@ -233,7 +235,7 @@ def _tell_stats(found: DatasetStats, most: int) -> None:
     console = _console()
     for title, counts in (("split", found.splits), ("data set", found.datasets), ("kind", found.kinds)):
         console.print(f"{title}: {', '.join(f'{count} {name}' for name, count in counts.items())}", markup=False)
-    table = Table(title=f"{found.path}: {found.examples} examples", title_justify="left")
+    table = Table(title=f"{found.path}: {counted(found.examples, 'example')}", title_justify="left")
     columns = ("count", "mean", "least", "quarter", "median", "three_quarters", "p95", "most")
     for column in ("", *columns):
         table.add_column(column.replace("_", " "), justify="right" if column else "left")

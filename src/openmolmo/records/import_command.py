@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from openmolmo.core.console import counted
 from openmolmo.records.example import Made
 from openmolmo.records.imports import FORMATS, import_file, write_imported
 from openmolmo.records.imports.reading import NothingImported, told
@@ -60,4 +61,4 @@ def import_(form: str, file: Path, out: Path, why: Path | None, **options: Any) 
         click.echo(f"note: {line}", err=True)
     if why is None and found.cases:
         click.echo("  -> --why FILE writes every one of them", err=True)
-    click.echo(f"{len(found.examples)} examples in {out}")
+    click.echo(f"{counted(len(found.examples), 'example')} in {out}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 __all__ = ["existing_path", "is_whole", "same_form", "same_label", "whole_text"]
 
@@ -19,12 +19,12 @@ def same_label(label: str) -> str:
 
 
 def existing_path(folder: Path, name: str) -> Path:
-    """The file of that name under ``folder``, in whatever Unicode form it is there; else the name as it stands."""
+    """The file of that name under ``folder``, in any Unicode form, with either slash; else the name as it stands."""
     path = folder / name
-    if name.isascii() or _is_there(path):
+    if _is_plain(name) or _is_there(path):
         return path
     here = folder
-    for part in Path(name).parts:
+    for part in PurePosixPath(name.replace("\\", "/")).parts:
         step = here / part
         if not _is_there(step):
             step = next((one for one in _entries(here) if same_form(one.name) == same_form(part)), step)
@@ -44,6 +44,11 @@ def is_whole(text: str) -> bool:
 def whole_text(text: str) -> str:
     """A text that every file and screen takes: halves of characters that do not belong together become one sign."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether the name can be written in one way only: no need to look for it on the disk."""
+    return name.isascii() and "\\" not in name
 
 
 def _is_there(path: Path) -> bool:

@@ -163,7 +163,7 @@ def _count(item: Counting, where: str) -> Iterator[Breach]:
     if not 0 <= item.count < _MOST:
         yield Breach(field=f"{where}.count", rule="count", message=f"the count is {item.count}")
     elif item.points and len(item.points) != item.count:
-        message = f"the count is {item.count}, there are {len(item.points)} points"
+        message = f"the count is {item.count}, the points are {len(item.points)}"
         yield Breach(field=f"{where}.count", rule="count", message=message)
 
 

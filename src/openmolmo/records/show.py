@@ -14,6 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
+from openmolmo.core.console import counted
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_text
 from openmolmo.core.progress import track
@@ -178,7 +179,7 @@ def _texts(item: Annotation) -> Iterator[tuple[str, str]]:
             yield from (("A", answer) for answer in item.answers)
         case Pointing():
             yield from _asked(item.label, item.question)
-            yield "", f"{len(item.points)} points"
+            yield "", counted(len(item.points), "point")
         case Counting():
             yield from _asked(item.label, item.question)
             yield "A", str(item.count)

@@ -108,7 +108,7 @@ def told(cases: Iterable[Case]) -> Iterator[str]:
         by_reason.setdefault(case.reason, []).append(case)
     for reason, some in by_reason.items():
         more = f"; and {len(some) - _FEW} more" if len(some) > _FEW else ""
-        yield f"{len(some)} {reason} ({'; '.join(map(str, some[:_FEW]))}{more})"
+        yield f"{reason}: {len(some)} ({'; '.join(map(str, some[:_FEW]))}{more})"
 
 
 def _examples(pictures: list[Picture], origin: Provenance, made: Made | None, account: Account) -> Iterator[Example]:
