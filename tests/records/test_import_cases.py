@@ -417,6 +417,9 @@ def test_two_imports_into_one_folder_keep_their_own_pictures_and_licence(tmp_pat
         words = ("import", "csv", tmp_path / "points.csv", "--images", tmp_path / f"pictures{number}")
         done = run(*words, "--out", tmp_path / f"k/set{number}.jsonl", "--licence", licence, "--name", f"set{number}")
         assert done.exit_code == 0, done.output
+    (tmp_path / "k/set3.dataset.json").write_text("{}")
+    refused = run(*words, "--out", tmp_path / "k/set3.jsonl")
+    assert refused.exit_code == 2 and "set3.dataset.json exists" in refused.output
     for number, licence in ((1, "CC0-1.0"), (2, "CC-BY-4.0")):
         path = tmp_path / f"k/set{number}.jsonl"
         (one,) = JsonlDataset(path)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from making import BAR, image_ref, picture
@@ -29,8 +31,10 @@ from openmolmo.records.example import (
     Pointing,
     Provenance,
 )
+from openmolmo.records.manifest import SCHEMA, Manifest
 from openmolmo.records.quality import QualitySettings, filter_dataset, keep_good
 from openmolmo.records.quality_report import QualityReport
+from openmolmo.records.shards import shard_info
 from openmolmo.records.stats import dataset_stats
 
 CASES = Path(__file__).parents[1] / "fixtures/records"
@@ -187,6 +191,25 @@ def test_the_commands_go_on_past_a_bad_shard(tmp_path: Path) -> None:
     assert filter_dataset(folder, tmp_path / "good").kept_annotations == 1  # the same caption of the same picture
     assert run("show", folder, "--out", tmp_path / "page.html").exit_code == 0
     assert (tmp_path / "page.html").read_text().count("the row cannot be read") == 2
+
+
+def test_a_bad_row_of_a_shard_is_named_by_its_number(tmp_path: Path) -> None:
+    origin = Provenance(dataset="d", licence="x", made={"caption": (Made.WRITTEN,)})
+    caption = (Caption(text="A."),)
+    made = [Example(id=str(n), image=None, annotations=caption, provenance=origin) for n in range(200)]
+    write_dataset(tmp_path, made)
+    path = tmp_path / "data-00000.parquet"
+    table = pq.read_table(path).to_pylist()
+    table[130]["annotations"] = "["
+    with pq.ParquetWriter(path, SCHEMA, write_page_checksum=True) as writer:
+        for start in range(0, 200, 64):
+            writer.write_table(pa.Table.from_pylist(table[start : start + 64], schema=SCHEMA))
+    Manifest(shards=(shard_info(path),)).save(tmp_path)
+    report = audit_dataset(tmp_path)
+    assert (report.examples, len(report.unread)) == (199, 1)
+    assert "row 130, field annotations" in report.unread[0]
+    assert dataset_stats(tmp_path).examples == 199
+    assert [(fault.row, fault.field) for fault in check_dataset(tmp_path).faults] == [(130, "annotations")]
 
 
 def test_ids_and_sizes_as_other_programs_write_them(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from openmolmo.records.example import Made
 from openmolmo.records.imports import FORMATS, import_file, write_imported
 from openmolmo.records.imports.reading import NothingImported, told
 from openmolmo.records.imports.writing import write_cases
+from openmolmo.records.jsonl import own_sidecar
 
 __all__ = ["import_"]
 
@@ -46,6 +47,8 @@ def import_(form: str, file: Path, out: Path, why: Path | None, **options: Any) 
     """
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise click.UsageError(f"{out} exists: name a new file or folder")
+    if out.suffix == ".jsonl" and own_sidecar(out).exists():
+        raise click.UsageError(f"{own_sidecar(out)} exists and would speak of {out.name}: name a new file")
     try:
         found = import_file(form, file, **options)
     except NothingImported as error:
