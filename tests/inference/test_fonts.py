@@ -111,6 +111,12 @@ def test_russian_and_arabic_are_letters_where_the_machine_has_them() -> None:
     forget()
 
 
+def test_a_label_without_end_is_cut() -> None:
+    point = FoundPoint(label="звезда " * 5000, x=50.0, y=50.0, x_pixel=300, y_pixel=200)
+    made = np.asarray(draw_points(Image.new("RGB", (600, 400), "white"), [point]).convert("L"))
+    assert (made[400:, 30:590] < 128).any() and not (made[400:, 590:] < 128).any()
+
+
 def test_the_legend_names_labels_in_their_script(folder: Path) -> None:
     make_font(folder / "boxes.ttf", {"红": (900, 800), "色": (300, 200)})
     legends = []

@@ -25,6 +25,7 @@ COLOURS = ("#e6195b", "#0072b2", "#d55e00", "#008f6b", "#7b3fbf", "#8c6d00", "#b
 
 _SUPERSAMPLE = 4  # marks are drawn four times larger and reduced: Pillow draws without antialiasing
 _SMALLEST = 512  # pixels of the longer side below which a picture is enlarged
+_LONGEST = 200  # letters of a label that may be measured: no line is so long
 _LARGEST = 4096  # pixels of the longer side above which it is reduced for showing
 
 
@@ -103,6 +104,7 @@ def _with_legend(picture: Image.Image, points: Sequence[FoundPoint], labels: Seq
         dot = size * 0.45
         pen.ellipse((margin - dot, middle - dot, margin + dot, middle + dot), fill=COLOURS[row % len(COLOURS)])
         text = f"{label or 'points'} ({sum(point.label == label for point in points)})"
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
         while len(text) > 1 and text_length(pen, text, size) > picture.width - 3 * margin:
             text = text[:-2].rstrip("…") + "…"
         draw_text(pen, (2 * margin, middle), text, size, "#222222")

@@ -80,9 +80,7 @@ class Joiner:
                 self._times[key] = -1
             else:
                 report.add("repeat", example.id, f"joined with another row about {key[1]!r}", annotations=1)
-        if len(kept) == len(example.annotations) and all(
-            a is b for a, b in zip(kept, example.annotations, strict=True)
-        ):
+        if tuple(kept) == example.annotations:
             return example
         return example.replace(annotations=tuple(kept)) if kept else None
 
