@@ -54,8 +54,10 @@ def hush_libraries() -> None:
 
 def main() -> None:
     """Run the command line: errors that users can mend are printed without a traceback."""
+    from openmolmo.core.console import use_plain_signs
     from openmolmo.core.errors import OpenMolmoError
 
+    use_plain_signs()
     hush_libraries()
     try:
         code = cli.main(standalone_mode=False)

@@ -153,8 +153,10 @@ def test_what_is_imported_passes_check_and_audit(tmp_path: Path, pictures: Path,
     words = ["import", "label-studio", str(file), "--images", str(pictures), "--out", str(tmp_path / "o" / out)]
     result = CliRunner().invoke(data, [*words, "--licence", "CC0-1.0", "--name", "my-stars"])
     assert result.exit_code == 0, result.output
-    assert "left out: 1 pictures that are not in the folder" in result.output
-    assert "1 examples in" in result.output
+    assert (
+        "left out: pictures that are not in the folder: 1 (task 1 (id 1): 'missing.png' is not there)" in result.output
+    )
+    assert "1 example in" in result.output
     report = check_dataset(tmp_path / "o" / out)
     assert report.ok, report.faults
     assert audit_dataset(tmp_path / "o" / out).ok

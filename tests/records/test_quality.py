@@ -29,8 +29,9 @@ from openmolmo.records.example import (
     Pointing,
     Provenance,
 )
-from openmolmo.records.quality import QualityReport, QualitySettings, filter_dataset, keep_good
+from openmolmo.records.quality import QualitySettings, filter_dataset, keep_good
 from openmolmo.records.quality_hash import LookAlikes, signature
+from openmolmo.records.quality_report import QualityReport
 
 STAR = Pointing(label="star", points=(Point(1.0, 2.0),))
 

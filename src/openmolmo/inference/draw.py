@@ -3,7 +3,7 @@
 Every mark is a coloured disc with its number, in a white ring with a dark edge, so that it stands
 out from light, dark and busy pictures alike. Sizes follow the picture; small pictures are enlarged
 by a whole factor first, because no number can be read on thirty pixels. Under the picture stands one
-line a label: its colour, its text, how many.
+line a label: its colour, its text (in any script that this machine has a font for), how many.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from openmolmo.inference.answer import FoundPoint
+from openmolmo.inference.fonts import draw_text, text_length
 
 __all__ = ["COLOURS", "draw_points", "enlarge", "paste_mark"]
 
@@ -24,6 +25,7 @@ COLOURS = ("#e6195b", "#0072b2", "#d55e00", "#008f6b", "#7b3fbf", "#8c6d00", "#b
 
 _SUPERSAMPLE = 4  # marks are drawn four times larger and reduced: Pillow draws without antialiasing
 _SMALLEST = 512  # pixels of the longer side below which a picture is enlarged
+_LONGEST = 200  # letters of a label that may be measured: no line is so long
 _LARGEST = 4096  # pixels of the longer side above which it is reduced for showing
 
 
@@ -93,7 +95,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def _with_legend(picture: Image.Image, points: Sequence[FoundPoint], labels: Sequence[str]) -> Image.Image:
     """The picture on a white strip that names each label; long labels end in an ellipsis."""
     size = max(12, min(round(picture.width * 0.03), 48))
-    font, line, margin = _font(size), round(size * 1.6), size
+    line, margin = round(size * 1.6), size
     made = Image.new("RGB", (picture.width, picture.height + line * len(labels) + margin), "white")
     made.paste(picture, (0, 0))
     pen = ImageDraw.Draw(made)
@@ -102,7 +104,8 @@ def _with_legend(picture: Image.Image, points: Sequence[FoundPoint], labels: Seq
         dot = size * 0.45
         pen.ellipse((margin - dot, middle - dot, margin + dot, middle + dot), fill=COLOURS[row % len(COLOURS)])
         text = f"{label or 'points'} ({sum(point.label == label for point in points)})"
-        while len(text) > 1 and pen.textlength(text, font=font) > picture.width - 3 * margin:
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+        while len(text) > 1 and text_length(pen, text, size) > picture.width - 3 * margin:
             text = text[:-2].rstrip("…") + "…"
-        pen.text((2 * margin, middle), text, font=font, fill="#222222", anchor="lm")
+        draw_text(pen, (2 * margin, middle), text, size, "#222222")
     return made

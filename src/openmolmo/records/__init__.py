@@ -10,7 +10,7 @@
     folder.py     open_dataset(path): whichever of the two it is
     rules.py      what must hold inside one example; check.py looks through a whole data set
     stats.py      how much there is of what; quality.py leaves out what spoils it, by named rules
-    imports.py    Label Studio, COCO, CVAT and CSV files of points as examples
+    imports/      Label Studio, COCO, CVAT and CSV files of points as examples
     audit.py      how every annotation was made; refuses vision-language models
     show.py       an HTML page to look at
 

@@ -7,16 +7,15 @@ fails the audit when such a model, or something unknown, stands anywhere in how 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.progress import track
-from openmolmo.records.dataset import ParquetDataset
-from openmolmo.records.example import Example, Made
+from openmolmo.records.example import Made
 from openmolmo.records.folder import open_dataset
+from openmolmo.records.readable import Unread, readable
 
 __all__ = ["REFUSED", "AuditReport", "AuditRow", "audit_dataset"]
 
@@ -47,11 +46,13 @@ class AuditReport:
     path: str
     examples: int
     rows: tuple[AuditRow, ...]
+    unread: tuple[str, ...] = ()
+    """What could not be read, and nobody can vouch for."""
 
     @property
     def ok(self) -> bool:
-        """No annotation comes from a vision-language model or from something unknown."""
-        return all(row.ok for row in self.rows)
+        """Everything was read, and none of it comes from a vision-language model or from something unknown."""
+        return not self.unread and all(row.ok for row in self.rows)
 
     @property
     def refused(self) -> int:
@@ -72,27 +73,31 @@ class AuditReport:
             }
             for row in self.rows
         ]
-        return {"ok": self.ok, "path": self.path, "examples": self.examples, "refused": self.refused, "rows": rows}
+        counts = {"examples": self.examples, "refused": self.refused, "unread": list(self.unread)}
+        return {"ok": self.ok, "path": self.path, **counts, "rows": rows}
 
 
 def audit_dataset(path: str | Path) -> AuditReport:
     """Count the annotations of a data set by data set, kind and how they were made.
 
-    Pictures are not read. An empty data set, or one that cannot be read, is a :class:`DataError`.
+    Pictures are not read. An empty data set is a :class:`DataError`; what cannot be read of one is named in the report.
     """
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, check_shards=False)
     if len(dataset) == 0:
         raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to audit: check the path")
-    examples: Iterator[Example] = dataset.without_images() if isinstance(dataset, ParquetDataset) else iter(dataset)
+    unread = Unread()
+    examples = readable(dataset, unread, images=False)
     counts: Counter[tuple[str, str, str, tuple[Made, ...], str]] = Counter()
+    count = 0
     for example in track(examples, "auditing", total=len(dataset)):
+        count += 1
         origin = example.provenance
         tool = " ".join(filter(None, (origin.tool, origin.version)))
         for item in example.annotations:
             made = tuple(origin.made.get(item.kind) or (Made.UNKNOWN,))
             counts[origin.dataset, origin.licence, item.kind, made, tool] += 1
     rows = tuple(
-        AuditRow(dataset=dataset_name, licence=licence, kind=kind, made=made, tool=tool, count=count)
-        for (dataset_name, licence, kind, made, tool), count in sorted(counts.items())
+        AuditRow(dataset=dataset_name, licence=licence, kind=kind, made=made, tool=tool, count=times)
+        for (dataset_name, licence, kind, made, tool), times in sorted(counts.items())
     )
-    return AuditReport(path=str(path), examples=len(dataset), rows=rows)
+    return AuditReport(path=str(path), examples=count, rows=rows, unread=tuple(unread.cases))

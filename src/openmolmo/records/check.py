@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ from openmolmo.core.files import sha256_bytes
 from openmolmo.core.progress import track
 from openmolmo.pictures import Facts
 from openmolmo.records.dataset import ParquetDataset
-from openmolmo.records.example import Example, ImageRef, Made
+from openmolmo.records.example import Example, ImageRef
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.jsonl import JsonlDataset
+from openmolmo.records.notes import Notes
 from openmolmo.records.pictures import picture_bytes, picture_facts
 from openmolmo.records.rules import breaches
 
@@ -73,14 +73,12 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
     dataset = open_dataset(path, check_shards=False)
     report = CheckReport(path=str(path), limit=limit)
     seen: dict[str, str] = {}
-    unknown: Counter[str] = Counter()
-    hidden: Counter[str] = Counter()
-    urls = 0
+    notes = Notes()
     for index, place, example in _examples(dataset, report):
         report.examples += 1
         for item in example.annotations:
             report.annotations[item.kind] += 1
-            unknown[item.kind] += Made.UNKNOWN in example.provenance.made.get(item.kind, ())
+        notes.add(example, f"{place['file']} row {place['row']}")
         for breach in breaches(example):
             name = dataset.field_name(index, breach.field) if isinstance(dataset, JsonlDataset) else breach.field
             report.add(Fault(**place, field=name, rule=breach.rule, message=breach.message))
@@ -89,14 +87,12 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
             report.add(Fault(**place, field="id", rule="unique", message=message))
         seen.setdefault(example.id, f"{place['file']} row {place['row']}")
         for number, image in enumerate(example.images):
-            if image.data is None and image.path is None:
-                urls += 1
-            elif pictures:
-                for fault in _picture_faults(image, place, hidden):
+            if pictures and (image.data is not None or image.path is not None):
+                for fault in _picture_faults(image, place, notes.hidden):
                     report.add(fault if number == 0 else _later(fault, number))
     if len(dataset) == 0:
         report.add(Fault(file=_name(dataset), row=None, field=None, rule="empty", message="the data set has no rows"))
-    report.notes = _notes(unknown, urls, hidden)
+    report.notes = list(notes.told())
     return report
 
 
@@ -169,25 +165,6 @@ def _facts_of_file(path: str) -> tuple[str, Facts]:
     data = picture_bytes(ImageRef(path=path))
     assert data is not None
     return _facts_of(data)
-
-
-def _notes(unknown: Counter[str], urls: int, hidden: Counter[str]) -> list[str]:
-    notes = []
-    if kinds := [f"{count} {kind}" for kind, count in sorted(unknown.items()) if count]:
-        example = json.dumps({"made": {next(kind for kind in sorted(unknown) if unknown[kind]): "person-written"}})
-        notes.append(
-            f"how these were made is unknown, and `openmolmo data audit` will refuse them: {', '.join(kinds)}; "
-            f"say it in dataset.json, e.g. {example}"
-        )
-    if urls:
-        notes.append(f"{urls} pictures are only URLs and were not looked at")
-    if hidden:
-        count = "1 picture is" if len(hidden) == 1 else f"{len(hidden)} pictures are"
-        notes.append(
-            f"transparency hides what {count} about: a model sees the colours under it, "
-            f"not what a viewer shows (`openmolmo data show` shows what it sees): {', '.join(list(hidden)[:5])}"
-        )
-    return notes
 
 
 def _name(dataset: ParquetDataset | JsonlDataset) -> str:

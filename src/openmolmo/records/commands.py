@@ -10,11 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from openmolmo.core.command_group import OpenGroup
+from openmolmo.core.console import counted, echo_json
+from openmolmo.core.files import write_text
+from openmolmo.core.progress import say
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
-from openmolmo.records.example import Made
-from openmolmo.records.imports import FORMATS, import_file, write_imported
-from openmolmo.records.quality import QUALITY_RULES, QualityReport, QualitySettings, filter_dataset
+from openmolmo.records.import_command import import_
+from openmolmo.records.quality import QUALITY_RULES, QualitySettings, filter_dataset
+from openmolmo.records.quality_report import QualityReport
+from openmolmo.records.readable import Unread
 from openmolmo.records.rules import RULES
 from openmolmo.records.show import write_page
 from openmolmo.records.stats import DatasetStats, dataset_stats
@@ -53,7 +57,7 @@ def check(path: Path, limit: int, pictures: bool, as_json: bool) -> None:
     """
     report = check_dataset(path, limit=limit, pictures=pictures)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(report.to_dict())
     else:
         _tell_check(report)
     if not report.ok:
@@ -73,7 +77,7 @@ def show(path: Path, limit: int, start: int, out: Path | None, as_json: bool) ->
     if as_json:
         click.echo(json.dumps({"page": str(page.resolve()), "examples": count}))
     else:
-        click.echo(f"{count} examples in {page.resolve()}")
+        click.echo(f"{counted(count, 'example')} in {page.resolve()}")
 
 
 @data.command()
@@ -86,9 +90,10 @@ def audit(path: Path, as_json: bool) -> None:
     """
     report = audit_dataset(path)
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(report.to_dict())
     else:
         _tell_audit(report)
+        _tell_unread(report.unread)
     if not report.ok:
         raise SystemExit(1)
 
@@ -101,9 +106,10 @@ def stats(path: Path, most: int, as_json: bool) -> None:
     """Count what there is: kinds, labels, points, words and sizes."""
     found = dataset_stats(path)
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(found.to_dict())
     else:
         _tell_stats(found, most)
+        _tell_unread(found.unread)
 
 
 @data.command(name="filter")
@@ -113,6 +119,7 @@ def stats(path: Path, most: int, as_json: bool) -> None:
 @click.option("--max-points", default=40, show_default=True, type=click.IntRange(min=1), help="Of one annotation.")
 @click.option("--near", type=click.IntRange(0, 15), help="Pictures alike but for so many of 128 bits go; 6 is usual.")
 @click.option("--not-present", type=click.FloatRange(0, 0.99), help="Largest share of labels that are not there.")
+@click.option("--why", type=click.Path(path_type=Path, dir_okay=False), help="JSONL file of all that was left out.")
 @AS_JSON
 def filter_(
     path: Path,
@@ -121,6 +128,7 @@ def filter_(
     max_points: int,
     near: int | None,
     not_present: float | None,
+    why: Path | None,
     as_json: bool,
 ) -> None:
     """Leave out what spoils a data set, by named rules, and say how much each took."""
@@ -129,37 +137,15 @@ def filter_(
     if out is not None and out.exists() and any(out.iterdir()):
         raise click.UsageError(f"{out} is not empty: name a new folder")
     report = filter_dataset(path, out, settings)
+    if why is not None:
+        write_text(why, "".join(f"{json.dumps(vars(case))}\n" for case in report.cases))
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+        echo_json(report.to_dict())
     else:
         _tell_quality(report, out)
 
 
-@data.command(name="import")
-@click.argument("form", metavar="FORMAT", type=click.Choice(FORMATS))
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--images", required=True, type=click.Path(path_type=Path), help="Folder of the pictures.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A .jsonl file, or a folder for shards.")
-@click.option("--name", help="What the data set is called  [default: the file's name]")
-@click.option("--licence", default="unknown", show_default=True, help="Of the pictures and the marks.")
-@click.option("--made", type=click.Choice(list(Made)), help="How the marks were made, where the file does not say.")
-@click.option("--absent", default=0, show_default=True, type=click.IntRange(min=0), help="Labels not there, a picture.")
-def import_(
-    form: str, file: Path, images: Path, out: Path, name: str | None, licence: str, made: str | None, absent: int
-) -> None:
-    """Turn an export of another program into a data set.
-
-    FORMAT is label-studio (its JSON export), coco (boxes become points), cvat ("CVAT for images 1.1") or
-    csv (image,label,x,y). One picture becomes one example.
-    """
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise click.UsageError(f"{out} exists: name a new file or folder")
-    how = None if made is None else Made(made)
-    found = import_file(form, file, images=images, dataset=name, licence=licence, made=how, absent=absent)
-    write_imported(found, out)
-    for reason, count in found.left_out.items():
-        click.echo(f"left out: {count} {reason}", err=True)
-    click.echo(f"{len(found.examples)} examples in {out}")
+data.add_command(import_)
 
 
 def _console() -> Console:
@@ -188,8 +174,10 @@ def _tell_check(report: CheckReport) -> None:
     for note in report.notes:
         console.print(f"note: {note}", markup=False)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(report.annotations.items()))
-    verdict = "no fault" if report.ok else f"{report.fault_count} fault{'s' * (report.fault_count != 1)}"
-    console.print(f"{report.path}: {report.examples} examples ({kinds or 'no annotations'}), {verdict}", markup=False)
+    verdict = "no fault" if report.ok else counted(report.fault_count, "fault")
+    console.print(
+        f"{report.path}: {counted(report.examples, 'example')} ({kinds or 'no annotations'}), {verdict}", markup=False
+    )
 
 
 def _tell_audit(report: AuditReport) -> None:
@@ -203,7 +191,7 @@ def _tell_audit(report: AuditReport) -> None:
         cells = (row.dataset, row.licence, row.kind, how, row.tool, str(row.count), verdict)
         table.add_row(*map(_plain, cells), style=None if row.ok else "red")
     console.print(table)
-    if report.ok:
+    if not report.refused:
         console.print("no annotation comes from a vision-language model or from something unknown")
     else:
         console.print(
@@ -212,11 +200,17 @@ def _tell_audit(report: AuditReport) -> None:
         )
 
 
+def _tell_unread(cases: tuple[str, ...]) -> None:
+    """On standard error, so that what was counted stays apart."""
+    if cases:
+        say(f"note: {Unread(list(cases)).told()}")
+
+
 def _tell_stats(found: DatasetStats, most: int) -> None:
     console = _console()
     for title, counts in (("split", found.splits), ("data set", found.datasets), ("kind", found.kinds)):
         console.print(f"{title}: {', '.join(f'{count} {name}' for name, count in counts.items())}", markup=False)
-    table = Table(title=f"{found.path}: {found.examples} examples", title_justify="left")
+    table = Table(title=f"{found.path}: {counted(found.examples, 'example')}", title_justify="left")
     columns = ("count", "mean", "least", "quarter", "median", "three_quarters", "p95", "most")
     for column in ("", *columns):
         table.add_column(column.replace("_", " "), justify="right" if column else "left")
@@ -236,11 +230,12 @@ def _tell_stats(found: DatasetStats, most: int) -> None:
 def _tell_quality(report: QualityReport, out: Path | None) -> None:
     console = _console()
     table = Table(title=f"What breaks a rule in {report.path}", title_justify="left")
-    for column in ("rule", "annotations", "examples", "for instance"):
+    for column in ("rule", "points and masks", "annotations", "examples", "for instance"):
         table.add_column(column, overflow="fold", justify="left" if column in ("rule", "for instance") else "right")
-    for rule in sorted({*report.removed, *report.removed_examples}):
-        cases = (report.some.get(rule) or [""])[0]
-        table.add_row(*map(_plain, (rule, str(report.removed[rule]), str(report.removed_examples[rule]), cases)))
+    some = report.some
+    for rule in sorted({*report.removed, *report.removed_examples, *report.removed_parts}):
+        counts = (str(counted[rule]) for counted in (report.removed_parts, report.removed, report.removed_examples))
+        table.add_row(*map(_plain, (rule, *counts, (some.get(rule) or [""])[0])))
     console.print(table)
     verb = "would be kept" if out is None else f"kept in {out}"
     console.print(

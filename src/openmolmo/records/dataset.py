@@ -72,18 +72,33 @@ class ParquetDataset:
     def __iter__(self) -> Iterator[Example]:
         return (self[index] for index in range(len(self)))
 
-    def without_images(self) -> Iterator[Example]:
-        """Every example without its pictures: quick, because they are not read."""
+    def without_images(self, unread: Callable[[DataError], None] | None = None) -> Iterator[Example]:
+        """Every example without its pictures: quick, because they are not read.
+
+        What cannot be read is raised, or given to ``unread`` and passed over.
+        """
         columns = [name for name in SCHEMA.names if not name.startswith("image") and name != "more_images"]
-        for number, shard in enumerate(self.manifest.shards):
-            file, row = self._open(number), 0
-            for group in range(file.metadata.num_row_groups):
-                for values in self._read(number, file, group, columns).to_pylist():
+        for number in range(len(self.manifest.shards)):
+            try:
+                file = self._open(number)
+                groups = range(file.metadata.num_row_groups)
+            except DataError as error:
+                _refused(error, unread)
+                continue
+            first = 0
+            for group in groups:
+                try:
+                    values = self._read(number, file, group, columns).to_pylist()
+                except DataError as error:
+                    _refused(error, unread)
+                    first += file.metadata.row_group(group).num_rows
+                    continue
+                for row, one in enumerate(values, start=first):
                     try:
-                        yield row_to_example(values)
+                        yield row_to_example(one)
                     except DataError as error:
-                        raise _located(error, self.path / shard.name, row) from error
-                    row += 1
+                        _refused(_located(error, self.path / self.manifest.shards[number].name, row), unread)
+                first += len(values)
 
     def locate(self, index: int) -> tuple[Path, int]:
         """The shard file and the row in it of an index."""
@@ -172,6 +187,12 @@ def _recent(cache: OrderedDict[K, V], key: K, limit: int, make: Callable[[], V])
             cache.popitem(last=False)
     cache.move_to_end(key)
     return cache[key]
+
+
+def _refused(error: DataError, unread: Callable[[DataError], None] | None) -> None:
+    if unread is None:
+        raise error
+    unread(error)
 
 
 def _located(error: DataError, path: Path, row: int) -> DataError:

@@ -22,7 +22,8 @@ One row may hold a caption and a question together. The full form has a list ``a
 JSON form of ``records/codec.py``. Every row may also have: id, split, style, image_url, width,
 height, sha256, facts, and ``provenance`` (any of its fields). ``"image": null`` means text only.
 
-Defaults for all rows stand in ``dataset.json`` beside the JSONL file:
+Defaults for all rows stand in ``dataset.json`` beside the JSONL file, or, for ``rows.jsonl`` alone, in
+``rows.dataset.json`` (then ``dataset.json`` says nothing about it):
 
     {"dataset": "my-stars", "licence": "CC-BY-4.0", "split": "train", "images": "pictures",
      "made": {"pointing": "person-clicked", "caption": ["person-spoken", "speech-recognition"]}}
@@ -43,11 +44,13 @@ from openmolmo.core.files import sha256_bytes
 from openmolmo.pictures.addresses import beside, from_address
 from openmolmo.records.codec import annotation_from_dict, provenance_from_dict, unknown_field
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Split
+from openmolmo.records.names import existing_path, is_whole, whole_text
 
-__all__ = ["JsonlDataset"]
+__all__ = ["JsonlDataset", "own_sidecar"]
 
 SIDECAR = "dataset.json"
 
+_MOST_PIXELS = 2**31 - 1  # of a side, as the shards keep it
 _SIDECAR_KEYS = ("dataset", "licence", "made", "image", "tool", "version", "receipts", "split", "images")
 _IMAGE_KEYS = ("image", "image_url", "width", "height", "sha256")
 _COMMON_KEYS = ("id", "split", *_IMAGE_KEYS, "images", "facts", "provenance")
@@ -75,7 +78,9 @@ class JsonlDataset:
     def __init__(self, path: str | Path) -> None:
         self.path = find_jsonl(Path(path))
         self.folder = self.path.parent
-        self._defaults = _read_sidecar(self.folder / SIDECAR)
+        self._name = whole_text(self.path.stem)
+        own = own_sidecar(self.path)
+        self._defaults = _read_sidecar(own if own.exists() else self.folder / SIDECAR)
         self._content = self.path.read_bytes().removeprefix(b"\xef\xbb\xbf")  # some editors add this mark
         self._lines = _line_spans(self._content)
 
@@ -132,7 +137,7 @@ class JsonlDataset:
         annotations = _full_form(row["annotations"]) if full else tuple(_short_form(row))
         images = self._images(row)
         return Example(
-            id=_typed(row, "id", str) or f"{self.path.stem}-{line:06d}",
+            id=_identity(row) or f"{self._name}-{line:06d}",
             image=images[0] if images else None,
             more_images=images[1:],
             annotations=annotations,
@@ -181,20 +186,26 @@ class JsonlDataset:
             return None
         if name is not None and name.startswith(("http://", "https://")):
             name, url = None, name
+        if name is not None and not is_whole(name):
+            raise DataError("the name holds half a character", field="image", rule="valid Unicode")
         source = None if name is None else self._source(name)
         return ImageRef(
             data=source if isinstance(source, bytes) else None,
             path=source if isinstance(source, str) else None,
             url=url,
-            width=_typed(row, "width", int),
-            height=_typed(row, "height", int),
+            width=_pixels(row, "width"),
+            height=_pixels(row, "height"),
             sha256=_typed(row, "sha256", str),
         )
 
     def _source(self, name: str) -> bytes | str:
         """The bytes of a ``data:`` address, or a path: of a ``file:`` address, or in the folder of pictures."""
         try:
-            return from_address(beside(self.folder / self._defaults.images, name))
+            folder = self.folder / self._defaults.images
+            where = beside(folder, name)
+            if where == str(folder / name):  # no address, so a file, in any Unicode form
+                where = str(existing_path(folder, name))
+            return from_address(where)
         except ImageError as error:
             raise DataError(error.message, field="image", rule="readable", fix=error.fix) from error
 
@@ -202,8 +213,13 @@ class JsonlDataset:
         own = dict(_typed(row, "provenance", dict) or {})
         said = {**self._defaults.made, **_made(own.pop("made", {}), "provenance.made")}
         made = {item.kind: said.get(item.kind, [str(Made.UNKNOWN)]) for item in annotations}
-        defaults = {"dataset": self.path.stem, "licence": "unknown", **self._defaults.provenance}
+        defaults = {"dataset": self._name, "licence": "unknown", **self._defaults.provenance}
         return {**defaults, **own, "made": made}
+
+
+def own_sidecar(path: Path) -> Path:
+    """The file with the defaults of one JSONL file alone."""
+    return path.with_name(f"{path.stem}.{SIDECAR}")
 
 
 def find_jsonl(path: Path) -> Path:
@@ -324,6 +340,23 @@ def _split(value: Any) -> Split:
         if value == name:
             return name  # type: ignore[no-any-return]
     raise DataError(f"split is {value!r}, not {', '.join(get_args(Split))}", field="split", rule="split")
+
+
+def _identity(row: Mapping[str, Any]) -> str | None:
+    """The id of a row; a whole number is the same as its digits."""
+    value = row.get("id")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _typed(row, "id", str)
+
+
+def _pixels(row: Mapping[str, Any], key: str) -> int | None:
+    """A size; 200.0 is 200."""
+    value = row.get(key)
+    if isinstance(value, float) and value.is_integer():
+        row = {key: int(value)}
+    number: int | None = _typed(row, key, int)
+    if number is not None and abs(number) > _MOST_PIXELS:
+        raise DataError(f"{key} is more than {_MOST_PIXELS}", field=key, rule="image")
+    return number
 
 
 def _typed(row: Mapping[str, Any], key: str, kind: type[Any]) -> Any:

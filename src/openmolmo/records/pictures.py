@@ -22,12 +22,12 @@ def picture_bytes(image: ImageRef) -> bytes | None:
     if image.path is None:
         return None
     path = Path(image.path)
-    if not path.is_file():
-        raise DataError(f"{path} does not exist", field="image", rule="exists")
     try:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist", field="image", rule="exists")
         return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", field="image", rule="exists") from error
+    except OSError as error:  # a name that is too long, a file that may not be read
+        raise DataError(f"{path} cannot be read: {error.strerror}", field="image", rule="readable") from error
 
 
 def picture_facts(data: bytes) -> Facts:

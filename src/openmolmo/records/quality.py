@@ -4,19 +4,20 @@ The rules of one example (``records/rules.py``: points outside the picture, empt
 by the same names as in ``openmolmo data check``. Further ones look at the whole data set: repeats, pictures that
 look alike, too many points, too many questions about what is not there.
 
-An annotation that breaks a rule is left out; an example without any annotation left goes with it.
+A point, a mask or an annotation that breaks a rule is left out; an example without any annotation left goes with it.
+Rows that cannot be read are counted under ``form``; rows of a JSONL file that ask one question about one picture are
+joined.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.progress import track
@@ -24,9 +25,13 @@ from openmolmo.core.rng import derive
 from openmolmo.records.codec import annotation_to_dict
 from openmolmo.records.example import Annotation, Counting, Example, ImageRef, NotPresent, PointExplanation, Pointing
 from openmolmo.records.folder import open_dataset
+from openmolmo.records.jsonl import JsonlDataset
 from openmolmo.records.pictures import picture_bytes, picture_size
 from openmolmo.records.quality_hash import LookAlikes, signature
-from openmolmo.records.rules import RULES, breaches
+from openmolmo.records.quality_mend import Joiner, mend
+from openmolmo.records.quality_report import QualityReport
+from openmolmo.records.readable import Unread, readable
+from openmolmo.records.rules import RULES, Breach, breaches
 from openmolmo.records.shards import write_dataset
 from openmolmo.records.stats import stats_of
 
@@ -34,6 +39,8 @@ __all__ = ["QUALITY_RULES", "QualityReport", "QualitySettings", "filter_dataset"
 
 QUALITY_RULES = {
     **RULES,
+    "form": "a row can be read",
+    "size": "the size on record is the picture's; otherwise the picture's own is kept",
     "unreadable": "the picture of an example can be opened",
     "too_many_points": "an annotation has no more points than allowed: longer ones do not fit into a sequence",
     "repeat": "the same picture has the same annotation only once",
@@ -42,7 +49,7 @@ QUALITY_RULES = {
 }
 """Every rule by name; the last two work only when they are given a value."""
 
-_FIELD = re.compile(r"annotations\[(\d+)\]")
+_FIELD = re.compile(r"annotations\[(\d+)\]\.?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,51 +72,39 @@ class QualitySettings:
             raise ConfigError(f"max_points={self.max_points} must be at least 1")
 
 
-@dataclass(kw_only=True)
-class QualityReport:
-    """What was looked at and what was left out: annotations and whole examples by rule, and some of each."""
-
-    path: str = ""
-    examples: int = 0
-    annotations: int = 0
-    kept_examples: int = 0
-    kept_annotations: int = 0
-    removed: Counter[str] = field(default_factory=Counter)
-    removed_examples: Counter[str] = field(default_factory=Counter)
-    some: dict[str, list[str]] = field(default_factory=dict)
-    """For each rule the first few cases, as "example: what"."""
-
-    def add(self, rule: str, example: str, what: str, *, annotations: int, whole: bool) -> None:
-        """Count one case."""
-        self.removed[rule] += annotations
-        self.removed_examples[rule] += whole
-        cases = self.some.setdefault(rule, [])
-        if len(cases) < 3:
-            cases.append(f"{example}: {what}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return {**vars(self), "removed": dict(self.removed), "removed_examples": dict(self.removed_examples)}
-
-
 def filter_dataset(path: str | Path, out: Path | None, settings: QualitySettings | None = None) -> QualityReport:
     """Look through a data set; with ``out`` also write what is good as shards into that folder.
 
-    Rows that cannot be read at all are a :class:`DataError`: ``openmolmo data check`` lists them.
+    Rows that cannot be read at all count as left out by the rule ``form``.
     """
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, check_shards=False)
     if len(dataset) == 0:
         raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to filter: check the path")
     settings = settings or QualitySettings()
     report = QualityReport(path=str(path))
-    keep = _share_to_keep(dataset, settings)
-    good = keep_good(track(dataset, "filtering", total=len(dataset)), settings, report, keep_not_present=keep)
+    keep = _share_to_keep(readable(dataset, Unread(), images=False), settings)
+    unread = Unread()
+    examples = track(readable(dataset, unread), "filtering", total=len(dataset))
+    if isinstance(dataset, JsonlDataset) and "repeat" in settings.rules:
+        examples = _joined(examples, Joiner(readable(dataset, Unread())), report)
+    good = keep_good(examples, settings, report, keep_not_present=keep)
     if out is None:
         for _ in good:
             pass
     else:
         write_dataset(out, good, made_by={"filtered": str(path), "rules": list(settings.rules)})
+    for case in unread.cases:
+        report.add("form", "(a row)", case, whole=True)
     return report
+
+
+def _joined(examples: Iterable[Example], joiner: Joiner, report: QualityReport) -> Iterator[Example]:
+    for example in examples:
+        whole = joiner.join(example, report)
+        if whole is not None:
+            yield whole
+        else:
+            report.removed_examples["(no annotation left)"] += 1
 
 
 def keep_good(
@@ -137,6 +132,7 @@ class _Sieve:
         self.settings, self.report, self.share = settings, report, keep_not_present
         self._seen: set[bytes] = set()
         self._pictures: dict[bytes, str | None] = {}
+        self._sizes: dict[bytes, tuple[int, int]] = {}
         self._alike = LookAlikes(settings.near) if settings.near is not None else None
 
     def pass_on(self, example: Example) -> Example | None:
@@ -144,24 +140,24 @@ class _Sieve:
         picture = self._picture(example)
         if picture is None:
             return None
-        bad = self._broken(example)
-        if bad is None:
+        example = self._sized(example, picture)
+        whole = self._mended(example)
+        if whole is None:
             return None
-        kept = [item for number, item in enumerate(example.annotations) if number not in bad]
-        kept = [item for item in kept if self._stays(example, item, picture)]
+        kept = [item for item in whole if self._stays(example, item, picture)]
         if not kept:
             self.report.removed_examples["(no annotation left)"] += 1
             return None
-        if len(kept) == len(example.annotations):
+        if tuple(kept) == example.annotations:
             return example
         return example.replace(annotations=tuple(kept))
 
     def _drop(self, rule: str, example: Example, what: str) -> None:
         self.report.add(rule, example.id, what, annotations=len(example.annotations), whole=True)
 
-    def _broken(self, example: Example) -> set[int] | None:
-        """Which annotations break a rule of one example; None if the example as a whole does."""
-        bad: set[int] = set()
+    def _mended(self, example: Example) -> list[Annotation] | None:
+        """The annotations without what breaks a rule of one example; None if the example as a whole does."""
+        broken: dict[int, list[Breach]] = {}
         for breach in breaches(example):
             if breach.rule not in self.settings.rules:
                 continue
@@ -169,12 +165,18 @@ class _Sieve:
             if place is None:
                 self._drop(breach.rule, example, f"{breach.field}: {breach.message}")
                 return None
-            number = int(place[1])
-            if number not in bad:
-                bad.add(number)
+            broken.setdefault(int(place[1]), []).append(breach)
+        kept = []
+        for number, item in enumerate(example.annotations):
+            found = broken.get(number, [])
+            mended = mend(item, [_FIELD.sub("", breach.field) for breach in found]) if found else item
+            if mended is not None:
+                kept.append(mended)
+            for breach in found if mended is not None else found[:1]:
                 what = f"{breach.field}: {breach.message}"
-                self.report.add(breach.rule, example.id, what, annotations=1, whole=False)
-        return bad
+                lost = mended is None
+                self.report.add(breach.rule, example.id, what, annotations=int(lost), parts=int(not lost))
+        return kept
 
     def _picture(self, example: Example) -> bytes | None:
         """A key for the pictures; None if the example goes because of one. Looks at pixels only where a rule needs
@@ -193,20 +195,31 @@ class _Sieve:
             if data is None:
                 return (image.url or "").encode()
             key = hashlib.sha256(data).digest()
+            if image.sha256 not in (None, key.hex()):
+                raise DataError(f"the picture's sha256 is {key.hex()}, the record says {image.sha256}")
             if key not in self._pictures:
                 if "unreadable" in self.settings.rules or self._alike is not None:
-                    picture_size(data)
+                    self._sizes[key] = picture_size(data)
                 self._pictures[key] = self._lookalike(example, data)
-        except DataError as error:
-            if "unreadable" in self.settings.rules:
-                self._drop("unreadable", example, error.reason)
-                return None
-            return example.id.encode()
+        except DataError as error:  # whatever the rules are: what is kept has its picture
+            self._drop("unreadable", example, error.reason)
+            return None
         other = self._pictures[key]
         if other is not None and not example.more_images:
             self._drop("near_duplicate", example, f"looks like {other}")
             return None
         return key
+
+    def _sized(self, example: Example, picture: bytes) -> Example:
+        """With the picture's own size where the record says another: points are percent, and stay where they are."""
+        image, size = example.image, self._sizes.get(picture)
+        if image is None or size is None or "size" not in self.settings.rules:
+            return example
+        if image.width in (None, size[0]) and image.height in (None, size[1]):
+            return example
+        what = f"the picture is {size[0]} x {size[1]}, the record says {image.width} x {image.height}"
+        self.report.add("size", example.id, what, parts=1)
+        return example.replace(image=dataclasses.replace(image, width=size[0], height=size[1]))
 
     def _lookalike(self, example: Example, data: bytes) -> str | None:
         """The earlier example whose picture looks like this one; several pictures are alike on purpose."""
@@ -223,13 +236,13 @@ class _Sieve:
         rules, report = self.settings.rules, self.report
         points = _points(item)
         if "too_many_points" in rules and points > self.settings.max_points:
-            report.add("too_many_points", example.id, f"{points} points", annotations=1, whole=False)
+            report.add("too_many_points", example.id, f"{points} points", annotations=1)
             return False
         if "repeat" in rules and not self._is_new(item, picture):
-            report.add("repeat", example.id, f"a {item.kind} that this picture has already", annotations=1, whole=False)
+            report.add("repeat", example.id, f"a {item.kind} that this picture has already", annotations=1)
             return False
         if "unbalanced" in rules and isinstance(item, NotPresent) and not self._chosen(example, item):
-            report.add("unbalanced", example.id, item.label, annotations=1, whole=False)
+            report.add("unbalanced", example.id, item.label, annotations=1)
             return False
         return True
 
@@ -253,12 +266,11 @@ def _points(item: Annotation) -> int:
     return 0
 
 
-def _share_to_keep(dataset: Iterable[Example], settings: QualitySettings) -> float:
+def _share_to_keep(examples: Iterable[Example], settings: QualitySettings) -> float:
     """The share of questions about absent things that may stay, from a first look at all labels."""
     if settings.not_present is None or "unbalanced" not in settings.rules:
         return 1.0
-    plain = getattr(dataset, "without_images", None)
-    stats = stats_of(plain() if plain is not None else dataset)
+    stats = stats_of(examples)
     absent = sum(row[2] for row in stats.labels.values())
     there = sum(row[0] for row in stats.labels.values()) - absent
     allowed = settings.not_present / (1 - settings.not_present) * there

@@ -6,10 +6,11 @@ values: points within 0-100 percent, masks that fill their size, counts that equ
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from openmolmo.records.example import (
     ANNOTATION_KINDS,
@@ -29,6 +30,7 @@ from openmolmo.records.example import (
     Split,
     Transcript,
 )
+from openmolmo.records.names import is_whole, whole_text
 
 __all__ = ["RULES", "Breach", "breaches"]
 
@@ -39,6 +41,7 @@ RULES = {
     "answers": "a question has answers, or at least two options and the index of the right one",
     "count": "a count is not negative and equals the number of points when points are given",
     "dialogue": "a dialogue has an even number of turns, user first",
+    "facts": "facts are JSON values without NaN and infinity",
     "image": "an image has bytes, a path or a URL, and a size above zero",
     "image_places": "of several pictures a user's texts name each once by <|image|>, in every annotation or in none",
     "mask": "run lengths are not negative and sum to height * width; as many masks as points; the image's shape",
@@ -48,9 +51,13 @@ RULES = {
     "placeholders": "a point explanation has as many <|POINT|> as labels, as groups of points and as alt texts if any",
     "provenance": "data set, licence, and for each annotation kind how it was made are given",
     "split": f"a split is one of {', '.join(get_args(Split))}",
-    "text": "texts are not empty",
+    "text": "texts are not empty, and hold no half of a character",
 }
 """The rules by name; ``openmolmo data check`` names the one that is broken."""
+
+
+_MOST = 2**31
+"""More than there is of anything: pixels of a side, things in a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +83,7 @@ def breaches(example: Example) -> Iterator[Breach]:
     yield from _contradictions(example)
     yield from _image_places(example)
     yield from _provenance(example.provenance, {item.kind for item in example.annotations})
+    yield from _facts(example.facts)
     if example.split not in get_args(Split):
         yield Breach(field="split", rule="split", message=f"{example.split!r} is no split")
 
@@ -106,6 +114,13 @@ def _annotation(item: Annotation, where: str, images: tuple[ImageRef, ...]) -> I
 def _text(text: str, where: str) -> Iterator[Breach]:
     if not text.strip():
         yield Breach(field=where, rule="text", message="the text is empty")
+    yield from _whole(text, where)
+
+
+def _whole(text: str, where: str) -> Iterator[Breach]:
+    if not is_whole(text):
+        message = f"half a character stands in {whole_text(text)[:40]!r}: no file can keep it"
+        yield Breach(field=where, rule="text", message=message)
 
 
 def _texts(texts: tuple[str, ...], where: str) -> Iterator[Breach]:
@@ -155,10 +170,10 @@ def _points(points: tuple[Point, ...], where: str, images: int) -> Iterator[Brea
 
 
 def _count(item: Counting, where: str) -> Iterator[Breach]:
-    if item.count < 0:
+    if not 0 <= item.count < _MOST:
         yield Breach(field=f"{where}.count", rule="count", message=f"the count is {item.count}")
     elif item.points and len(item.points) != item.count:
-        message = f"the count is {item.count}, there are {len(item.points)} points"
+        message = f"the count is {item.count}, the points are {len(item.points)}"
         yield Breach(field=f"{where}.count", rule="count", message=message)
 
 
@@ -175,8 +190,8 @@ def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) 
 
 def _mask_fault(mask: Mask, image: ImageRef | None) -> str | None:
     size = f"{mask.height} x {mask.width}"
-    if mask.height < 1 or mask.width < 1:
-        return f"the size is {size}"
+    if not (0 < mask.height < _MOST and 0 < mask.width < _MOST) or any(count >= _MOST for count in mask.counts):
+        return f"the size is {size}, of at most {max(mask.counts, default=0)} pixels in one run"
     if any(count < 0 for count in mask.counts):
         return f"a run length is {min(mask.counts)}"
     if sum(mask.counts) != mask.height * mask.width:
@@ -237,10 +252,20 @@ def _asked(item: Annotation) -> tuple[str, ...]:
     return (getattr(item, "question", None) or "", *getattr(item, "options", ()))
 
 
+def _facts(facts: dict[str, Any]) -> Iterator[Breach]:
+    try:
+        text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        yield Breach(field="facts", rule="facts", message=f"cannot be written as JSON: {error}")
+        return
+    yield from _whole(text, "facts")
+
+
 def _image(image: ImageRef, number: int) -> Iterator[Breach]:
     where = f"images[{number}]" if number else ""
     if image.data is None and image.path is None and image.url is None:
         yield Breach(field=where or "image", rule="image", message="it has neither bytes nor path nor URL")
+    yield from _whole(image.url or "", where or "image")
     for side, value in (("width", image.width), ("height", image.height)):
         if value is not None and value < 1:
             yield Breach(field=f"{where}.{side}" if where else side, rule="image", message=f"{side} is {value}")
@@ -250,6 +275,10 @@ def _provenance(provenance: Provenance, kinds: set[str]) -> Iterator[Breach]:
     for name, text in (("dataset", provenance.dataset), ("licence", provenance.licence)):
         if not text.strip():
             yield Breach(field=f"provenance.{name}", rule="provenance", message=f"the {name} is missing")
+    for text in (provenance.dataset, provenance.licence, provenance.image, provenance.tool, provenance.version):
+        yield from _whole(text, "provenance")
+    for key, receipt in provenance.receipts.items():
+        yield from _whole(f"{key} {receipt}", "provenance.receipts")
     for kind in sorted(kinds):
         if not provenance.made.get(kind):
             message = f"how the {kind} annotations were made is missing"

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from openmolmo.core.console import counted
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_text
 from openmolmo.core.pages import page
 from openmolmo.core.progress import track
-from openmolmo.pictures import thumbnail
+from openmolmo.pictures import MAX_PIXELS, thumbnail
+from openmolmo.records.dataset import ParquetDataset
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -30,11 +32,14 @@ from openmolmo.records.example import (
     Point,
     PointExplanation,
     Pointing,
+    Provenance,
     QuestionAnswer,
     Transcript,
 )
 from openmolmo.records.folder import open_dataset
+from openmolmo.records.jsonl import JsonlDataset
 from openmolmo.records.masks import decode
+from openmolmo.records.names import whole_text
 from openmolmo.records.pictures import picture_bytes, picture_facts, unreadable_as_fault
 
 __all__ = ["write_page"]
@@ -91,17 +96,29 @@ def write_page(path: str | Path, out: Path, *, limit: int = 50, start: int = 0) 
     The page is one file; the browser fetches only pictures that are nothing but a URL.
     An empty data set is a :class:`DataError`.
     """
-    dataset = open_dataset(path)
+    dataset = open_dataset(path, check_shards=False)
     total = len(dataset)
     if total == 0:
         raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to show: check the path")
     if start >= total:
         raise DataError(f"{path} has {total} examples, the page would start at {start}", fix="use a smaller --start")
     indexes = range(start, min(start + limit, total))
-    cards = [_card(dataset[index]) for index in track(indexes, "drawing", total=len(indexes))]
+    cards = [_card_at(dataset, index) for index in track(indexes, "drawing", total=len(indexes))]
     values = {"path": str(path), "total": total, "start": start, "cards": cards}
-    write_text(out, page("openmolmo.records", "show.html.j2", folder=".", title=str(path), **values))
+    write_text(out, whole_text(page("openmolmo.records", "show.html.j2", folder=".", title=str(path), **values)))
     return len(cards)
+
+
+def _card_at(dataset: ParquetDataset | JsonlDataset, index: int) -> _Card:
+    """The card of an example; one that cannot be read says so in its place."""
+    try:
+        return _card(dataset[index])
+    except DataError as error:
+        file, row = dataset.locate(index)
+        origin = Provenance(dataset=file.name, licence="", made={})
+        card = _card(Example(id=f"{file.name} row {row}", image=None, annotations=(), provenance=origin))
+        card.pictures.append(_Picture(complaint=f"the row cannot be read: {error.reason}"))
+        return card
 
 
 def _card(example: Example) -> _Card:
@@ -170,7 +187,7 @@ def _texts(item: Annotation) -> Iterator[tuple[str, str]]:
             yield from (("A", answer) for answer in item.answers)
         case Pointing():
             yield from _asked(item.label, item.question)
-            yield "", f"{len(item.points)} points"
+            yield "", counted(len(item.points), "point")
         case Counting():
             yield from _asked(item.label, item.question)
             yield "A", str(item.count)
@@ -198,7 +215,14 @@ def _asked(label: str, question: str | None) -> Iterator[tuple[str, str]]:
 
 def _outline(masks: Sequence[Mask], colour: str) -> str | None:
     """A transparent PNG (data URL) with the borders of all masks of one annotation."""
-    good = [mask for mask in masks if mask.counts and sum(mask.counts) == mask.height * mask.width]
+    good = [
+        mask
+        for mask in masks
+        if mask.counts
+        and min(mask.counts) >= 0
+        and 0 < mask.height * mask.width == sum(mask.counts) <= MAX_PIXELS
+        and mask.height > 0
+    ]
     if not good or len({(mask.height, mask.width) for mask in good}) > 1:
         return None
     height, width = good[0].height, good[0].width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from openmolmo.core.errors import DataError
@@ -27,8 +29,12 @@ from openmolmo.records.example import (
     Transcript,
 )
 from openmolmo.records.folder import open_dataset
+from openmolmo.records.readable import Unread, readable
 
 __all__ = ["DatasetStats", "Spread", "dataset_stats", "stats_of"]
+
+
+_MOST = 2**63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +92,7 @@ class DatasetStats:
     spreads: dict[str, Spread]
     labels: dict[str, tuple[int, int, int]]
     datasets: dict[str, int]
+    unread: tuple[str, ...] = ()
 
     @property
     def not_present_share(self) -> float:
@@ -104,13 +111,18 @@ class DatasetStats:
 
 
 def dataset_stats(path: str | Path) -> DatasetStats:
-    """Count what a data set holds. Pictures are not read; sizes are those on record. An empty one is a DataError."""
-    dataset = open_dataset(path)
+    """Count what a data set holds. Pictures are not read; sizes are those on record. An empty one is a DataError.
+
+    What cannot be read is not counted, and named in ``unread``.
+    """
+    dataset = open_dataset(path, check_shards=False)
     if len(dataset) == 0:
         raise DataError(f"{path} has no examples", rule="empty", fix="there is nothing to count: check the path")
     sizes = _sizes(dataset) if isinstance(dataset, ParquetDataset) else None
-    examples: Iterable[Example] = dataset.without_images() if isinstance(dataset, ParquetDataset) else dataset
-    return stats_of(track(examples, "counting", total=len(dataset)), path=str(path), sizes=sizes)
+    unread = Unread()
+    examples = readable(dataset, unread, images=False)
+    found = stats_of(track(examples, "counting", total=len(dataset)), path=str(path), sizes=sizes)
+    return dataclasses.replace(found, unread=tuple(unread.cases))
 
 
 def stats_of(
@@ -128,14 +140,17 @@ def stats_of(
 def _sizes(dataset: ParquetDataset) -> Iterator[tuple[int | None, int | None]]:
     """Width and height on record of every example, without reading a picture."""
     for shard in dataset.manifest.shards:
-        with pq.ParquetFile(dataset.path / shard.name) as file:
-            table = file.read(["width", "height"])
-            yield from zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)
-            if "more_images" not in file.schema_arrow.names:
-                continue
-            later = file.read([f"more_images.list.element.{side}" for side in ("width", "height")])
-            for images in later["more_images"].to_pylist():
-                yield from ((image["width"], image["height"]) for image in images or ())
+        try:
+            with pq.ParquetFile(dataset.path / shard.name) as file:
+                table = file.read(["width", "height"])
+                yield from zip(table["width"].to_pylist(), table["height"].to_pylist(), strict=True)
+                if "more_images" not in file.schema_arrow.names:
+                    continue
+                later = file.read([f"more_images.list.element.{side}" for side in ("width", "height")])
+                for images in later["more_images"].to_pylist():
+                    yield from ((image["width"], image["height"]) for image in images or ())
+        except (pa.ArrowException, OSError):  # named by the reading of its rows
+            continue
 
 
 class _Counter:
@@ -213,4 +228,5 @@ class _Counter:
             row[index] += value
 
     def _spread(self, name: str, value: int) -> None:
-        self.spreads.setdefault(name, Counter())[value] += 1
+        # A count of more digits than a mean can have is a slip of the pen; `data check` says so.
+        self.spreads.setdefault(name, Counter())[max(-_MOST, min(value, _MOST))] += 1
