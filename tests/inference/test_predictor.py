@@ -12,13 +12,13 @@ from inference_toys import noise
 from PIL import Image
 
 from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, PromptError
-from openmolmo.inference.answer import read_answer
 from openmolmo.inference.load import find_model, load
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.prompts import wording_of
-from openmolmo.inference.requests import Request, caption_request, count_request, point_request
-from openmolmo.prompting.points import write_points
 from openmolmo.records.example import Point
+from openmolmo.words.answer import read_answer
+from openmolmo.words.points import write_points
+from openmolmo.words.requests import Request, caption_request, count_request, point_request
 
 POINTS = '<points x1="10.0" y1="20.0" x2="99.9" y2="100.0" alt="red star">red star</points>'
 

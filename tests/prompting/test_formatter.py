@@ -12,7 +12,6 @@ from prompting_toys import example, recorded
 
 from openmolmo.core.errors import ConfigError, PromptError
 from openmolmo.prompting import FormatConfig, Formatter, Turn
-from openmolmo.prompting.templates import wordings
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -25,6 +24,7 @@ from openmolmo.records.example import (
     QuestionAnswer,
     Transcript,
 )
+from openmolmo.words.templates import wordings
 
 PLAIN = FormatConfig(system_prompt="none", prompt_templates=False)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from openmolmo.core.errors import DataError
 from openmolmo.core.rng import derive
 from openmolmo.evaluation.tasks.base import Question, Task
-from openmolmo.inference.answer import read_answer
+from openmolmo.words.answer import read_answer
 
 __all__ = ["best_constant", "shuffle_images"]
 

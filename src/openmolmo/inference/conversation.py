@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openmolmo.core.errors import RunError
-from openmolmo.inference.answer import Answer
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Generated, Limit, generate_one
 from openmolmo.inference.prompts import Picture, Prompt, make_prompt, wording_of
-from openmolmo.inference.reply import ReplyText
-from openmolmo.inference.requests import ask_request
 from openmolmo.inference.stream import Piece, pieces
+from openmolmo.words.answer import Answer
+from openmolmo.words.reply import ReplyText
+from openmolmo.words.requests import ask_request
 
 if TYPE_CHECKING:
     from openmolmo.inference.predictor import Predictor

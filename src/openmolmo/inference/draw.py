@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from openmolmo.inference.answer import FoundPoint
+from openmolmo.words.answer import FoundPoint
 
 __all__ = ["COLOURS", "draw_points", "enlarge", "paste_mark"]
 

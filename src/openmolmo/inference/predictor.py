@@ -10,14 +10,18 @@ from typing import Any, TypedDict
 import torch
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError
-from openmolmo.inference.answer import Answer, read_answer
 from openmolmo.inference.cache import CacheConfig, check_cache
 from openmolmo.inference.conversation import Chat
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Limit, generate, generate_one
 from openmolmo.inference.prompts import DESCRIPTIONS, Prompt, make_prompt, read_pictures, room_after, wording_of
-from openmolmo.inference.reply import ReplyText
-from openmolmo.inference.requests import (
+from openmolmo.inference.sampling import Sampling
+from openmolmo.inference.stream import Piece, pieces
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor
+from openmolmo.words.answer import Answer, read_answer
+from openmolmo.words.reply import ReplyText
+from openmolmo.words.requests import (
     ImageSource,
     Request,
     as_images,
@@ -26,10 +30,6 @@ from openmolmo.inference.requests import (
     count_request,
     point_request,
 )
-from openmolmo.inference.sampling import Sampling
-from openmolmo.inference.stream import Piece, pieces
-from openmolmo.model.molmo import Molmo
-from openmolmo.prompting.processor import Processor
 
 __all__ = ["Answering", "Predictor", "check_answering"]
 

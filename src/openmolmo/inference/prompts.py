@@ -8,9 +8,9 @@ from pathlib import Path
 
 from openmolmo.core.errors import PromptError
 from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan, open_image
-from openmolmo.inference.requests import ImageSource, Request
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence
+from openmolmo.words.requests import ImageSource, Request
 
 __all__ = ["DESCRIPTIONS", "Picture", "Prompt", "make_prompt", "read_pictures", "room_after", "wording_of"]
 

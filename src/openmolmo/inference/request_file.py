@@ -11,7 +11,7 @@ from typing import Literal
 
 from openmolmo.core.config import Config, from_dict, to_dict
 from openmolmo.core.errors import DataError, ImageError, OpenMolmoError
-from openmolmo.inference.requests import Request, ask_request, caption_request, count_request, point_request
+from openmolmo.words.requests import Request, ask_request, caption_request, count_request, point_request
 
 __all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_requests"]
 

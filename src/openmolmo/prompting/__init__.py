@@ -1,18 +1,31 @@
-"""Example -> prompt and reply text -> token ids, branches, loss weights; the point grammar both ways.
+"""Example -> prompt and reply text -> token ids, branches, loss weights.
 
-``points`` and ``counts`` write and read points and totals; ``templates`` holds our wordings;
-``formatter`` makes branches of messages from annotations; ``tokenizer`` and ``sequence`` make ids,
-positions, labels and weights of them; ``processor`` is the one door to all of it, for training,
-inference and evaluation alike.
+``formatter`` makes branches of messages from annotations; ``tokenizer`` and ``sequence`` make ids, positions,
+labels and weights of them; ``processor`` is the one door to all of it, for training, inference and evaluation
+alike. The point grammar and our wordings are in :mod:`openmolmo.words`. A name is imported when first used.
 """
 
-from openmolmo.prompting.counts import is_nothing_there, read_count
-from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.formatter import Branch, Formatter, Turn
-from openmolmo.prompting.points import PointGroup, read_points, write_points
-from openmolmo.prompting.processor import Processor
-from openmolmo.prompting.sequence import Tokens
-from openmolmo.prompting.tokenizer import TextTokenizer, add_special_tokens, train_bpe
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openmolmo.prompting.format_config import FormatConfig
+    from openmolmo.prompting.formatter import Branch, Formatter, Turn
+    from openmolmo.prompting.processor import Processor
+    from openmolmo.prompting.sequence import Tokens
+    from openmolmo.prompting.tokenizer import TextTokenizer, add_special_tokens, train_bpe
+    from openmolmo.words.counts import is_nothing_there, read_count
+    from openmolmo.words.points import PointGroup, read_points, write_points
+
+_HOMES = {
+    "openmolmo.prompting.format_config": ("FormatConfig",),
+    "openmolmo.prompting.formatter": ("Branch", "Formatter", "Turn"),
+    "openmolmo.prompting.processor": ("Processor",),
+    "openmolmo.prompting.sequence": ("Tokens",),
+    "openmolmo.prompting.tokenizer": ("TextTokenizer", "add_special_tokens", "train_bpe"),
+    "openmolmo.words.counts": ("is_nothing_there", "read_count"),
+    "openmolmo.words.points": ("PointGroup", "read_points", "write_points"),
+}
 
 __all__ = [
     "Branch",
@@ -30,3 +43,10 @@ __all__ = [
     "train_bpe",
     "write_points",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

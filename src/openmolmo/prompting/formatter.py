@@ -16,8 +16,8 @@ import numpy as np
 from openmolmo.core.errors import PromptError
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.replies import exchange
-from openmolmo.prompting.templates import wording
 from openmolmo.records.example import Annotation, Caption, Counting, Example, Pointing, Transcript
+from openmolmo.words.templates import wording
 
 __all__ = ["Branch", "Formatter", "Turn"]
 

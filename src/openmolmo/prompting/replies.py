@@ -12,8 +12,6 @@ import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.points import NOTHING_THERE, write_points
-from openmolmo.prompting.templates import wording
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -26,6 +24,8 @@ from openmolmo.records.example import (
     QuestionAnswer,
     Transcript,
 )
+from openmolmo.words.points import NOTHING_THERE, write_points
+from openmolmo.words.templates import wording
 
 __all__ = ["POINT_PLACE", "ask_options", "exchange", "most_frequent"]
 

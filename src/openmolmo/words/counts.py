@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from openmolmo.prompting.points import read_points
+from openmolmo.words.points import read_points
 
 __all__ = ["is_nothing_there", "read_count"]
 

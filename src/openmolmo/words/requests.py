@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from openmolmo.core.errors import ConfigError, PromptError
-from openmolmo.prompting.templates import wording
+from openmolmo.words.templates import wording
 
 __all__ = ["ImageSource", "Request", "as_images", "ask_request", "caption_request", "count_request", "point_request"]
 

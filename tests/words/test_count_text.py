@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openmolmo.prompting import is_nothing_there, read_count
-from openmolmo.prompting.points import NOTHING_THERE, NOTHING_THERE_PAPER
+from openmolmo.words.points import NOTHING_THERE, NOTHING_THERE_PAPER
 
 TWO = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="dogs">dogs</points>'
 
