@@ -14,7 +14,6 @@ from PIL import Image
 from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, PromptError
 from openmolmo.inference.load import find_model, load
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.prompts import wording_of
 from openmolmo.records.example import Point
 from openmolmo.words.answer import read_answer
 from openmolmo.words.points import write_points
@@ -31,7 +30,7 @@ class Scripted(Predictor):
         self.reply, self.asked = reply, []
 
     def _prepare(self, request):
-        self.asked.append(wording_of(self.processor, request))
+        self.asked.append(self.processor.question(request.text, style=request.style, length_hint=request.length_hint))
         return super()._prepare(request)
 
     def _decode(self, requests, prepared, chosen):
@@ -55,9 +54,9 @@ def test_questions_are_worded_as_in_training(model, processor):
     predictor.ask(picture, "What is it?")
     predictor.ask(picture, "What is it?", style="vqa2")
     pointing, counting, caption, plain, tagged = predictor.asked
-    assert pointing == processor.point_text("red star")
-    assert counting == processor.count_text("stars")
-    assert caption == processor.caption_text(65)
+    assert pointing == "Point to red star."
+    assert counting == "How many stars are there?"
+    assert caption == processor.question("", style="long_caption", length_hint=65)
     assert plain == "What is it?"
     assert tagged == "vqa2: What is it?"
 

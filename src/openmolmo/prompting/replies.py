@@ -46,15 +46,15 @@ def exchange(annotation: Annotation, config: FormatConfig, rng: Random) -> tuple
 
 @exchange.register
 def _(annotation: Caption, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
-    return (_description_request("caption", config, rng), annotation.text)
+    return (description_request("caption", config, rng), annotation.text)
 
 
 @exchange.register
 def _(annotation: Transcript, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
-    return (_description_request("transcript", config, rng), annotation.text)
+    return (description_request("transcript", config, rng), annotation.text)
 
 
-def _description_request(kind: str, config: FormatConfig, rng: Random) -> str:
+def description_request(kind: str, config: FormatConfig, rng: Random) -> str:
     if config.prompt_templates:
         return wording("caption" if kind == "caption" else "transcript", rng)
     return "" if config.system_prompt in ("style", "style_and_length") else wording("caption")
