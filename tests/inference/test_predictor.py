@@ -127,10 +127,10 @@ def test_descriptions_have_no_count(predictor):
 
 def test_a_request_may_cut_its_picture_finer_than_in_training(predictor):
     picture = noise(200, 300)
-    tokens = [len(predictor._prepare(Request(text="Read", images=(picture,), max_crops=n)).tokens) for n in (1, 2, 4)]
+    tokens = [len(predictor._prepare(Request(text="Read", images=(picture,), max_crops=n))) for n in (1, 2, 4)]
     assert tokens == sorted(set(tokens))
     usual = Request(text="Read", images=(picture,))
-    assert len(predictor._prepare(usual).tokens) == tokens[1]  # two crops, as in training
+    assert len(predictor._prepare(usual)) == tokens[1]  # two crops, as in training
     fine = Request(text="Read", images=(picture,), max_crops=4)
     together = predictor.answer_batch([usual, fine, Request(text="No picture")])
     assert together[1] == predictor.answer_batch([fine])[0]
