@@ -19,7 +19,6 @@ from openmolmo.data.sources.base import SOURCES
 from openmolmo.engine.synth.base import GENERATORS, make_example
 from openmolmo.evaluation.runner import pick_questions
 from openmolmo.evaluation.tasks import TASKS
-from openmolmo.inference.answer import read_answer
 from openmolmo.model import PRESETS
 from openmolmo.model.encoders import ENCODERS
 from openmolmo.records import write_dataset
@@ -30,6 +29,7 @@ from openmolmo.records.rules import breaches
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.describe import describe
 from openmolmo.training.recipe import RECIPES, load_recipe
+from openmolmo.words.answer import read_answer
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from openmolmo.evaluation.runner import pick_questions
-from openmolmo.inference.answer import Answer, read_answer
+from openmolmo.words.answer import Answer, read_answer
 
 
 class Oracle:

@@ -22,11 +22,11 @@ from openmolmo.evaluation.results import Row
 from openmolmo.evaluation.runner import pick_questions, run
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.evaluation.tasks import COUNTING, POINTING, TASKS
-from openmolmo.inference.answer import read_answer
 from openmolmo.prompting import write_points
 from openmolmo.records.codec import annotation_to_dict
 from openmolmo.records.example import Point
 from openmolmo.records.shards import write_dataset
+from openmolmo.words.answer import read_answer
 
 BOTH = (POINTING, COUNTING)
 

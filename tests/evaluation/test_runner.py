@@ -15,8 +15,8 @@ from openmolmo.evaluation.controls import best_constant, shuffle_images
 from openmolmo.evaluation.results import COLUMNS, estimate
 from openmolmo.evaluation.runner import pick_questions, run
 from openmolmo.evaluation.tasks import CAPTIONS, CLOCKS, COUNTING, POINTING, SHORT_ANSWERS, TASKS
-from openmolmo.inference.answer import read_answer
 from openmolmo.records.example import ImageRef
+from openmolmo.words.answer import read_answer
 
 ALL = (POINTING, COUNTING, CLOCKS, CAPTIONS, SHORT_ANSWERS)
 

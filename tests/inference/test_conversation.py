@@ -9,9 +9,9 @@ from transformers import Olmo3Config
 
 from openmolmo.core.errors import PromptError, RunError
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.requests import Request
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
+from openmolmo.words.requests import Request
 
 PICTURES = [noise(60, 80), noise(40, 90, 1)]
 QUESTIONS = ["What is it?", "Where is the red star?", "How many?"]

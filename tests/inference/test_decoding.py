@@ -17,8 +17,8 @@ from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Limit, generate
 from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.requests import Request
 from openmolmo.inference.sampling import Sampling, next_tokens
+from openmolmo.words.requests import Request
 
 GREEDY = Sampling()
 STATIC = CacheConfig(kind="static")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from openmolmo.inference.answer import FoundPoint
 from openmolmo.inference.draw import COLOURS, draw_points, enlarge
+from openmolmo.words.answer import FoundPoint
 
 
 def found(x, y, label="star"):

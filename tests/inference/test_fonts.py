@@ -13,8 +13,8 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageDraw
 
 from openmolmo.inference import fonts
-from openmolmo.inference.answer import FoundPoint
 from openmolmo.inference.draw import draw_points
+from openmolmo.words.answer import FoundPoint
 
 SIZE = 40
 

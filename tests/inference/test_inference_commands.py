@@ -8,8 +8,8 @@ import pytest
 from inference_toys import noise
 from PIL import Image
 
-from openmolmo.inference.answer import read_answer
 from openmolmo.inference.predictor import Predictor
+from openmolmo.words.answer import read_answer
 
 POINTS = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="red star">red star</points>'
 

@@ -14,9 +14,9 @@ from openmolmo.inference.cache import CacheConfig
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.load import load, load_model
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.requests import Request
 from openmolmo.inference.sampling import Sampling
 from openmolmo.model.checkpoint import save_model
+from openmolmo.words.requests import Request
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -120,7 +120,9 @@ def test_a_native_checkpoint_with_the_tokenizer_that_it_names(cache: Path, tmp_p
     hub_cache(cache, BASE_TOKENIZER, "Qwen/Qwen2-7B")
     model = openmolmo.load(folder, max_new_tokens=4)
     assert model.processor.tokenizer.special.im_patch == 1026
-    assert model.processor.caption_text() == "long_caption 65:"  # a caption-only model is asked in its own way
+    assert (
+        model.processor.question("", style="long_caption") == "long_caption 65:"
+    )  # a caption-only model is asked in its own way
     assert isinstance(model.caption(noise(50, 60)).text, str)
     shutil.rmtree(cache)
     with pytest.raises(CheckpointError, match="no tokenizer 'Qwen/Qwen2-7B'"):

@@ -12,13 +12,12 @@ from inference_toys import noise
 from PIL import Image
 
 from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, PromptError
-from openmolmo.inference.answer import read_answer
 from openmolmo.inference.load import find_model, load
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.prompts import wording_of
-from openmolmo.inference.requests import Request, caption_request, count_request, point_request
-from openmolmo.prompting.points import write_points
 from openmolmo.records.example import Point
+from openmolmo.words.answer import read_answer
+from openmolmo.words.points import write_points
+from openmolmo.words.requests import Request, caption_request, count_request, point_request
 
 POINTS = '<points x1="10.0" y1="20.0" x2="99.9" y2="100.0" alt="red star">red star</points>'
 
@@ -31,7 +30,7 @@ class Scripted(Predictor):
         self.reply, self.asked = reply, []
 
     def _prepare(self, request):
-        self.asked.append(wording_of(self.processor, request))
+        self.asked.append(self.processor.question(request.text, style=request.style, length_hint=request.length_hint))
         return super()._prepare(request)
 
     def _decode(self, requests, prepared, chosen):
@@ -55,9 +54,9 @@ def test_questions_are_worded_as_in_training(model, processor):
     predictor.ask(picture, "What is it?")
     predictor.ask(picture, "What is it?", style="vqa2")
     pointing, counting, caption, plain, tagged = predictor.asked
-    assert pointing == processor.point_text("red star")
-    assert counting == processor.count_text("stars")
-    assert caption == processor.caption_text(65)
+    assert pointing == "Point to red star."
+    assert counting == "How many stars are there?"
+    assert caption == processor.question("", style="long_caption", length_hint=65)
     assert plain == "What is it?"
     assert tagged == "vqa2: What is it?"
 
@@ -128,10 +127,10 @@ def test_descriptions_have_no_count(predictor):
 
 def test_a_request_may_cut_its_picture_finer_than_in_training(predictor):
     picture = noise(200, 300)
-    tokens = [len(predictor._prepare(Request(text="Read", images=(picture,), max_crops=n)).tokens) for n in (1, 2, 4)]
+    tokens = [len(predictor._prepare(Request(text="Read", images=(picture,), max_crops=n))) for n in (1, 2, 4)]
     assert tokens == sorted(set(tokens))
     usual = Request(text="Read", images=(picture,))
-    assert len(predictor._prepare(usual).tokens) == tokens[1]  # two crops, as in training
+    assert len(predictor._prepare(usual)) == tokens[1]  # two crops, as in training
     fine = Request(text="Read", images=(picture,), max_crops=4)
     together = predictor.answer_batch([usual, fine, Request(text="No picture")])
     assert together[1] == predictor.answer_batch([fine])[0]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmolmo.inference.reply import ReplyText
+from openmolmo.words.reply import ReplyText
 
 
 def by_bytes(ids):

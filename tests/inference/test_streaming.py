@@ -8,10 +8,10 @@ from inference_toys import noise
 from openmolmo.core.errors import ConfigError, ImageError, PromptError
 from openmolmo.inference.generate import Generated, Limit
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.reply import ReplyText
-from openmolmo.inference.requests import Request
 from openmolmo.inference.sampling import Sampling
 from openmolmo.inference.stream import pieces
+from openmolmo.words.reply import ReplyText
+from openmolmo.words.requests import Request
 
 PICTURE = noise(60, 80)
 

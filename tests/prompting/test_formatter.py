@@ -13,7 +13,6 @@ from prompting_toys import example, recorded
 
 from openmolmo.core.errors import ConfigError, PromptError
 from openmolmo.prompting import FormatConfig, Formatter, Turn, read_points
-from openmolmo.prompting.templates import wordings
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -26,6 +25,7 @@ from openmolmo.records.example import (
     QuestionAnswer,
     Transcript,
 )
+from openmolmo.words.templates import wordings
 
 PLAIN = FormatConfig(system_prompt="none", prompt_templates=False)
 
@@ -137,7 +137,7 @@ def test_caption_tags_can_carry_a_length_in_fine_tuning() -> None:
     config = FormatConfig(caption_tag_rate=1.0, caption_tag_length=True, length_hint_rate=1.0, length_hint_sd=0.0)
     prompt = said(config, Caption(text="x" * 150))[0]
     assert prompt.startswith(" User: long_caption 10: ") and len(prompt) > 40
-    assert Formatter(config).caption_text(20) == "long_caption 20: Describe this image."
+    assert Formatter(config).question("", "long_caption", 20) == "long_caption 20: Describe this image."
 
 
 @pytest.mark.parametrize(
@@ -152,17 +152,16 @@ def test_caption_tags_can_carry_a_length_in_fine_tuning() -> None:
 )
 def test_captions_are_asked_for_as_they_were_trained(config: FormatConfig, text: str) -> None:
     formatter = Formatter(config)
-    assert formatter.caption_text() == text
+    assert formatter.question("", "long_caption") == text
     assert formatter.prompt(Caption(text="x" * 600)) == [Turn("user", f" User: {text} Assistant:")]
 
 
 def test_points_and_counts_are_asked_for_as_they_were_trained() -> None:
     formatter = Formatter(FormatConfig())
-    assert formatter.point_text("Red Cups ") == "Point to red cups."
-    assert formatter.count_text("cups") == "How many cups are there?"
+    assert formatter.question("Point to red cups.", "pointing") == "Point to red cups."
     assert formatter.prompt(Pointing(label="Cups", points=()))[0].text == " User: Point to cups. Assistant:"
     always = Formatter(FormatConfig(system_prompt="style"))
-    assert always.count_text("cups") == "point_count: How many cups are there?"
+    assert always.question("How many cups are there?", "point_count") == "point_count: How many cups are there?"
 
 
 # ------------------------------------------------------------------------------- kinds

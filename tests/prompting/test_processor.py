@@ -91,19 +91,17 @@ def test_the_same_stream_gives_the_same_numbers_and_another_gives_others(process
 def test_what_is_asked_later_is_what_was_trained(processor: Processor) -> None:
     plain = processor.with_format(demo_tag_rate=0.0, prompt_templates=False, shuffle_branches=False)
     for annotation, text in (
-        (EXAMPLE.annotations[2], processor.point_text("dots")),
-        (EXAMPLE.annotations[3], processor.count_text("dots")),
-        (EXAMPLE.annotations[0], processor.caption_text()),
+        (EXAMPLE.annotations[2], "Point to dots."),
+        (EXAMPLE.annotations[3], "How many dots are there?"),
+        (EXAMPLE.annotations[0], ""),
     ):
         trained = plain.train(EXAMPLE.replace(annotations=(annotation,)), np.random.default_rng(0))
-        asked = processor.prompt(text, [DATA])
+        asked = processor.prompt(text, [DATA], style=annotation.style)
         assert trained.input_ids[: len(asked)].tolist() == asked.input_ids.tolist()
         assert trained.position_ids[: len(asked)].tolist() == asked.position_ids.tolist()
         assert trained.branch_ids[: len(asked)].tolist() == asked.branch_ids.tolist()
         assert trained.loss_weights[len(asked) - 2] == 0 and trained.loss_weights[len(asked) - 1] > 0
-        evaluated = processor.annotation_prompt(annotation, [PICTURE])
-        assert evaluated.input_ids.tolist() == asked.input_ids.tolist()
-        np.testing.assert_array_equal(evaluated.images[0].pixels, trained.images[0].pixels)
+        np.testing.assert_array_equal(asked.images[0].pixels, trained.images[0].pixels)
 
 
 def test_prompts(processor: Processor) -> None:
@@ -112,8 +110,7 @@ def test_prompts(processor: Processor) -> None:
 
     assert asked("Hi") == " User: Hi Assistant:"
     assert asked("Hi", style="vqa2") == " User: vqa2: Hi Assistant:"
-    assert asked("", length_hint=83) == " User: long_caption 83: Assistant:"
-    assert asked("", style="transcript", length_hint=4) == " User: transcript 4: Assistant:"
+    assert asked("", length_hint=83) == " User: Describe this image. Assistant:"  # as this model was trained
     conversation = [("user", "Hi"), ("assistant", "Hello"), ("user", "More?")]
     messages = [{"role": role, "content": content} for role, content in conversation]
     tokens = processor.prompt(messages)

@@ -14,9 +14,9 @@ from prompting_toys import FIXTURES, recorded
 
 from openmolmo.core.errors import CheckpointError
 from openmolmo.prompting import TextTokenizer
-from openmolmo.prompting.points import write_points
 from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, add_special_tokens, train_bpe
 from openmolmo.records.example import Point
+from openmolmo.words.points import write_points
 
 TEXTS = [f"A red cup, number {i}, stands by the blue jug. There are {i % 7} of them.\n" for i in range(300)]
 SMALL = train_bpe(TEXTS, 400)

@@ -14,7 +14,6 @@ from openmolmo.core.runlog import read_jsonl
 from openmolmo.data import GroupConfig, MixtureConfig, SourceConfig, collate
 from openmolmo.evaluation.tasks import POINTING
 from openmolmo.evaluation.tasks.base import to_request
-from openmolmo.inference.answer import read_answer
 from openmolmo.prompting import Processor
 from openmolmo.records.check import check_dataset
 from openmolmo.records.example import Point
@@ -24,6 +23,7 @@ from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import DropoutConfig, RunConfig
 from openmolmo.training.loop import run
 from openmolmo.training.loss import micro_loss
+from openmolmo.words.answer import read_answer
 
 ROWS = (
     {

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from openmolmo.core.errors import DataError
 from openmolmo.core.rng import derive
 from openmolmo.evaluation.tasks.base import Question, Task
-from openmolmo.inference.answer import read_answer
 from openmolmo.records.example import ImageRef
+from openmolmo.words.answer import read_answer
 
 __all__ = ["best_constant", "shuffle_images"]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from openmolmo.core.rng import derive
 from openmolmo.evaluation.tasks.base import Question
-from openmolmo.inference.answer import Answer
+from openmolmo.words.answer import Answer
 
 __all__ = ["COLUMNS", "Column", "Estimate", "Results", "Row", "TaskResult", "estimate"]
 

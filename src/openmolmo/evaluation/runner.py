@@ -13,9 +13,9 @@ from openmolmo.core.rng import derive
 from openmolmo.evaluation.controls import best_constant, shuffle_images
 from openmolmo.evaluation.results import Column, Results, Row, TaskResult, make_column
 from openmolmo.evaluation.tasks.base import Question, Task, to_request
-from openmolmo.inference.answer import Answer, read_answer
-from openmolmo.inference.requests import Request
 from openmolmo.records.example import Example
+from openmolmo.words.answer import Answer, read_answer
+from openmolmo.words.requests import Request
 
 __all__ = ["Answerer", "pick_questions", "run"]
 

@@ -14,11 +14,11 @@ from openmolmo.evaluation.runner import pick_questions
 from openmolmo.evaluation.tasks import TASKS
 from openmolmo.evaluation.tasks.base import Question, Task, to_request
 from openmolmo.evaluation.tasks.pointing import PointingTask
-from openmolmo.inference.answer import read_answer
 from openmolmo.inference.predictor import Predictor
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.records.example import Example
+from openmolmo.words.answer import read_answer
 
 __all__ = ["generation"]
 

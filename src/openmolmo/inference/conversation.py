@@ -8,15 +8,14 @@ from typing import Protocol
 import numpy as np
 
 from openmolmo.core.errors import RunError
-from openmolmo.inference.answer import Answer
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Generated, Limit, generate_one
-from openmolmo.inference.prompts import Picture, Prompt, make_prompt, wording_of
-from openmolmo.inference.reply import ReplyText
-from openmolmo.inference.requests import ask_request
 from openmolmo.inference.sampling import Sampling
 from openmolmo.inference.stream import Piece, pieces
-from openmolmo.prompting.processor import Processor
+from openmolmo.prompting.processor import Picture, Processor, Prompt
+from openmolmo.words.answer import Answer
+from openmolmo.words.reply import ReplyText
+from openmolmo.words.requests import ask_request
 
 __all__ = ["Chat", "Replier"]
 
@@ -72,8 +71,8 @@ class Chat:
         Raises PromptError where the conversation no longer fits the context.
         """
         predictor = self._predictor
-        question = wording_of(predictor.processor, ask_request(None, text, style))
-        prompt = make_prompt(predictor.processor, [*self.messages, question], self._pictures)
+        question = predictor.processor.question(ask_request(None, text).text, style=style)
+        prompt = predictor.processor.prompt([*self.messages, question], self._pictures)
         reader = ReplyText(predictor.processor.tokenizer.decode, stop)
         limit = predictor.limit(prompt, max_new_tokens, seed=self._turn, text=reader)
         self._turn += 1
@@ -90,7 +89,7 @@ class Chat:
         decoding, more = self._resume(prompt)
         self._decoding = None  # what is in the cache is unknown until the new tokens have been read
         for reply in generate_one(decoding, limit, self._predictor.sampling, more=more):
-            self._decoding, self._read = decoding, np.append(prompt.tokens.input_ids, reply.ids)
+            self._decoding, self._read = decoding, np.append(prompt.input_ids, reply.ids)
             yield reply
             self._check(turn)
 
@@ -100,7 +99,7 @@ class Chat:
 
     def _resume(self, prompt: Prompt) -> tuple[Decoding, list[int]]:
         """The conversation's cache, cut back to what it shares with ``prompt``, and the tokens that it lacks."""
-        ids, decoding = prompt.tokens.input_ids, self._decoding
+        ids, decoding = prompt.input_ids, self._decoding
         if decoding is not None:
             known = self._read[: decoding.length]
             both = min(len(known), len(ids))

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from openmolmo.inference.answer import FoundPoint
 from openmolmo.inference.fonts import draw_text, text_length
+from openmolmo.words.answer import FoundPoint
 
 __all__ = ["COLOURS", "draw_points", "enlarge", "paste_mark"]
 

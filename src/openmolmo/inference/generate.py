@@ -9,8 +9,8 @@ import torch
 
 from openmolmo.core.rng import derive
 from openmolmo.inference.decoding import Decoding
-from openmolmo.inference.reply import ReplyText
 from openmolmo.inference.sampling import Sampling, next_tokens
+from openmolmo.words.reply import ReplyText
 
 __all__ = ["Generated", "Limit", "generate", "generate_one"]
 

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from openmolmo.core.errors import DataError, OpenMolmoError, RunError
 from openmolmo.core.files import disk_full_as_error, sha256_bytes, write_text
 from openmolmo.core.progress import make_progress
-from openmolmo.inference.answer import Answer
 from openmolmo.inference.request_file import Asked
-from openmolmo.inference.requests import Request
+from openmolmo.words.answer import Answer
+from openmolmo.words.requests import Request
 
 __all__ = ["Outcome", "answer_into"]
 

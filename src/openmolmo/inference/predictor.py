@@ -10,14 +10,19 @@ from typing import Any, TypedDict
 import torch
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError
-from openmolmo.inference.answer import Answer, read_answer
 from openmolmo.inference.cache import CacheConfig, check_cache
 from openmolmo.inference.conversation import Chat
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.generate import Limit, generate, generate_one
-from openmolmo.inference.prompts import DESCRIPTIONS, Prompt, make_prompt, read_pictures, room_after, wording_of
-from openmolmo.inference.reply import ReplyText
-from openmolmo.inference.requests import (
+from openmolmo.inference.prompts import room_after
+from openmolmo.inference.sampling import Sampling
+from openmolmo.inference.stream import Piece, pieces
+from openmolmo.model.molmo import Molmo
+from openmolmo.prompting.processor import Processor, Prompt
+from openmolmo.words.answer import Answer, read_answer
+from openmolmo.words.reply import ReplyText
+from openmolmo.words.requests import (
+    DESCRIPTIONS,
     ImageSource,
     Request,
     as_images,
@@ -26,10 +31,6 @@ from openmolmo.inference.requests import (
     count_request,
     point_request,
 )
-from openmolmo.inference.sampling import Sampling
-from openmolmo.inference.stream import Piece, pieces
-from openmolmo.model.molmo import Molmo
-from openmolmo.prompting.processor import Processor
 
 __all__ = ["Answering", "Predictor", "check_answering"]
 
@@ -124,7 +125,7 @@ class Predictor:
 
     def chat(self, images: Images = None, *, max_crops: int | None = None) -> Chat:
         """Begin a conversation about one picture, several or none; each is looked at once."""
-        return Chat(self, read_pictures(self.processor, as_images(images), max_crops))
+        return Chat(self, self.processor.pictures(as_images(images), max_crops))
 
     # -------------------------------------------------------------------------- many questions
 
@@ -179,15 +180,19 @@ class Predictor:
 
     def decoding(self, prompts: Sequence[Prompt], *, room: int, dynamic: bool = False) -> Decoding:
         """Prompts ready to be decoded, each by at most ``room`` tokens; ``dynamic``: whatever ``cache`` says."""
-        tokens = [prompt.tokens for prompt in prompts]
         if dynamic:
-            return Decoding(self.model, tokens, room=room)
-        return Decoding(self.model, tokens, room=room, cache=self.cache, step=self._step)
+            return Decoding(self.model, prompts, room=room)
+        return Decoding(self.model, prompts, room=room, cache=self.cache, step=self._step)
 
     def _prepare(self, request: Request) -> Prompt:
         """Tokens of the prompt, known to fit the context."""
-        pictures = read_pictures(self.processor, request.images, request.max_crops)
-        prompt = make_prompt(self.processor, [*request.history, wording_of(self.processor, request)], pictures)
+        prompt = self.processor.prompt(
+            [*request.history, request.text],
+            request.images,
+            style=request.style,
+            length_hint=request.length_hint if request.style is not None else None,
+            max_crops=request.max_crops,
+        )
         self.limit(prompt)
         return prompt
 
@@ -196,7 +201,7 @@ class Predictor:
 
         def size(place: int) -> tuple[int, int]:
             wanted = min(self.max_new_tokens, requests[place].max_new_tokens or self.max_new_tokens)
-            return wanted, len(prepared[place].tokens)
+            return wanted, len(prepared[place])
 
         return sorted(prepared, key=size)
 

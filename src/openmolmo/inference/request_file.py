@@ -12,9 +12,9 @@ from typing import Literal
 from openmolmo.core.config import Config, from_dict, to_dict
 from openmolmo.core.errors import DataError, ImageError, OpenMolmoError
 from openmolmo.core.progress import say
-from openmolmo.inference.requests import Request, ask_request, caption_request, count_request, point_request
 from openmolmo.pictures import pictures_in
 from openmolmo.pictures.addresses import beside, is_folder
+from openmolmo.words.requests import Request, ask_request, caption_request, count_request, point_request
 
 __all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_requests"]
 

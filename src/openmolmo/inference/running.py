@@ -12,10 +12,10 @@ import click
 
 from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
 from openmolmo.core.files import atomic_file
-from openmolmo.inference.answer import Answer
 from openmolmo.inference.jobs import answer_into
 from openmolmo.inference.request_file import Asked
-from openmolmo.inference.requests import Request
+from openmolmo.words.answer import Answer
+from openmolmo.words.requests import Request
 
 __all__ = ["Settings", "Shown", "answer_file", "show_answers"]
 
@@ -152,7 +152,7 @@ def _stream(predictor: Any, request: Request, before: str) -> Answer:
 
 
 def _show(before: str, answer: Answer, shown: Shown) -> None:
-    from openmolmo.prompting.points import without_points
+    from openmolmo.words.points import without_points
 
     if not shown.stream:
         click.echo(before + without_points(answer.text))

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from openmolmo.inference.answer import Answer, FoundPoint, read_answer
 from openmolmo.inference.generate import Generated
-from openmolmo.inference.reply import ReplyText
+from openmolmo.words.answer import Answer, FoundPoint, read_answer
+from openmolmo.words.reply import ReplyText
 
 __all__ = ["Piece", "pieces"]
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
-from openmolmo.prompting.points import PointOrder
 from openmolmo.records.example import ANNOTATION_KINDS
+from openmolmo.words.points import PointOrder
 
 __all__ = ["DEMO_STYLES", "FormatConfig"]
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.replies import exchange
-from openmolmo.prompting.templates import wording
+from openmolmo.prompting.replies import description_request, exchange
 from openmolmo.records.example import Annotation, Caption, Counting, Example, Pointing, Transcript
+from openmolmo.words.requests import DESCRIPTIONS
 
 __all__ = ["Branch", "Formatter", "Turn"]
 
@@ -125,30 +125,23 @@ class Formatter:
             raise PromptError(f"the {annotation.kind} annotation has more than {self.config.max_points} points")
         return branch[:-1]
 
-    def caption_text(self, length: int | None = None, *, style: str = "long_caption") -> str:
-        """What to ask for a caption of about ``length`` (None: the default), as this model was trained."""
-        mode = self.config.system_prompt
-        plain = wording("transcript" if style == "transcript" else "caption")
-        tagged_length = mode == "demo_or_style" and self.config.caption_tag_length
-        if mode == "style_and_length" or tagged_length:
-            hint = self.config.default_length if length is None else length
-            bare = mode == "style_and_length" and not self.config.prompt_templates
-            return _join(self.tag(style, hint, hinted=True), "" if bare else plain)
-        if mode == "style":
-            return _join(self.tag(style), plain if self.config.prompt_templates else "")
-        return plain
+    def question(self, text: str, style: str | None = None, length: int | None = None) -> str:
+        """A question of a style in the words and with the tag that this model was trained on.
 
-    def point_text(self, label: str) -> str:
-        """What to ask to have every ``label`` pointed at, as this model was trained."""
-        return self._labelled("pointing", "pointing", label)
-
-    def count_text(self, label: str) -> str:
-        """What to ask to have every ``label`` counted, as this model was trained."""
-        return self._labelled("counting", "point_count", label)
-
-    def _labelled(self, kind: Literal["pointing", "counting"], style: str, label: str) -> str:
-        tagged = self.config.system_prompt in ("style", "style_and_length")
-        return _join(self.tag(style) if tagged else "", wording(kind, label=label.strip().lower()))
+        Descriptions without ``text`` get the plain wording. ``length`` is written where descriptions carried one
+        in training. Styles of ``demo_styles`` have no tag, as most of them had none.
+        """
+        config, described = self.config, style in DESCRIPTIONS
+        if described and not text:
+            text = description_request("transcript" if style == "transcript" else "caption", config, None)
+        measured = config.system_prompt == "demo_or_style" and config.caption_tag_length
+        hinted = described and (config.system_prompt == "style_and_length" or measured)
+        untagged = config.system_prompt == "demo_or_style" and style in config.demo_styles and not hinted
+        if style is None or untagged or config.system_prompt == "none":
+            return text
+        if not hinted:
+            return _join(self.tag(style), text)
+        return _join(self.tag(style, config.default_length if length is None else length, hinted=True), text)
 
     def turns(self, texts: Iterable[str]) -> list[Turn]:
         """Bare texts, user first and in turn, as turns with their roles' markup."""

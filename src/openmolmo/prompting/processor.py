@@ -2,13 +2,15 @@
 
 processor = Processor.from_pretrained("model/")
 tokens = processor.train(example, rng, max_length=2304)        # all annotations of one picture
-tokens = processor.prompt(processor.point_text("cup"), ["kitchen.jpg"])
+tokens = processor.prompt("Point to cup.", ["kitchen.jpg"], style="pointing")
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,13 +26,29 @@ from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Branch, Formatter, Turn
 from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_parts, training_sequence
 from openmolmo.prompting.tokenizer import TextTokenizer
-from openmolmo.records.example import Annotation, Example, ImageRef
+from openmolmo.records.example import Example, ImageRef
 
-__all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Processor"]
+__all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Picture", "Processor", "Prompt"]
 
 PROCESSOR_FILE, GENERATION_FILE = "processor_config.json", "generation_config.json"
 ImageSource = bytes | str | Path | PIL.Image.Image | np.ndarray[Any, Any] | ImageRef
 Messages = str | Sequence[str] | Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture cut into crops, its token grids, and its (width, height) in pixels."""
+
+    size: tuple[int, int]
+    grids: Grids
+    crops: Crops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt(Tokens):
+    """What the model reads, and the (width, height) in pixels of each picture in it."""
+
+    sizes: tuple[tuple[int, int], ...] = ()
 
 
 class Processor:
@@ -114,9 +132,9 @@ class Processor:
             name = f"{file} (of example {example.id})" if file else example.id
             if not file and len(example.images) > 1:
                 name = f"{example.id}, picture {number}"
-            grid, cut = self._image(image, name)
-            grids.append(grid)
-            crops.append(cut)
+            read = self._picture(image, name, self.crop)
+            grids.append(read.grids)
+            crops.append(read.crops)
         return branches, grids, crops if pixels or not grids else None
 
     def usable(self, example: Example) -> bool:
@@ -128,55 +146,65 @@ class Processor:
     def prompt(
         self,
         text_or_messages: Messages,
-        images: Sequence[ImageSource] = (),
+        images: Sequence[ImageSource | Picture] = (),
         *,
         style: str | None = None,
         length_hint: int | None = None,
-    ) -> Tokens:
-        """A question or conversation to be continued by the model.
+        max_crops: int | None = None,
+    ) -> Prompt:
+        """A question or conversation to be continued by the model, with the sizes of its pictures.
 
         ``text_or_messages``: the question; or the texts of user and assistant in turn; or
         ``{"role": …, "content": …}`` messages; the user's comes first and last. ``images`` go to
-        ``<|image|>`` placeholders in the text or, without those, to the start. ``style`` puts a tag
-        before the first question ("vqa2:"), ``length_hint`` a length into it ("long_caption 65:",
-        which is the tag when no style is named).
+        ``<|image|>`` placeholders in the text or, without those, to the start. ``style`` and ``length_hint``
+        word and tag the last question as in training (:meth:`Formatter.question`); ``max_crops`` as in
+        :meth:`pictures`.
         """
         texts = _texts(text_or_messages)
-        if style is not None or length_hint is not None:
-            tag = self.formatter.tag(style or "long_caption", length_hint)
-            texts[0] = f"{tag} {texts[0]}" if texts[0] else tag
         if len(texts) % 2 == 0:
             raise PromptError(f"the {len(texts)} messages end with the assistant's", fix="end with a question")
-        return self._prompt(self.formatter.turns(texts), images)
+        texts[-1] = self.question(texts[-1], style=style, length_hint=length_hint)
+        return self.prompt_turns(self.formatter.turns(texts), images, max_crops=max_crops)
 
-    def annotation_prompt(self, annotation: Annotation, images: Sequence[ImageSource] = ()) -> Tokens:
-        """What an annotation asks, in plain wording and with its style tag, without the reply: for evaluation."""
-        return self._prompt(self.formatter.prompt(annotation), images)
+    def question(self, text: str, *, style: str | None = None, length_hint: int | None = None) -> str:
+        """A question in the words and with the tag of its style; a length alone asks for a description."""
+        if length_hint is not None and style is None:
+            style = "long_caption"
+        return self.formatter.question(text, style, length_hint)
 
-    def _prompt(self, turns: Sequence[Turn], images: Sequence[ImageSource]) -> Tokens:
-        read = [self._image(source, f"image {place}") for place, source in enumerate(images, start=1)]
-        return prompt_sequence(turns, [grids for grids, _ in read], [crops for _, crops in read], self.tokenizer)
+    def prompt_turns(
+        self, turns: Sequence[Turn], images: Sequence[ImageSource | Picture] = (), *, max_crops: int | None = None
+    ) -> Prompt:
+        """The same for turns that have their markup already."""
+        read = self.pictures(images, max_crops)
+        tokens = prompt_sequence(turns, [one.grids for one in read], [one.crops for one in read], self.tokenizer)
+        values = {field.name: getattr(tokens, field.name) for field in dataclasses.fields(tokens)}
+        return Prompt(**values, sizes=tuple(one.size for one in read))
 
-    def caption_text(self, length: int | None = None, *, style: str = "long_caption") -> str:
-        """What to ask for a caption of about ``length`` (x 15 characters; None: the default), as trained."""
-        return self.formatter.caption_text(length, style=style)
+    def pictures(self, sources: Sequence[ImageSource | Picture], max_crops: int | None = None) -> tuple[Picture, ...]:
+        """Open and cut pictures, those that are not yet; ``max_crops`` instead of the number of the training.
 
-    def point_text(self, label: str) -> str:
-        """What to ask to have every ``label`` pointed at, as trained."""
-        return self.formatter.point_text(label)
-
-    def count_text(self, label: str) -> str:
-        """What to ask to have every ``label`` counted, as trained."""
-        return self.formatter.count_text(label)
+        Raises ImageError, which names the picture, where one cannot be read; ConfigError for ``max_crops`` below 1.
+        """
+        crop = self.crop if max_crops is None else self.crop.replace(max_crops=max_crops)
+        return tuple(
+            source if isinstance(source, Picture) else self._picture(source, f"image {place}", crop)
+            for place, source in enumerate(sources, start=1)
+        )
 
     def decode(self, ids: Sequence[int]) -> str:
         """A reply's text: special tokens left out, the leading space removed."""
         return self.tokenizer.decode(ids).strip()
 
-    def _image(self, source: ImageSource, name: str) -> tuple[Grids, Crops]:
-        image = open_image(_bytes_or_path(source, name) if isinstance(source, ImageRef) else source, name=name)
-        plan = make_plan(image.shape[1], image.shape[0], self.crop)
-        return plan.token_grids, cut_crops(image, plan, self.crop, mode=self.resize_mode)
+    def _picture(self, source: ImageSource, name: str, crop: CropConfig) -> Picture:
+        if isinstance(source, ImageRef):
+            source = _bytes_or_path(source, name)
+        elif isinstance(source, str | Path):
+            name = str(source)
+        image = open_image(source, name=name)
+        height, width = image.shape[:2]
+        plan = make_plan(width, height, crop)
+        return Picture((width, height), plan.token_grids, cut_crops(image, plan, crop, mode=self.resize_mode))
 
     # -------------------------------------------------------------------------------- files
 

@@ -12,8 +12,6 @@ import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.points import NOTHING_THERE, write_points
-from openmolmo.prompting.templates import wording
 from openmolmo.records.example import (
     Annotation,
     Caption,
@@ -26,6 +24,8 @@ from openmolmo.records.example import (
     QuestionAnswer,
     Transcript,
 )
+from openmolmo.words.points import NOTHING_THERE, write_points
+from openmolmo.words.templates import wording
 
 __all__ = ["POINT_PLACE", "ask_options", "exchange", "most_frequent"]
 
@@ -46,15 +46,15 @@ def exchange(annotation: Annotation, config: FormatConfig, rng: Random) -> tuple
 
 @exchange.register
 def _(annotation: Caption, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
-    return (_description_request("caption", config, rng), annotation.text)
+    return (description_request("caption", config, rng), annotation.text)
 
 
 @exchange.register
 def _(annotation: Transcript, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
-    return (_description_request("transcript", config, rng), annotation.text)
+    return (description_request("transcript", config, rng), annotation.text)
 
 
-def _description_request(kind: str, config: FormatConfig, rng: Random) -> str:
+def description_request(kind: str, config: FormatConfig, rng: Random) -> str:
     if config.prompt_templates:
         return wording("caption" if kind == "caption" else "transcript", rng)
     return "" if config.system_prompt in ("style", "style_and_length") else wording("caption")

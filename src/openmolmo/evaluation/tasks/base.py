@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from openmolmo.core.errors import DataError
-from openmolmo.inference.answer import Answer
-from openmolmo.inference.requests import ImageSource, Request
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.replies import exchange
 from openmolmo.records.example import Annotation, Example, ImageRef
+from openmolmo.words.answer import Answer
+from openmolmo.words.requests import ImageSource, Request
 
 __all__ = ["Question", "Task", "annotation_questions", "ask_and_reply", "image_source", "most_frequent", "to_request"]
 

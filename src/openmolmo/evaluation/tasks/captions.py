@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from openmolmo.evaluation.metrics.captions import score_caption
 from openmolmo.evaluation.tasks.base import Question
-from openmolmo.inference.answer import Answer
 from openmolmo.records.example import Caption, Example
+from openmolmo.words.answer import Answer
 
 __all__ = ["CaptionsTask"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from openmolmo.core.errors import DataError
 from openmolmo.evaluation.metrics.clocks import ClockTime, read_clock, score_clock
 from openmolmo.evaluation.tasks.base import Question, most_frequent
-from openmolmo.inference.answer import Answer
 from openmolmo.records.example import Example, QuestionAnswer
+from openmolmo.words.answer import Answer
 
 __all__ = ["ClocksTask"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from openmolmo.evaluation.metrics.counting import score_count
 from openmolmo.evaluation.tasks.base import Question, annotation_questions, most_frequent
-from openmolmo.inference.answer import Answer
-from openmolmo.prompting.points import NOTHING_THERE
 from openmolmo.records.example import Counting, Example
+from openmolmo.words.answer import Answer
+from openmolmo.words.points import NOTHING_THERE
 
 __all__ = ["CountingTask"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from openmolmo.evaluation.metrics.pointing import PointingScore, score_points
 from openmolmo.evaluation.tasks.base import Question, annotation_questions, most_frequent
-from openmolmo.inference.answer import Answer
-from openmolmo.prompting.points import write_points
 from openmolmo.records.example import Example, NotPresent, Point, Pointing
+from openmolmo.words.answer import Answer
+from openmolmo.words.points import write_points
 
 __all__ = ["PointingTask"]
 

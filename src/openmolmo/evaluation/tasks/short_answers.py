@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from openmolmo.evaluation.metrics.short_answers import normalise, score_short_answer
 from openmolmo.evaluation.tasks.base import Question, most_frequent
-from openmolmo.inference.answer import Answer
 from openmolmo.records.example import Example, QuestionAnswer
+from openmolmo.words.answer import Answer
 
 __all__ = ["SHORT_STYLES", "ShortAnswersTask"]
 

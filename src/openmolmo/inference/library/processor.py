@@ -23,15 +23,13 @@ from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerFast, P
 
 from openmolmo.core.errors import PromptError
 from openmolmo.core.files import write_text
-from openmolmo.imaging import cut_crops, make_plan
 from openmolmo.inference.batch import left_padded
 from openmolmo.inference.library.messages import chat_template, picture, read_conversation
 from openmolmo.model import MolmoConfig
 from openmolmo.model.auto import register_model
-from openmolmo.pictures import open_image
 from openmolmo.prompting.formatter import Turn
 from openmolmo.prompting.processor import Processor
-from openmolmo.prompting.sequence import Tokens, prompt_sequence
+from openmolmo.prompting.sequence import Tokens
 
 __all__ = ["MolmoProcessor", "register"]
 
@@ -125,16 +123,10 @@ class MolmoProcessor(ProcessorMixin):  # type: ignore[misc]
 
     def _raw(self, text: str, images: Sequence[Any]) -> Tokens:
         core = self.core
-        grids, crops = [], []
-        for place, source in enumerate(images, start=1):
-            pixels = open_image(picture(source), name=f"image {place}")
-            plan = make_plan(pixels.shape[1], pixels.shape[0], core.crop)
-            grids.append(plan.token_grids)
-            crops.append(cut_crops(pixels, plan, core.crop, mode=core.resize_mode))
         turns: list[Turn] = []
         for piece in text.split(core.tokenizer.names["eos_token"]):  # it ends the replies before the last
             turns += [Turn("assistant", ""), Turn("user", piece)] if turns else [Turn("user", piece)]
-        return prompt_sequence(turns, grids, crops, core.tokenizer)
+        return core.prompt_turns(turns, [picture(source) for source in images])
 
     def _batch(self, prompts: Sequence[Tokens]) -> BatchFeature:
         inputs = left_padded(prompts, torch.device("cpu"))

@@ -10,14 +10,14 @@ from PIL import Image
 
 from openmolmo.core.files import atomic_file
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from openmolmo.inference.answer import Answer
 from openmolmo.inference.draw import draw_points, enlarge
 from openmolmo.inference.predictor import Predictor
-from openmolmo.inference.requests import Request, caption_request, count_request, point_request
 from openmolmo.pictures import open_image
-from openmolmo.prompting.points import without_points
 from openmolmo.recipes.demo.calls import call
 from openmolmo.records.example import Annotation, Caption, Counting, Example, Pointing
+from openmolmo.words.answer import Answer
+from openmolmo.words.points import without_points
+from openmolmo.words.requests import Request, caption_request, count_request, point_request
 
 __all__ = ["Asked", "ask_about_pictures"]
 

@@ -9,8 +9,8 @@ from openmolmo.core.progress import print_table
 from openmolmo.evaluation.pictures import case_picture, data_url
 from openmolmo.evaluation.report import pick_cases
 from openmolmo.evaluation.results import Estimate, Results, Row, TaskResult
-from openmolmo.prompting.points import without_points
 from openmolmo.records.example import Counting, NotPresent, Pointing
+from openmolmo.words.points import without_points
 
 __all__ = ["Comparison", "case_views"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from openmolmo.prompting.templates import wording, wordings
+from openmolmo.words.templates import wording, wordings
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ WordingKind = Literal["caption", "transcript", "pointing", "counting", "no_point
 
 @cache
 def _all() -> dict[str, tuple[str, ...]]:
-    text = files("openmolmo.prompting").joinpath("wordings.json").read_text(encoding="utf-8")
+    text = files("openmolmo.words").joinpath("wordings.json").read_text(encoding="utf-8")
     return {kind: tuple(entries) for kind, entries in json.loads(text).items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from openmolmo.prompting.points import read_points
+from openmolmo.words.points import read_points
 
 __all__ = ["is_nothing_there", "read_count"]
 
@@ -17,7 +17,7 @@ _DIGITS = r"\d{1,9}(?:,\d{3}){0,3}"
 _VALUE = rf"({_DIGITS}|{_WORD})"
 
 _TOTAL = re.compile(rf"\btotal (?:count )?(?:of|is|:)\s*{_VALUE}(?![\d.]\d|\w)", re.IGNORECASE)
-_NUMBER = re.compile(rf"(?<![\w.]){_VALUE}(?!\.\d|\w)", re.IGNORECASE)
+_NUMBER = re.compile(rf"(?<![\w.:]){_VALUE}(?![.:]\d|\w)", re.IGNORECASE)
 _NOTHING = re.compile(
     r"\bthere (?:are|is|were|was)(?:n['’]t any| not any| none| no)\b"
     r"|\b(?:is|are)(?:n['’]t| not) (?:any |present |visible |shown )?in (?:the|this) (?:image|picture|photo)"
@@ -40,7 +40,7 @@ def read_count(text: str) -> int | None:
         return _value(total[1])
     groups = read_points(text)
     if groups:
-        return sum(len(group.points) for group in groups)
+        return sum(len(group.points) + group.dropped for group in groups)  # one outside was pointed at too
     if _NOTHING.search(text):
         return 0
     # An element too broken to give points must not lend its coordinates as a count.

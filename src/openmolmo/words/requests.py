@@ -10,9 +10,21 @@ import numpy as np
 from PIL import Image
 
 from openmolmo.core.errors import ConfigError, PromptError
-from openmolmo.prompting.templates import wording
+from openmolmo.words.templates import wording
 
-__all__ = ["ImageSource", "Request", "as_images", "ask_request", "caption_request", "count_request", "point_request"]
+__all__ = [
+    "DESCRIPTIONS",
+    "ImageSource",
+    "Request",
+    "as_images",
+    "ask_request",
+    "caption_request",
+    "count_request",
+    "point_request",
+]
+
+DESCRIPTIONS = ("long_caption", "transcript")
+"""Styles that ask for a description."""
 
 ImageSource = bytes | str | Path | Image.Image | np.ndarray
 """A picture: encoded bytes, a path, a PIL picture, or an array (H, W, 3) uint8 RGB."""

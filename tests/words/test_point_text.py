@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmolmo.core.errors import PromptError
-from openmolmo.prompting.points import NOTHING_THERE, order_points, read_points, without_points, write_points
 from openmolmo.records.example import Point
+from openmolmo.words.points import NOTHING_THERE, order_points, read_points, without_points, write_points
 
 COORDINATES = st.floats(0, 100, allow_nan=False)
 POINTS = st.lists(st.builds(Point, COORDINATES, COORDINATES), min_size=1, max_size=12)

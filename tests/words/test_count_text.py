@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openmolmo.prompting import read_count
-from openmolmo.prompting.counts import is_nothing_there
-from openmolmo.prompting.points import NOTHING_THERE, NOTHING_THERE_PAPER
+from openmolmo.words.counts import is_nothing_there
+from openmolmo.words.points import NOTHING_THERE, NOTHING_THERE_PAPER
 
 TWO = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="dogs">dogs</points>'
 
@@ -39,6 +39,9 @@ TWO = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="dogs">dogs</points>'
         ("I cannot tell.", None),
         ("about 3.5 metres", None),
         ("someone", None),
+        ("10:30.", None),
+        ('<point x="104.2" y="50.0" alt="dog">dog</point>', 1),
+        ('<points x1="10" y1="20" x2="101.5" y2="30" alt="dog">dog</points>', 2),
     ],
 )
 def test_counts(text: str, count: int | None) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from openmolmo.prompting.counts import read_count
-from openmolmo.prompting.points import PointGroup, read_points
 from openmolmo.records.example import Point
+from openmolmo.words.counts import read_count
+from openmolmo.words.points import PointGroup, read_points
 
 __all__ = ["Answer", "FoundPoint", "read_answer"]
 
