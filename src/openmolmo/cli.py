@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import entry_points
 
 import click
+from click.shell_completion import CompletionItem
 
 from openmolmo import __version__
 
@@ -20,6 +21,7 @@ _SUMMARIES = {
     "count": "Count things in a picture, by pointing.",
     "data": "Check, show and audit data sets.",
     "demo": "Make data, train, judge and ask, in about ten minutes.",
+    "doctor": "Say what works on this machine, and how to install what is missing.",
     "download": "Fetch the pictures of a set, and account for those that are gone.",
     "eval": "Judge a model on held-out data, with controls.",
     "export": "Write a model in the layout of the released ones.",
@@ -46,6 +48,12 @@ class LazyGroup(click.Group):
             assert isinstance(command, click.Command)
             return command
         return None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs and options that begin so. Nothing is loaded: each press of a key would wait for torch."""
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        verbs = [CompletionItem(name, help=_SUMMARIES.get(name)) for name in names]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, _SUMMARIES.get(name, "(plug-in)")) for name in self.list_commands(ctx)]

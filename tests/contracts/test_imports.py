@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,17 @@ def test_training_is_planned_without_what_draws_pictures() -> None:
     drawn = run("synth", "scenes", "--count", "1", "--out", "never")
     assert drawn.returncode != 0
     assert 'pip install "openmolmo[synth]"' in drawn.stderr
+
+
+def test_completion_in_the_shell_names_verbs_and_loads_none() -> None:
+    code = (
+        "import atexit, sys\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'cv2', 'rich', 'pyarrow'}\n"
+        "atexit.register(lambda: print('loaded:', sorted(heavy & set(sys.modules))))\n"
+        "sys.argv = ['openmolmo']\n"
+        "from openmolmo.cli import main\n"
+        "main()\n"
+    )
+    environment = {**os.environ, "_OPENMOLMO_COMPLETE": "bash_complete", "COMP_WORDS": "openmolmo d", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines() == ["plain,data", "plain,demo", "plain,doctor", "plain,download", "loaded: []"]
