@@ -196,9 +196,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             keep = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
             result.logits = self.lm_head(out.last_hidden_state[:, keep])
         else:
-            self._add_loss(result, out.last_hidden_state, labels, loss_weights, return_logits)
-            if whole is not None:
-                result.loss = self._loss(result.ce_sum, result.z_sum, torch.as_tensor(whole).to(result.ce_sum))
+            self._add_loss(result, out.last_hidden_state, labels, loss_weights, return_logits, whole)
         return result
 
     def _embed(
@@ -260,7 +258,13 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         return ResidualDropout(self.config.residual_dropout, (loss_weights > 0).unsqueeze(-1))
 
     def _add_loss(
-        self, result: MolmoOutput, hidden: Tensor, labels: Tensor, loss_weights: Tensor, return_logits: bool
+        self,
+        result: MolmoOutput,
+        hidden: Tensor,
+        labels: Tensor,
+        loss_weights: Tensor,
+        return_logits: bool,
+        whole: Tensor | float | None,
     ) -> None:
         """Step 6 with labels: only the supervised rows meet the head."""
         rows = supervised_rows(loss_weights)
@@ -273,11 +277,9 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             sums = loss_sums(logits, labels, weights)
             result.logits = logits if return_logits else None
         result.ce_sum, result.z_sum, result.weight_sum = sums
-        result.loss = self._loss(*sums)
-
-    def _loss(self, ce: Tensor, z: Tensor, weight: Tensor) -> Tensor:
+        weight = sums.weight if whole is None else torch.as_tensor(whole).to(sums.ce)
         # A batch without supervision has loss 0, not 0/0.
-        return (ce + self.config.z_loss * z) / weight.clamp(min=1e-12)
+        result.loss = (sums.ce + self.config.z_loss * sums.z) / weight.clamp(min=1e-12)
 
 
 def _require_both(labels: Tensor | None, loss_weights: Tensor | None) -> None:

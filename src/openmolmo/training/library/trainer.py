@@ -36,7 +36,7 @@ class WeightedLoss:
         for name, why in _REFUSED.items():
             if named.get(name) is not None:
                 raise ConfigError(f"{name} is given, but {why}", fix=f"leave {name} out")
-        super().__init__(model, args, *rest, **named)
+        super().__init__(model, args, *rest, **named)  # type: ignore[call-arg]  # the Trainer's, which comes next
         require_trainer(self)
 
     def get_batch_samples(
