@@ -21,6 +21,7 @@ _SUMMARIES = {
     "count": "Count things in a picture, by pointing.",
     "data": "Check, show and audit data sets.",
     "demo": "Make data, train, judge and ask, in about ten minutes.",
+    "doctor": "Say what works on this machine, and how to install what is missing.",
     "download": "Fetch the pictures of a set, and account for those that are gone.",
     "eval": "Judge a model on held-out data, with controls.",
     "export": "Write a model in the layout of the released ones.",

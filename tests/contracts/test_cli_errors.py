@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,11 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from PIL import Image
 
-from openmolmo.cli import main
+from openmolmo.cli import cli, main
 from openmolmo.records import ParquetDataset, write_dataset
 from openmolmo.records.manifest import MANIFEST, Manifest
 from openmolmo.records.shards import shard_info
@@ -157,6 +159,28 @@ MISTAKES = [
 ]
 
 
+def says_what_to_do(words: Sequence[str], err: str) -> bool:
+    """A next step, a rule, or the help of the very command (not of any)."""
+    if "  -> " in err or "must be" in err or "must return" in err:
+        return True
+    hint = re.search(r"^Try '.*openmolmo ?(.*?) ?--help' for help\.$", err, re.MULTILINE)
+    command: click.Command | None = cli
+    named = []
+    while isinstance(command, click.Group) and len(named) < len(words):
+        command = command.get_command(click.Context(command), words[len(named)])
+        if command is not None:
+            named.append(words[len(named)])
+    return hint is not None and hint[1].split() == named
+
+
+def test_the_help_of_another_command_is_no_next_step() -> None:
+    said = "Try 'openmolmo {}--help' for help.\n\nError: Missing option '--out'.\n"
+    assert says_what_to_do(["synth", "clocks"], said.format("synth clocks "))
+    assert says_what_to_do(["trian", "nano_caption"], said.format(""))
+    assert not says_what_to_do(["synth", "clocks"], said.format("synth "))
+    assert not says_what_to_do(["synth", "clocks"], "Error: Missing option '--out', see openmolmo --help")
+
+
 @pytest.mark.parametrize(("line", "words"), MISTAKES, ids=[str(line) for line, _ in MISTAKES])
 def test_mistakes_are_explained_and_leave_nothing(run: Run, here: Path, line: str | Sequence[str], words: str) -> None:
     before = contents(here)
@@ -164,7 +188,7 @@ def test_mistakes_are_explained_and_leave_nothing(run: Run, here: Path, line: st
     assert code in (1, 2)
     assert words in " ".join(err.split()), err
     assert "Traceback" not in err
-    assert "  -> " in err or "must be" in err or "must return" in err or "--help" in err, f"what to do? {err}"
+    assert says_what_to_do(line.split() if isinstance(line, str) else line, err), f"what to do? {err}"
     assert out == ""
     assert contents(here) == before
 
@@ -200,7 +224,7 @@ def test_a_place_that_cannot_be_written(run: Run, here: Path) -> None:
 
 def test_ctrl_c_keeps_whole_shards_only(tmp_path: Path) -> None:
     out = tmp_path / "clocks"
-    code = "from openmolmo.cli import main; main()"
+    code = "from openmolmo.cli import cli, main; main()"
     words = ["synth", "clocks", "--out", str(out), "--count", "40000", "--size", "64", "--rows-per-shard", "4"]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *words],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from inference_toys import noise
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from openmolmo.inference.predictor import Predictor
 from openmolmo.words.answer import read_answer
@@ -275,6 +277,46 @@ def test_answers_of_other_settings_are_not_mixed(run, says, model_folder, reques
     assert "no line of answers" in err
     assert (tmp_path / "notes.jsonl").read_text() == "shopping\n"
     assert out.read_bytes() == before
+
+
+def test_answers_of_a_model_before_it_was_retrained_are_not_taken_for_its_own(
+    run, model_folder, requests_file, tmp_path
+):
+    Image.fromarray(noise(50, 50)).save(tmp_path / "gone.png")
+    out, folder = tmp_path / "answers.jsonl", tmp_path / "model"
+    shutil.copytree(model_folder, folder)
+    command = ("answer", requests_file, "--out", out, "--model", folder, "--max-new-tokens", 2)
+    assert run(*command)[0] == 0
+    before = out.read_bytes()
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(folder, elsewhere)  # the same weights under another name
+    code, _, err = run(*(elsewhere if part is folder else part for part in command))
+    assert code == 0 and "0 answered, 5 were there already" in err, err
+    (weights,) = folder.glob("*.safetensors")
+    tensors = load_file(weights)
+    tensors["lm_head.weight"][0, 0] += 1e-3
+    save_file(tensors, weights, {"format": "pt"})
+    code, _, err = run(*command)
+    assert code == 1
+    assert f"{out} line 1 answers " in err and " by other weights: " in err and "  -> give another --out" in err
+    assert out.read_bytes() == before
+
+
+def test_a_file_of_an_earlier_version_says_not_which_weights_answered(run, says, model_folder, requests_file, tmp_path):
+    says("A star.")
+    out = tmp_path / "answers.jsonl"
+    command = ("answer", requests_file, "--out", out, "--model", model_folder)
+    run(*command)
+    old = [{key: value for key, value in line.items() if key != "weights"} for line in lines(out)]
+    out.write_text("".join(json.dumps(line) + "\n" for line in old))
+    code, _, err = run(*command)
+    assert code == 1 and "an earlier version wrote it" in err and "  -> give another --out" in err
+    assert lines(out) == old
+    for line in old:
+        line["id"] += "-of-another-list"  # not asked for now: such answers stay
+    out.write_text("".join(json.dumps(line) + "\n" for line in old if "error" not in line))
+    assert run(*command)[0] == 1  # for the picture that is not there
+    assert len(lines(out)) == 4 + 5
 
 
 def test_a_folder_of_pictures_becomes_a_file_of_answers(run, says, model_folder, picture_file, tmp_path):

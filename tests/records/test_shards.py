@@ -6,6 +6,7 @@ import gc
 import json
 import multiprocessing
 import pickle
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,6 +233,20 @@ def test_copies_work_in_other_processes(folder: Path) -> None:
     for method in methods:
         with multiprocessing.get_context(method).Pool(1) as pool:
             assert pool.apply(_length_and_last, (dataset,)) == (150, "e-149")
+
+
+def test_a_copy_is_as_lenient_as_its_original(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    lenient = ParquetDataset(copy, cached_groups=3, check_shards=False)
+    (copy / lenient.manifest.shards[-1].name).unlink()
+    again = pickle.loads(pickle.dumps(lenient))  # as a worker process gets it
+    assert again.cached_groups == 3
+    assert again[0] == lenient[0]
+    with pytest.raises(DataError, match="cannot be read"):
+        again[len(again) - 1]
+    with pytest.raises(DataError, match="is missing"):
+        ParquetDataset(copy)
 
 
 def test_an_interruption_while_closing_leaves_nothing_and_no_complaint(

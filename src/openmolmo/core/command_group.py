@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 __all__ = ["OpenGroup"]
 
@@ -32,6 +33,13 @@ class OpenGroup(click.Group):
                 assert isinstance(command, click.Command)
                 return command
         return super().get_command(ctx, cmd_name)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Verbs and options that begin so. Nothing is loaded: each press of a key would wait for torch."""
+        known = {**self._summaries, **{name: command.get_short_help_str() for name, command in self.commands.items()}}
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        verbs = [CompletionItem(name, help=known.get(name)) for name in names]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own = {name: command.get_short_help_str(limit=80) for name, command in self.commands.items()}

@@ -17,6 +17,9 @@ from openmolmo.prompting.sequence import Tokens, join_images
 
 __all__ = ["collate", "collate_arrays", "to_tensors"]
 
+IGNORED = -100
+"""The label of a token without loss, as the library has it: its Trainer counts the others."""
+
 _TEXT_KEYS = ("input_ids", "position_ids", "branch_ids", "labels", "loss_weights")
 
 
@@ -26,8 +29,8 @@ def collate(rows: Sequence[Sequence[Tokens]], row_length: int | None = None) -> 
     Returns ``input_ids, position_ids, example_ids, branch_ids, labels`` (B, T) int64,
     ``loss_weights`` (B, T) float32, ``crops`` (N, 3, S, S) and ``patch_mask`` (N, P) float32,
     ``pooled_patches`` (M, pool * pool) int64 into the N * P patches, -1 for a zero patch.
-    ``example_ids`` count within a row and are -1 on padding. Rows are as long as the longest, or
-    ``row_length`` where given. Raises DataError for a row that is longer.
+    ``example_ids`` count within a row and are -1 on padding; ``labels`` are -100 where nothing is learnt. Rows
+    are as long as the longest, or ``row_length`` where given. Raises DataError for a row that is longer.
     """
     return to_tensors(collate_arrays(rows, row_length))
 
@@ -54,6 +57,7 @@ def collate_arrays(rows: Sequence[Sequence[Tokens]], row_length: int | None = No
                 batch[key][b, span] = getattr(tokens, key)
             batch["example_ids"][b, span] = number
             start = span.stop
+    batch["labels"][batch["loss_weights"] == 0] = IGNORED
     batch.update(_images([tokens for row in rows for tokens in row]))
     return batch
 

@@ -24,6 +24,10 @@ class Answerer(Protocol):
 
     name: str
 
+    @property
+    def weights(self) -> str:
+        """What tells the model from another of that name."""
+
     def answers(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer | OpenMolmoError]]:
         """(place, answer or what is wrong) of every request, in any order."""
 
@@ -40,16 +44,17 @@ class Outcome:
 def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, settings: dict[str, Any]) -> Outcome:
     """Answer everything that ``path`` has no answer to yet; one JSON object a line, in the order they are found.
 
-        {"id": "a1", "model": "nano", "asked": "5d3c…", "text": …, "points": […], "count": 2, "finished": true}
-        {"id": "a2", "model": "nano", "asked": "90ab…", "error": "there is no picture b.jpg", "kind": "ImageError"}
+        {"id": "a1", "model": "nano", "weights": "e07f…", "asked": "5d3c…", "text": …, "points": […], "count": 2, …}
+        {"id": "a2", "model": "nano", "weights": "e07f…", "asked": "90ab…", "error": "no picture b.jpg", "kind": …}
 
-    ``asked`` tells question and ``settings`` (of decoding) apart from others under the same id. Requests that
-    failed are tried again. A last line that was cut is dropped.
+    ``asked`` tells question and ``settings`` (of decoding) apart from others under the same id, ``weights`` the
+    model from what it was before it was trained further. Requests that failed are tried again. A last line that
+    was cut is dropped.
 
     Raises RunError where the file has an answer to something else, DataError where it is no file of answers.
     """
-    marks = {one.id: _mark(one.question, {"model": predictor.name, **settings}) for one in asked}
-    kept = _read_kept(path, marks)
+    marks = {one.id: _mark(one.question, settings) for one in asked}
+    kept = _read_kept(path, marks, predictor)
     left = [(place, one) for place, one in enumerate(asked) if one.id not in kept]
     _keep(path, kept)
     failed: dict[str, str] = {}
@@ -59,7 +64,8 @@ def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, setting
         bar = progress.add_task("answers", total=len(asked), completed=len(asked) - len(left), failed="")
         for place, outcome in predictor.answers(requests):
             name = left[place][1].id
-            line = {"id": name, "model": predictor.name, "asked": marks[name], **_values(outcome)}
+            source = {"model": predictor.name, "weights": predictor.weights}
+            line = {"id": name, **source, "asked": marks[name], **_values(outcome)}
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
             stream.flush()
             if isinstance(outcome, OpenMolmoError):
@@ -78,7 +84,7 @@ def _values(outcome: Answer | OpenMolmoError) -> dict[str, Any]:
     return outcome.to_json()
 
 
-def _read_kept(path: Path, marks: dict[str, str]) -> dict[str, str]:
+def _read_kept(path: Path, marks: dict[str, str], predictor: Answerer) -> dict[str, str]:
     """id -> line of every answer in the file that is asked for again; failures and a cut last line are left out.
 
     Answers that are not asked for now stay as well: the file may be filled from several lists.
@@ -90,14 +96,31 @@ def _read_kept(path: Path, marks: dict[str, str]) -> dict[str, str]:
         name = values["id"]
         if "error" in values:
             continue
-        if marks.get(name, values["asked"]) != values["asked"]:
-            raise RunError(
-                f"{path} line {number} answers something else under the id {name!r}: "
-                f"{values['asked']} by {values.get('model')}, now asked is {marks[name]}",
-                fix="give another --out for another model, other settings or changed questions",
-            )
+        if name in marks:
+            _require_same(f"{path} line {number}", values, marks[name], predictor)
         kept[name] = line
     return kept
+
+
+def _require_same(where: str, values: dict[str, Any], mark: str, predictor: Answerer) -> None:
+    """Raises RunError for an answer that is not what this model would give to this question."""
+    name, model = values["id"], values.get("model")
+    if "weights" not in values:
+        raise RunError(
+            f"{where} does not say by which weights of {model} it answers {name!r}: an earlier version wrote it",
+            fix="give another --out; or delete this file, and all is asked again",
+        )
+    if values["weights"] != predictor.weights:
+        raise RunError(
+            f"{where} answers {name!r} by other weights: {values['weights']} of {model}, "
+            f"now {predictor.weights} of {predictor.name}",
+            fix="give another --out: answers of a model that was trained further, or of another one, are not mixed",
+        )
+    if values["asked"] != mark:
+        raise RunError(
+            f"{where} answers something else under the id {name!r}: {values['asked']}, now asked is {mark}",
+            fix="give another --out for other settings or changed questions",
+        )
 
 
 def _answer_line(path: Path, number: int, line: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, TypedDict
 
 import torch
@@ -17,6 +18,7 @@ from openmolmo.inference.generate import Limit, generate, generate_one
 from openmolmo.inference.prompts import room_after
 from openmolmo.inference.sampling import Sampling
 from openmolmo.inference.stream import Piece, pieces
+from openmolmo.model.fingerprint import fingerprint
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor, Prompt
 from openmolmo.words.answer import Answer, read_answer
@@ -91,6 +93,11 @@ class Predictor:
         self._step: Any = None
         if self.cache.compile is not None:
             self._step = torch.compile(model, mode=self.cache.compile, fullgraph=True)
+
+    @cached_property
+    def weights(self) -> str:
+        """What tells the weights from others under the same name, such as those of a later checkpoint."""
+        return fingerprint(self.model)
 
     # -------------------------------------------------------------------------- one question
 

@@ -29,6 +29,10 @@ from openmolmo.model.vision import VisionEncoder
 __all__ = ["Molmo", "MolmoOutput"]
 
 _IDS = "pass input_ids, and crops with pooled_patches for pictures"
+_COLLATE = (
+    "give batches of openmolmo.data.collate; in a Trainer: that as data_collator, remove_unused_columns=False, "
+    "and neither label smoothing nor compute_loss_func, which take the labels away"
+)
 
 
 @dataclass
@@ -37,7 +41,8 @@ class MolmoOutput(ModelOutput):  # type: ignore[misc]
 
     ``logits`` is (B, T, V). With labels and weights there are none, for only the loss is computed, unless
     ``return_logits=True`` asks for those of the supervised tokens: (supervised tokens, V) in row-major order.
-    The sums are scalars over the supervised tokens; ``loss`` divides them by this batch's weight.
+    The sums are scalars over the supervised tokens; ``loss`` divides them by this batch's weight, or by
+    ``num_items_in_batch`` where that is given.
     """
 
     loss: Tensor | None = None
@@ -148,6 +153,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         """A collated batch, or one step of generation (cache, 2-D attention mask ... in ``kwargs``).
 
         ``return_logits=True`` also keeps the logits of a batch with labels, which takes their memory.
+        ``num_items_in_batch`` is what the loss is divided by instead of this batch's weight. Given the same number,
+        such as the weight of a whole step, the losses and gradients of the step's batches add up to the step's.
 
         Args:
             input_ids: (B, T) int64.
@@ -164,6 +171,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         Raises:
             PromptError: image tokens and image features differ in number, or inputs are missing.
         """
+        _require_both(labels, loss_weights)
+        whole = kwargs.pop("num_items_in_batch", None)
         logits_to_keep = kwargs.pop("logits_to_keep", 0)
         return_logits = kwargs.pop("return_logits", False)
         kwargs.pop("return_dict", None)
@@ -187,7 +196,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             keep = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
             result.logits = self.lm_head(out.last_hidden_state[:, keep])
         else:
-            self._add_loss(result, out.last_hidden_state, labels, loss_weights, return_logits)
+            self._add_loss(result, out.last_hidden_state, labels, loss_weights, return_logits, whole)
         return result
 
     def _embed(
@@ -249,7 +258,13 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         return ResidualDropout(self.config.residual_dropout, (loss_weights > 0).unsqueeze(-1))
 
     def _add_loss(
-        self, result: MolmoOutput, hidden: Tensor, labels: Tensor, loss_weights: Tensor, return_logits: bool
+        self,
+        result: MolmoOutput,
+        hidden: Tensor,
+        labels: Tensor,
+        loss_weights: Tensor,
+        return_logits: bool,
+        whole: Tensor | float | None,
     ) -> None:
         """Step 6 with labels: only the supervised rows meet the head."""
         rows = supervised_rows(loss_weights)
@@ -262,5 +277,13 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             sums = loss_sums(logits, labels, weights)
             result.logits = logits if return_logits else None
         result.ce_sum, result.z_sum, result.weight_sum = sums
+        weight = sums.weight if whole is None else torch.as_tensor(whole).to(sums.ce)
         # A batch without supervision has loss 0, not 0/0.
-        result.loss = (sums.ce + self.config.z_loss * sums.z) / sums.weight.clamp(min=1e-12)
+        result.loss = (sums.ce + self.config.z_loss * sums.z) / weight.clamp(min=1e-12)
+
+
+def _require_both(labels: Tensor | None, loss_weights: Tensor | None) -> None:
+    """Labels alone would be taken for nothing to learn, and what was meant by them is unknown."""
+    if (labels is None) != (loss_weights is None):
+        one, other = ("labels", "loss_weights") if loss_weights is None else ("loss_weights", "labels")
+        raise PromptError(f"{one} came without {other}: both are needed to learn", fix=_COLLATE)

@@ -42,7 +42,7 @@ class ParquetDataset:
     def __init__(self, path: str | Path, *, cached_groups: int = 8, check_shards: bool = True) -> None:
         self.path = Path(path)
         self.manifest = Manifest.load(self.path)
-        self.cached_groups = cached_groups
+        self.cached_groups, self.check_shards = cached_groups, check_shards
         self._ends = list(itertools.accumulate(shard.rows for shard in self.manifest.shards))
         for shard in self.manifest.shards if check_shards else ():
             self._check_size(shard)
@@ -173,10 +173,10 @@ class ParquetDataset:
         self._groups: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "cached_groups": self.cached_groups}
+        return {"path": self.path, "cached_groups": self.cached_groups, "check_shards": self.check_shards}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"], cached_groups=state["cached_groups"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
 
 def _recent(cache: OrderedDict[K, V], key: K, limit: int, make: Callable[[], V]) -> V:

@@ -1,7 +1,8 @@
 """Short answers: exact match after the normalisation customary for visual question answering.
 
 Lower case, articles and punctuation dropped, number words as digits, contractions without their
-apostrophe. An answer is right when it equals any of the reference answers.
+apostrophe. An answer is right when it equals any of the reference answers; that is not the agreement
+with several people's answers by which VQAv2 and its like are scored when they are published.
 """
 
 from __future__ import annotations

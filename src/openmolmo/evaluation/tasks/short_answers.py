@@ -18,7 +18,12 @@ SHORT_STYLES = ("vqa2", "tally_qa", "text_vqa", "okvqa", "a_okvqa_da")
 
 @dataclass(frozen=True, slots=True)
 class ShortAnswersTask:
-    """Question-answers of a short style without options."""
+    """Question-answers of a short style without options.
+
+    An answer is right when it equals any one reference answer. The published scores of VQAv2, OK-VQA, A-OKVQA and
+    TextVQA count agreement instead (right by as many thirds as people gave that answer, at most three), so that
+    accuracies here are higher than those and not to be put beside them.
+    """
 
     name: str = "short_answers"
     title: str = "Short answers"

@@ -1,0 +1,115 @@
+"""What is installed: the package itself, what it needs, and each extra with what it is for.
+
+All of it is read from the metadata of installed packages; none of them is imported.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from openmolmo.core.doctor.finding import Finding
+
+__all__ = ["PURPOSES", "installed_findings"]
+
+PURPOSES: Mapping[str, str] = {
+    "devices": "a model over several devices; the library's Trainer",
+    "dev": "tests and checks of this project",
+    "download": "pictures of published sets",
+    "eval": "pointing scores, reports with curves",
+    "fast": "quicker reading of JPEG files",
+    "hub": "published sets by name",
+    "peft": "adapters (LoRA)",
+    "quantize": "eight and four bits",
+    "synth": "making data: clocks and scenes; the demo",
+    "tensorboard": "curves in TensorBoard",
+    "torch": "models: ask, train, judge",
+    "trackio": "curves in trackio",
+    "train": "curves of a run as a picture",
+    "trl": "training in TRL's SFTTrainer",
+    "wandb": "curves in Weights & Biases",
+}
+"""What each extra is for, as the table shows it."""
+
+_FOR_DEVELOPERS = {"dev"}
+
+
+def installed_findings(name: str = "openmolmo") -> Iterator[Finding]:
+    """Versions of Python and of what is needed; which extras are complete."""
+    yield Finding(group="versions", name="python", value=f"{platform.python_version()} ({platform.platform()})")
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        yield Finding(
+            group="versions",
+            name=name,
+            value="not installed: it runs from its source folder",
+            state="broken",
+            fix="pip install -e . in that folder, so that its commands, generators and data sets are found",
+        )
+        return
+    yield Finding(group="versions", name=name, value=found.version)
+    yield from _bundled()
+    needed = _requirements(found, "")
+    for requirement in needed:
+        fault = _fault(requirement)
+        value = fault or metadata.version(requirement.name)
+        fix = f'pip install "{_plain(requirement)}"' if fault else None
+        yield Finding(group="versions", name=requirement.name, value=value, state="broken" if fault else "ok", fix=fix)
+    for extra in sorted(found.metadata.get_all("Provides-Extra") or []):
+        if extra not in _FOR_DEVELOPERS:
+            yield _extra(found, extra)
+
+
+def _extra(found: metadata.Distribution, extra: str) -> Finding:
+    what = PURPOSES.get(extra, "a plug-in's")
+    faults = [(r.name, fault) for r in _requirements(found, extra) if (fault := _fault(r)) is not None]
+    if not faults:
+        return Finding(group="extras", name=extra, value=what)
+    lacking = ", ".join(f"{package} {fault}" for package, fault in faults)
+    fix = f'pip install "{found.metadata["Name"]}[{extra}]"'
+    return Finding(group="extras", name=extra, value=f"{what}: {lacking}", state="note", fix=fix)
+
+
+def _requirements(found: metadata.Distribution, extra: str) -> list[Requirement]:
+    """What the plain installation needs, or what ``extra`` adds to it."""
+    parsed = [Requirement(text) for text in found.requires or []]
+    if not extra:
+        return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return [r for r in parsed if r.marker is not None and _only_with(r, extra)]
+
+
+def _only_with(requirement: Requirement, extra: str) -> bool:
+    marker = requirement.marker
+    assert marker is not None
+    return marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""})
+
+
+def _fault(requirement: Requirement) -> str | None:
+    """What is wrong with a requirement here, None if nothing is."""
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return "is not installed"
+    if requirement.specifier.contains(version, prereleases=True):
+        return None
+    return f"is {version}, needed is {requirement.specifier}"
+
+
+def _plain(requirement: Requirement) -> str:
+    return f"{requirement.name}{requirement.specifier}"
+
+
+def _bundled() -> Iterator[Finding]:
+    folder = Path(__file__).parents[2] / "bundled"
+    models = sorted(path.parent.name for path in folder.glob("*/config.json"))
+    yield Finding(
+        group="versions",
+        name="bundled models",
+        value=", ".join(models) or "none: give --model, or train one",
+        state="ok" if models else "note",
+    )
