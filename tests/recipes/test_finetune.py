@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 import openmolmo
 from openmolmo.core.config import override
 from openmolmo.core.errors import CheckpointError, ConfigError, DataError
+from openmolmo.core.model_folder import steps_done
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.evaluation.held_out import from_folder
 from openmolmo.evaluation.runner import run as judge
@@ -21,6 +24,9 @@ from openmolmo.training.loop import run
 from openmolmo.training.recipe import load_recipe, parameters_of
 
 pytestmark = pytest.mark.skipif("nano" not in bundled_models(), reason="no bundled model in this installation")
+
+
+SMALL = ["loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1"]
 
 
 def pointing_f1(model: str | Path, data: Path) -> float:
@@ -94,6 +100,43 @@ def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(tmp_path
     assert CliRunner().invoke(train, bare).exit_code == 0
     result = CliRunner().invoke(train, [*bare, f"data={other}"])
     assert isinstance(result.exception, ConfigError) and str(other) in str(result.exception)
+
+
+def test_a_run_is_ended_early_with_a_model(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    command = ["finetune_lora", f"data={data}", *SMALL, "steps=3", "checkpoint_every=2", "--out", str(tmp_path / "run")]
+    assert CliRunner().invoke(train, command).exit_code == 0
+    for name in ("final", "step-3"):  # as if it had been stopped after the second step
+        shutil.rmtree(tmp_path / "run" / name)
+    ended = CliRunner().invoke(train, ["finetune_lora", "--finish", "--out", str(tmp_path / "run")])
+    assert ended.exit_code == 0, ended.exception
+    assert ended.stdout.strip() == str(tmp_path / "run/final")
+    assert steps_done(tmp_path / "run/final") == (2, 3)
+
+
+def test_data_that_the_audit_refuses_are_told_of_or_refused(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    facts = json.loads((data / "dataset.json").read_text())
+    (data / "dataset.json").write_text(json.dumps(facts | {"made": {"pointing": "vision-language-model"}}))
+    command = ["finetune_lora", f"data={data}", *SMALL, "steps=1", "--out", str(tmp_path / "run")]
+    refused = CliRunner().invoke(train, [*command, "--require-audit"])
+    assert isinstance(refused.exception, DataError) and not (tmp_path / "run").exists()
+    words = "annotations fail the audit (hedges: "
+    assert words in str(refused.exception) and "vision-language-model" in str(refused.exception)
+    done = CliRunner().invoke(train, command)
+    assert done.exit_code == 0, done.exception
+    assert done.stderr.count(words) == 1
+    assert words in read_jsonl(tmp_path / "run/metrics.jsonl")[0]["audit"]
+    assert words in (tmp_path / "run/final/README.md").read_text()
+
+
+def test_data_that_pass_the_audit_train_without_a_word(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    command = ["finetune_lora", f"data={data}", *SMALL, "steps=1", "--require-audit", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(train, command)
+    assert done.exit_code == 0, done.exception
+    assert "fail the audit" not in done.stderr
+    assert "All data pass the audit." in (tmp_path / "run/final/README.md").read_text()
 
 
 @pytest.mark.slow

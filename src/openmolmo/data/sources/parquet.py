@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from openmolmo.core.errors import ConfigError
@@ -45,6 +45,11 @@ class ParquetSource:
         if not 0 <= index < len(self._rows):
             raise IndexError(f"index {index} is outside 0..{len(self._rows) - 1}")
         return self._dataset[self._rows[index]]
+
+    def without_pictures(self) -> Iterator[Example]:
+        """Every example, with ``image=None``."""
+        used = set(self._rows)
+        return (example for index, example in enumerate(self._dataset.without_images()) if index in used)
 
     def locate(self, index: int) -> tuple[Path, int]:
         """The file of an example, and its row (from 0).
