@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from berries import write_berries
@@ -15,6 +16,7 @@ from openmolmo.core.config import override
 from openmolmo.core.errors import CheckpointError, ConfigError, DataError
 from openmolmo.core.model_folder import steps_done
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.evaluation.commands import evaluate
 from openmolmo.evaluation.held_out import from_folder
 from openmolmo.evaluation.runner import run as judge
 from openmolmo.evaluation.tasks.pointing import PointingTask
@@ -137,6 +139,28 @@ def test_data_that_pass_the_audit_train_without_a_word(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.exception
     assert "fail the audit" not in done.stderr
     assert "All data pass the audit." in (tmp_path / "run/final/README.md").read_text()
+
+
+def test_scores_on_the_runs_own_training_data_are_not_called_held_out(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 5, validation=2)
+    run(override(load_recipe("finetune_lora", data=str(data)), [*SMALL, "steps=1"]), tmp_path / "run")
+
+    def judged(*options: str) -> tuple[str, dict[str, Any], str]:
+        out = tmp_path / "out"
+        command = [str(tmp_path / "run"), "--data", str(data), "--radius", "5", "--max-new-tokens", "4", *options]
+        done = CliRunner().invoke(evaluate, [*command, "--tasks", "pointing", "--out", str(out)])
+        assert done.exit_code == 0, done.exception
+        meta = json.loads((out / "results.json").read_text())["meta"]
+        return " ".join(done.stdout.split()), meta, (out / "report.html").read_text()
+
+    table, meta, page = judged()
+    assert "Scores on held-out data" in table and "Scores on held-out data" in page
+    assert meta["data"]["split"] == "validation" and meta["training_data"]["compared"] == [str(data)]
+    for split, words in (("train", "3 of 3 pictures"), ("all", "3 of 5 pictures")):
+        table, meta, page = judged("--split", split)
+        assert "held-out data" not in table and "held-out data" not in page
+        assert f"NOT held out: {words} of" in table and f"NOT held out: {words} of" in page
+        assert meta["training_data"]["seen"] == 3
 
 
 @pytest.mark.slow
