@@ -50,11 +50,13 @@ def evaluate(
     Pictures of --data that are among those of the model's own training are counted, and table, page and JSON say so.
     Writes results.json and report.html into --out and prints the table. The same command gives the same scores.
     """
+    from openmolmo.core.files import require_writable
     from openmolmo.evaluation.report import print_results, write_results
     from openmolmo.evaluation.session import Setup, judge
 
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file, not a folder", fix="choose another --out")
+    require_writable(out)
     setup = Setup(model=model, data=data, synth=_names(synth), tasks=_chosen(tasks, radius), **options)  # type: ignore[arg-type]
     results = judge(setup)
     write_results(results, out, cases=cases)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from openmolmo.core.config import Config
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.files import atomic_dir
+from openmolmo.core.files import atomic_dir, require_writable
 from openmolmo.core.hub import fetch_tokenizer
 from openmolmo.imaging import CropConfig, make_plan
 from openmolmo.inference.folders.fits import require_released
@@ -72,6 +72,7 @@ def compose(config: ComposeConfig, out: Path) -> dict[str, int]:
         raise ConfigError("--any-size is for --layout released", fix="leave it out, or add --layout released")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty", fix="choose a new --out")
+    require_writable(out)
     vision, text = vision_settings(config.vision), text_settings(config.llm)
     crop = default_crops(vision, config)
     blocks = vision.num_hidden_layers

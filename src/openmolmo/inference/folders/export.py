@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.files import atomic_dir, write_json
+from openmolmo.core.files import atomic_dir, require_writable, write_json
 from openmolmo.core.model_folder import CONFIG, read_settings, steps_done
 from openmolmo.imaging.config import NORMALIZATIONS
 from openmolmo.inference.batch import left_padded
@@ -68,6 +68,7 @@ def export(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty", fix="choose a new --out")
+    require_writable(out)
     source = find_model(model)
     released = None if like is None else find_model(like)
     if released is not None and read_settings(released).layout != "released":
