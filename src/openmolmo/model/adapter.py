@@ -17,7 +17,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-import openmolmo
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.hub import fetch_model, is_repository
 from openmolmo.core.model_folder import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, Settings, holds_adapter
@@ -58,7 +57,7 @@ def _places(where: Any, name: Any) -> list[Path]:
         return [Path(where)]
     if not isinstance(name, str) or not name:
         return []
-    bundled = Path(openmolmo.__file__).parent / "bundled" / name
+    bundled = Path(__file__).parents[1] / "bundled" / name
     if bundled.is_dir() or Path(name).is_dir():
         return [bundled if bundled.is_dir() else Path(name)]
     return [fetch_model(name)] if is_repository(name) else []
