@@ -47,7 +47,7 @@ def _reduced(picture: np.ndarray) -> Any:
 def _colours(seen: np.ndarray) -> float:
     """Different colours by pixels."""
     codes = (seen[..., 0] << 16) | (seen[..., 1] << 8) | seen[..., 2]
-    return len(np.unique(codes)) / codes.size
+    return float(len(np.unique(codes)) / codes.size)
 
 
 def _grain(levels: np.ndarray) -> float:

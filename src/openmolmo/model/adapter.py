@@ -73,7 +73,7 @@ def added_to_base(settings: Settings) -> Callable[[str, Tensor], Tensor]:
     try:
         values = json.loads((folder / ADAPTER_SETTINGS).read_text(encoding="utf-8"))
         scale = float(values["lora_alpha"]) / int(values["r"])
-        state = load_file(folder / ADAPTER_WEIGHTS)
+        state: dict[str, Tensor] = load_file(folder / ADAPTER_WEIGHTS)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"the adapter in {folder} cannot be read: {error}", fix="copy it again, or use an older checkpoint"
