@@ -22,6 +22,7 @@ from openmolmo.data.loader import Batch
 from openmolmo.model import Molmo, parameter_counts
 from openmolmo.model.molmo import MolmoOutput
 from openmolmo.prompting.sequence import Tokens
+from openmolmo.training.audit import DataAudit
 from openmolmo.training.build import pick_attention, pick_precision
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
 from openmolmo.training.estimate.gpus import gpu_called
@@ -129,7 +130,10 @@ def our_run(setting: Setting, rung: Rung) -> Run:
     trained = trained_parameters(model, config.optimizer)
     optimizer = Optimizer(trained, config.optimizer, config.steps, matrices_of(model), undecayed=undecayed_of(model))
     absent: Any = SimpleNamespace(due=lambda step: False)  # processor, checkpoints, evaluation
-    trainer = Trainer(config, Path(), absent, loader, placed, optimizer, device, precision, absent, meter, absent)
+    audit = DataAudit(annotations={}, refused={})
+    trainer = Trainer(
+        config, Path(), absent, loader, placed, optimizer, device, precision, absent, meter, absent, audit
+    )
 
     def step(batches: Sequence[Batch]) -> float:
         loader.waiting.extend(batches)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import click
@@ -36,6 +37,10 @@ _HOARSE = ("torchao", "torch.utils._pytree")
 """Loggers that speak wherever torchao is installed."""
 
 
+_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
+"""What switches off the bars of the hub's library and of transformers, and of datasets."""
+
+
 @click.group(
     cls=OpenGroup,
     opened="openmolmo.commands",
@@ -48,9 +53,11 @@ def cli() -> None:
 
 
 def hush_libraries() -> None:
-    """Keep what they warn of at import, about parts that nothing here uses, off the screen."""
+    """Keep what they warn of at import, about parts that nothing here uses, and their own bars off the screen."""
     for name in _HOARSE:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in _BARS:
+        os.environ.setdefault(name, "1")  # read when the library is imported; 0 brings them back
 
 
 def main() -> None:

@@ -131,7 +131,7 @@ MISTAKES = [
     ("ask red.png what --model bare", "bare holds no model"),
     ("ask red.png what --model hollow", "hollow"),
     ("ask red.png what --model hollow --temperature hot", "'hot' is not a valid float"),
-    ("ask red.png", "Missing argument"),
+    ("ask red.png", "TEXT is missing"),
     (("point", "red.png", " "), "the text is empty"),
     ("point red.png star --out new.txt", "must end in .png"),
     ("point red.png red.png star --out new.png", "must be a folder"),

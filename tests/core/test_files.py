@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from openmolmo.core.errors import DiskFullError, MissingDependencyError
-from openmolmo.core.files import atomic_dir, atomic_file, sha256_bytes, sha256_file, write_json, write_text
+from openmolmo.core.errors import DiskFullError, MissingDependencyError, RunError
+from openmolmo.core.files import (
+    atomic_dir,
+    atomic_file,
+    require_writable,
+    sha256_bytes,
+    sha256_file,
+    write_json,
+    write_text,
+)
 from openmolmo.core.optional import require
 
 
@@ -80,3 +88,14 @@ def test_a_missing_package_says_the_pip_line() -> None:
     with pytest.raises(MissingDependencyError, match=r'pip install "openmolmo\[synth\]"'):
         require("surely_no_such_package", extra="synth")
     assert require("json", extra="synth") is json
+
+
+def test_what_cannot_be_written_is_known_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("taken")
+    with pytest.raises(RunError, match=r"a\.txt is not a folder"):
+        require_writable(tmp_path / "a.txt" / "points.png")
+    with pytest.raises(RunError, match="nothing can be written in"):
+        require_writable(Path("/proc/points.png"))  # the permissions of its folder would allow it
+    require_writable(tmp_path / "new" / "folder" / "points.png")
+    require_writable(tmp_path)
+    assert names(tmp_path) == ["a.txt"]

@@ -20,6 +20,7 @@ from openmolmo.data.presets import TABLE_ROWS
 from openmolmo.data.sources import ai2d_release
 from openmolmo.data.sources.base import SOURCES
 from openmolmo.data.sources.columns import FLAG, TEXT, check_row, fields, many, maybe
+from openmolmo.data.sources.percent import pixels_to_percent
 from openmolmo.data.sources.published import PublishedSet
 from openmolmo.data.sources.rows import open_rows
 from openmolmo.engine.download.store import ImageStore
@@ -199,6 +200,11 @@ def test_pixels_of_count_become_percent_of_the_picture() -> None:
     assert [(p.x, p.y) for p in pointing.points] == [(50.0, 50.0)]
     (unfetched,) = declared("pixmo_count")(path=str(PUBLISHED / "pixmo_count"))[0].annotations
     assert isinstance(unfetched, Counting) and unfetched.count == 1 and not unfetched.points
+
+
+def test_a_pixel_outside_the_picture_is_called_that() -> None:
+    with pytest.raises(DataError, match=r"holds the pixel y = 900, outside the picture, which has 600 down"):
+        pixels_to_percent([400.0], [900.0], (800, 600), "points")
 
 
 def test_masks_of_points_eval_cover_the_disc() -> None:

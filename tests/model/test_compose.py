@@ -36,6 +36,7 @@ import openmolmo
 from openmolmo.cli import main
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.inference.folders.compose import ComposeConfig, compose
+from openmolmo.inference.folders.export import export
 from openmolmo.model import load_config, load_model
 from openmolmo.model.backbones import resized_positions
 from openmolmo.prompting import Processor
@@ -200,3 +201,24 @@ def test_what_does_not_fit_is_explained(shelf: Path, tmp_path: Path) -> None:
     (tmp_path / "used" / "thesis.txt").write_text("three years of work")
     with pytest.raises(ConfigError, match="is not empty"):
         compose(_settings(shelf, "clip"), tmp_path / "used")
+
+
+def test_a_model_composed_for_the_released_layout_is_exported_at_the_first_try(shelf: Path, tmp_path: Path) -> None:
+    compose(_settings(shelf, "clip", layout="released", any_size=True), tmp_path / "made")
+    report = export(tmp_path / "made", tmp_path / "out", any_size=True, check=True)
+    assert report.logit_difference == 0
+
+
+def test_all_that_keeps_a_model_from_the_released_layout_is_named_at_once(shelf: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(_settings(shelf, "siglip", "llama", layout="released"), tmp_path / "made")
+    for word in ("siglip_vision_model", "llama", "crop.resize='siglip'", "crop.normalize='siglip'", "crop.margins"):
+        assert word in caught.value.message
+    with pytest.raises(ConfigError, match="hidden_size=16; it has 1024") as caught:
+        compose(_settings(shelf, "clip", layout="released"), tmp_path / "made")
+    assert "--any-size" in str(caught.value) and not (tmp_path / "made").exists()
+    compose(_settings(shelf, "clip", pooling="stack"), tmp_path / "ours")
+    with pytest.raises(ConfigError) as caught:
+        export(tmp_path / "ours", tmp_path / "out", any_size=True)
+    assert "crop.shift_patch_mask=False; it has True" in caught.value.message
+    assert "pooling='stack'; it has 'attention'" in caught.value.message

@@ -139,3 +139,24 @@ def test_weights_that_may_not_be_so_large_are_told_of(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
     assert not list((tmp_path / "m").iterdir())
+
+
+@pytest.mark.parametrize("sizes", [(10**9, 30_000), (30_000, 10**9), (30_000, 60_000)])
+def test_weights_of_an_older_model_are_never_read(sizes: tuple[int, int], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    old, new = model(), model()
+    with torch.no_grad():
+        new.lm_head.weight.add_(1)
+    (tmp_path / "notes.txt").write_text("kept")
+    for net, size in zip((old, new), sizes, strict=True):
+        save_model(net, tmp_path, shard_bytes=size)
+    assert torch.equal(load_model(tmp_path).lm_head.weight, new.lm_head.weight)
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_two_sets_of_weights_are_refused(tmp_path: Path) -> None:
+    save_model(model(), tmp_path / "one")
+    save_model(model(), tmp_path, shard_bytes=30_000)
+    (tmp_path / "one/model.safetensors").rename(tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"weights twice: model.safetensors, and the \d+ files"):
+        load_model(tmp_path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from berries import write_berries
@@ -11,7 +14,9 @@ from click.testing import CliRunner
 import openmolmo
 from openmolmo.core.config import override
 from openmolmo.core.errors import CheckpointError, ConfigError, DataError
+from openmolmo.core.model_folder import steps_done
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.evaluation.commands import evaluate
 from openmolmo.evaluation.held_out import from_folder
 from openmolmo.evaluation.runner import run as judge
 from openmolmo.evaluation.tasks.pointing import PointingTask
@@ -21,6 +26,9 @@ from openmolmo.training.loop import run
 from openmolmo.training.recipe import load_recipe, parameters_of
 
 pytestmark = pytest.mark.skipif("nano" not in bundled_models(), reason="no bundled model in this installation")
+
+
+SMALL = ["loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1"]
 
 
 def pointing_f1(model: str | Path, data: Path) -> float:
@@ -94,6 +102,65 @@ def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(tmp_path
     assert CliRunner().invoke(train, bare).exit_code == 0
     result = CliRunner().invoke(train, [*bare, f"data={other}"])
     assert isinstance(result.exception, ConfigError) and str(other) in str(result.exception)
+
+
+def test_a_run_is_ended_early_with_a_model(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    command = ["finetune_lora", f"data={data}", *SMALL, "steps=3", "checkpoint_every=2", "--out", str(tmp_path / "run")]
+    assert CliRunner().invoke(train, command).exit_code == 0
+    for name in ("final", "step-3"):  # as if it had been stopped after the second step
+        shutil.rmtree(tmp_path / "run" / name)
+    ended = CliRunner().invoke(train, ["finetune_lora", "--finish", "--out", str(tmp_path / "run")])
+    assert ended.exit_code == 0, ended.exception
+    assert ended.stdout.strip() == str(tmp_path / "run/final")
+    assert steps_done(tmp_path / "run/final") == (2, 3)
+
+
+def test_data_that_the_audit_refuses_are_told_of_or_refused(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    facts = json.loads((data / "dataset.json").read_text())
+    (data / "dataset.json").write_text(json.dumps(facts | {"made": {"pointing": "vision-language-model"}}))
+    command = ["finetune_lora", f"data={data}", *SMALL, "steps=1", "--out", str(tmp_path / "run")]
+    refused = CliRunner().invoke(train, [*command, "--require-audit"])
+    assert isinstance(refused.exception, DataError) and not (tmp_path / "run").exists()
+    words = "annotations fail the audit (hedges: "
+    assert words in str(refused.exception) and "vision-language-model" in str(refused.exception)
+    done = CliRunner().invoke(train, command)
+    assert done.exit_code == 0, done.exception
+    assert done.stderr.count(words) == 1
+    assert words in read_jsonl(tmp_path / "run/metrics.jsonl")[0]["audit"]
+    assert words in (tmp_path / "run/final/README.md").read_text()
+
+
+def test_data_that_pass_the_audit_train_without_a_word(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 4)
+    command = ["finetune_lora", f"data={data}", *SMALL, "steps=1", "--require-audit", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(train, command)
+    assert done.exit_code == 0, done.exception
+    assert "fail the audit" not in done.stderr
+    assert "All data pass the audit." in (tmp_path / "run/final/README.md").read_text()
+
+
+def test_scores_on_the_runs_own_training_data_are_not_called_held_out(tmp_path: Path) -> None:
+    data = write_berries(tmp_path / "hedges", 5, validation=2)
+    run(override(load_recipe("finetune_lora", data=str(data)), [*SMALL, "steps=1"]), tmp_path / "run")
+
+    def judged(*options: str) -> tuple[str, dict[str, Any], str]:
+        out = tmp_path / "out"
+        command = [str(tmp_path / "run"), "--data", str(data), "--radius", "5", "--max-new-tokens", "4", *options]
+        done = CliRunner().invoke(evaluate, [*command, "--tasks", "pointing", "--out", str(out)])
+        assert done.exit_code == 0, done.exception
+        meta = json.loads((out / "results.json").read_text())["meta"]
+        return " ".join(done.stdout.split()), meta, (out / "report.html").read_text()
+
+    table, meta, page = judged()
+    assert "Scores on held-out data" in table and "Scores on held-out data" in page
+    assert meta["data"]["split"] == "validation" and meta["training_data"]["compared"] == [str(data)]
+    for split, words in (("train", "3 of 3 pictures"), ("all", "3 of 5 pictures")):
+        table, meta, page = judged("--split", split)
+        assert "held-out data" not in table and "held-out data" not in page
+        assert f"NOT held out: {words} of" in table and f"NOT held out: {words} of" in page
+        assert meta["training_data"]["seen"] == 3
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from openmolmo.core.config import override, to_dict
+from openmolmo.core.errors import ConfigError
 from openmolmo.core.progress import table
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.commands import train
@@ -59,7 +60,7 @@ def test_nothing_is_cut_off() -> None:
 def test_settings_are_short_for_people_and_whole_for_programs() -> None:
     config = override(load_recipe("molmo_sft_7b_d"), ["optimizer.llm.lr=0.00030000000000000003"])
     description = describe(config)
-    assert len(description.shown.splitlines()) < 60 < len(description.settings.splitlines())
+    assert len(description.shown.splitlines()) <= 60 < len(description.settings.splitlines())
     assert max(map(len, description.shown.splitlines())) <= 120
     short = json.loads(description.shown)
     assert short["optimizer"]["llm"]["lr"] == 0.0003
@@ -93,6 +94,25 @@ def test_an_encoder_is_planned_for_a_device() -> None:
     assert "assumed" in tables["Work"]["a step on 1 x RTX 4090"]
     large = describe(config.replace(batch=1_000_000), gpu="rtx4090")
     assert "it does not fit" in str(large.tables)
+
+
+def test_time_is_a_range_with_the_sending_or_by_a_measured_share() -> None:
+    config = load_recipe("molmo_caption_7b_d")
+    rows = {str(row[0]): str(row[1]) for _, _, rows in describe(config, 8, "h100").tables for row in rows}
+    assert rows["a step on 8 x H100 SXM"].endswith("assumed, sending hidden, or 16%, as the published run")
+    quick, slow = (float(word) for word in rows["a step on 8 x H100 SXM"].split(" s ")[0].split(" to "))
+    assert slow == pytest.approx(quick * 0.35 / 0.16, rel=0.01) and "of it sending, about" in rows
+    slowly = {str(row[0]): str(row[1]) for _, _, rows in describe(config, 64, "rtx4090").tables for row in rows}
+    step, sending = slowly["a step on 64 x RTX 4090"], float(slowly["of it sending, about"].split()[0])
+    quick_of_slow, slow_of_slow = (float(word) for word in step.split(" s ")[0].split(" to "))
+    assert step.endswith("and none hidden") and slow_of_slow - sending < quick_of_slow < slow_of_slow
+    alone = {str(row[0]): str(row[1]) for _, _, rows in describe(config, 1, "h100").tables for row in rows}
+    assert "of it sending, about" not in alone
+    given = describe(config, 8, "h100", 0.35)
+    measured = {str(row[0]): str(row[1]) for _, _, rows in given.tables for row in rows}
+    assert measured["a step on 8 x H100 SXM"] == f"{quick:g} s at 35% of the peak, as given"
+    with pytest.raises(ConfigError, match="35 is no share of the peak"):
+        describe(config, utilisation=35)
 
 
 @pytest.mark.parametrize("name", ["nano_encoder", "nano_connector"])

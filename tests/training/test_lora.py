@@ -7,14 +7,18 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from transformers import AutoConfig
 
+import openmolmo
 from openmolmo.core.config import override
-from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError
+from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError, RunError
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.inference.folders.commands import export as export_command
 from openmolmo.inference.folders.export import export
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.model.encoders import ENCODERS
@@ -192,6 +196,77 @@ def test_what_is_not_installed_is_said(tuning: RunConfig, monkeypatch: pytest.Mo
 def test_settings_that_make_no_sense(tuning: RunConfig, change: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         override(tuning, change.split())
+
+
+def half_way(tuning: RunConfig, out: Path) -> Path:
+    """A run stopped after step 4 of 8; its checkpoint."""
+    trainer = Trainer.start(tuning, out, None)
+    for _ in range(4):
+        trainer.take_step()
+    trainer.save()
+    trainer.close()
+    return out / "step-4"
+
+
+@pytest.mark.parametrize("connector", [False, True])
+def test_a_run_stopped_half_way_gives_a_model(tuning: RunConfig, tmp_path: Path, connector: bool) -> None:
+    settings = tuning.replace(lora=LoraConfig(rank=2, connector=connector))
+    step = half_way(settings, tmp_path / "run")
+    joined = openmolmo.load_model(step)
+    assert same(joined, openmolmo.load_model(tmp_path / "run")) and not same(
+        joined, load_model(str(settings.init_from))
+    )
+    assert (
+        openmolmo.load(tmp_path / "run", max_new_tokens=2).ask(np.zeros((30, 30, 3), np.uint8), "What?").text
+        is not None
+    )
+    final = run(settings, tmp_path / "run", finish=True)
+    assert same(joined, load_model(final))
+    assert "4 of 8 steps (ended early)" in (final / "README.md").read_text()
+
+
+def test_a_checkpoint_of_adapters_is_exported_and_said_to_be_unfinished(tuning: RunConfig, tmp_path: Path) -> None:
+    folder = published_folder(tmp_path / "released", "qwen2_like")
+    step = half_way(tuning.replace(init_from=str(folder)), tmp_path / "run")
+    told = CliRunner().invoke(export_command, [str(step), "--out", str(tmp_path / "out"), "--any-size"])
+    assert told.exit_code == 0, told.exception
+    assert "a run that is not finished: step 4 of 8" in told.stderr
+    assert same(load_model(tmp_path / "out"), load_model(step))
+
+
+def test_a_tuned_checkpoint_is_the_base_of_another_run(tuning: RunConfig, tmp_path: Path) -> None:
+    step = half_way(tuning, tmp_path / "run")
+    settings = tuning.replace(init_from=str(step), steps=1)
+    assert same(build_model(settings.replace(lora=None), build_processor(settings)), load_model(step))
+    final = run(settings, tmp_path / "again")
+    assert not same(load_model(final), load_model(step))
+
+
+def test_a_checkpoint_whose_base_is_gone_or_changed_says_so(tuning: RunConfig, base: Path, tmp_path: Path) -> None:
+    step = half_way(tuning, tmp_path / "run")
+    model = load_model(base)
+    with torch.no_grad():
+        model.lm_head.weight[0, 0] += 1
+    save_model(model, base)
+    with pytest.raises(CheckpointError, match="not the one that the adapter"):
+        openmolmo.load_model(step)
+    base.rename(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=f"that was {base}, which is gone"):
+        openmolmo.load_model(step)
+
+
+def test_folders_that_are_no_models_are_named_for_what_they_are(tuning: RunConfig, base: Path, tmp_path: Path) -> None:
+    step = half_way(tuning, tmp_path / "run")
+    with pytest.raises(CheckpointError, match=f"is an adapter .PEFT.(.|\n)*give the folder above it: {step}"):
+        openmolmo.load_model(step / "adapter")
+    (base / "model.safetensors").rename(base / "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"has its weights as pytorch_model.bin(.|\n)*safetensors"):
+        openmolmo.load_model(base)
+
+
+def test_nothing_to_finish(tuning: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="there is no checkpoint in"):
+        run(tuning, tmp_path / "run", finish=True)
 
 
 # ------------------------------------------------------------------------------------------ freezing

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from openmolmo.core.errors import DiskFullError
+from openmolmo.core.errors import DiskFullError, RunError
 
 __all__ = [
     "FULL",
     "atomic_dir",
     "atomic_file",
     "disk_full_as_error",
+    "require_writable",
     "sha256_bytes",
     "sha256_file",
     "write_json",
@@ -98,6 +99,25 @@ def atomic_dir(path: Path) -> Iterator[Path]:
                 temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_writable(path: Path) -> None:
+    """Raise RunError where a file or folder cannot be made at ``path``; to be called before long work, not after it.
+
+    Nothing stays behind.
+    """
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise RunError(f"{path} may not be written to", fix="choose another --out")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise RunError(f"{path} cannot be made: {above} is not a folder", fix="choose another --out")
+    try:
+        with tempfile.TemporaryFile(dir=path if path.is_dir() else above):
+            pass  # permissions alone do not tell: the file system may be read-only
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be made: nothing can be written in {above}: {error.strerror}", fix="choose another --out"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

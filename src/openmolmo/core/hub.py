@@ -11,6 +11,7 @@ from typing import Literal
 
 from openmolmo.core.errors import CheckpointError, DataError
 from openmolmo.core.files import disk_full_as_error
+from openmolmo.core.progress import say
 
 __all__ = ["fetch_model", "fetch_tables", "fetch_tokenizer", "is_repository"]
 
@@ -76,12 +77,16 @@ def _fetch(repository: str, patterns: tuple[str, ...], what: Literal["model", "t
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
+    from huggingface_hub.file_download import repo_folder_name
 
     name, _, revision = repository.partition("@")
     data = what == "data set"
     kind, page, option = ("dataset", "datasets/", " --repo-type dataset") if data else ("model", "", "")
     instead = "name the folder of its files: --rows FOLDER" if data else "give the path of a folder"
     problem = DataError if data else CheckpointError
+    cached = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type=kind) / "snapshots"
+    if not cached.is_dir() and not constants.HF_HUB_OFFLINE:
+        say(f"fetching the {what} {repository} from the hub")  # the library's own bars are switched off
     try:
         with disk_full_as_error(Path(constants.HF_HUB_CACHE)):
             return Path(

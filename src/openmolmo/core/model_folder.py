@@ -3,8 +3,10 @@
     ours       config.json with "model_type": "openmolmo"    *.safetensors   processor_config.json
     released   config.json with "model_type": "molmo"        *.safetensors   preprocessor_config.json
     native     config.yaml with a section "model"            model.pt        no tokenizer of its own
+    adapter    adapter/base.json, which names a base model   in adapter/     processor_config.json
 
 The released layout is that of the published models; the native one is that of the checkpoints of their training.
+A checkpoint of a run that trains adapters has these alone; its model is the base with them added.
 """
 
 from __future__ import annotations
@@ -18,21 +20,39 @@ from typing import Any, Literal
 from openmolmo.core.errors import CheckpointError
 
 __all__ = [
+    "ADAPTER",
+    "ADAPTER_BASE",
+    "ADAPTER_SETTINGS",
+    "ADAPTER_WEIGHTS",
     "CONFIG",
+    "FACTS",
     "INDEX",
     "NATIVE_CONFIG",
     "NATIVE_WEIGHTS",
+    "SHARES",
     "Layout",
     "Settings",
+    "holds_adapter",
     "holds_model",
     "lacks",
+    "no_model",
     "read_settings",
+    "steps_done",
 ]
 
-Layout = Literal["ours", "released", "native"]
+Layout = Literal["ours", "released", "native", "adapter"]
 
 CONFIG, INDEX = "config.json", "model.safetensors.index.json"
 NATIVE_CONFIG, NATIVE_WEIGHTS = "config.yaml", "model.pt"
+ADAPTER, ADAPTER_BASE = "adapter", "base.json"
+ADAPTER_SETTINGS, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+SHARES = "run/shards"
+"""Folder of a checkpoint that several processes wrote together (``training/parallel/saving.py``)."""
+
+FACTS = "training.json"
+"""What a final model says of its training (``training/card.py``)."""
+
+_PICKLED = ("pytorch_model*.bin", "*.bin", "*.pth", "*.ckpt")
 
 _LAYOUTS: dict[Any, Layout] = {"openmolmo": "ours", "molmo": "released"}
 
@@ -47,10 +67,41 @@ class Settings:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether a folder has the settings and (some of) the weights of a model."""
+    """Whether a folder has the settings and (some of) the weights of a model, or an adapter that names its base."""
+    if holds_adapter(folder):
+        return True
     if (folder / NATIVE_CONFIG).is_file() and (folder / NATIVE_WEIGHTS).is_file():
         return True
     return (folder / CONFIG).is_file() and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors")))
+
+
+def holds_adapter(folder: Path) -> bool:
+    """Whether a folder has an adapter in place of a whole model, as checkpoints of adapter runs do."""
+    return not (folder / CONFIG).is_file() and (folder / ADAPTER / ADAPTER_BASE).is_file()
+
+
+def no_model(folder: Path) -> tuple[str, str] | None:
+    """What a folder is that has settings and weights of a kind which no model is read from, and what to do.
+
+    None where it is nothing of that kind.
+    """
+    if (folder / ADAPTER_SETTINGS).is_file():
+        above = holds_model(folder.parent) and (folder / ADAPTER_BASE).is_file()
+        return f"{folder} is an adapter (PEFT), without the model that it belongs to", (
+            f"give the folder above it: {folder.parent}"
+            if above
+            else "add it to its base model first (PEFT: merge_and_unload), and give the folder of the result"
+        )
+    if (folder / SHARES).is_dir():
+        return f"{folder} is a checkpoint whose weights are in shares, one of each process of its run", (
+            f"end the run with a whole model: openmolmo train RECIPE --out {folder.parent} --finish"
+        )
+    pickled = next((path for pattern in _PICKLED for path in sorted(folder.glob(pattern))), None)
+    if (folder / CONFIG).is_file() and pickled is not None:
+        return f"{folder} has its weights as {pickled.name}, a form that can run code when it is read", (
+            "give a copy with *.safetensors; the library that wrote it makes one: save_pretrained(FOLDER)"
+        )
+    return None
 
 
 def lacks(folder: Path) -> str | None:
@@ -64,6 +115,17 @@ def lacks(folder: Path) -> str | None:
     return f"it has weights (*.safetensors), but no {CONFIG}" if weights else None
 
 
+def steps_done(folder: Path) -> tuple[int, int] | None:
+    """Steps that the training of a model took, and how many it was to take; None where the folder does not say."""
+    for name in (FACTS, "run/state.json"):
+        try:
+            values = json.loads((folder / name).read_text(encoding="utf-8"))
+            return int(values["step"]), int(values["steps"] if name == FACTS else values["config"]["steps"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # it is a note for people, and nothing else depends on it
+    return None
+
+
 def read_settings(folder: Path | str) -> Settings:
     """The layout and the settings of a model folder.
 
@@ -73,6 +135,8 @@ def read_settings(folder: Path | str) -> Settings:
     folder = Path(folder)
     if (folder / CONFIG).is_file():
         return _from_json(folder / CONFIG)
+    if holds_adapter(folder):
+        return Settings("adapter", folder / ADAPTER / ADAPTER_BASE, _object(folder / ADAPTER / ADAPTER_BASE))
     if (folder / NATIVE_CONFIG).is_file():
         return Settings("native", folder / NATIVE_CONFIG, _from_yaml(folder / NATIVE_CONFIG))
     raise CheckpointError(
@@ -83,13 +147,18 @@ def read_settings(folder: Path | str) -> Settings:
     )
 
 
-def _from_json(path: Path) -> Settings:
+def _object(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not readable JSON: {error}", fix="copy the folder again") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds a {type(values).__name__}, not settings", fix="copy the folder again")
+    return values
+
+
+def _from_json(path: Path) -> Settings:
+    values = _object(path)
     kind = values.get("model_type")
     if kind not in _LAYOUTS:
         raise CheckpointError(

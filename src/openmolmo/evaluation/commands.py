@@ -22,7 +22,11 @@ __all__ = ["evaluate"]
 @click.option("--count", default=500, show_default=True, type=click.IntRange(min=1), help="Examples a generator.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the generators and of --limit.")
 @click.option("--size", default=256, show_default=True, type=click.IntRange(min=16), help="Pixels of the pictures.")
-@click.option("--split", default=None, help="Split to judge on; test for generators, all of --data by default.")
+@click.option(
+    "--split",
+    default=None,
+    help="Split to judge on, or all. [default: test; of --data without it validation, else all]",
+)
 @click.option("--tasks", default=None, help="Names with commas between them; all by default.")
 @click.option("--limit", default=500, show_default=True, type=click.IntRange(min=1), help="Most questions a task.")
 @click.option("--radius", type=float, help="Hit radius for points without masks, in percent of the picture's width.")
@@ -43,13 +47,16 @@ def evaluate(
 ) -> None:
     """Judge MODEL (a bundled model's name, a checkpoint or a run's folder) on held-out data, with two controls.
 
+    Pictures of --data that are among those of the model's own training are counted, and table, page and JSON say so.
     Writes results.json and report.html into --out and prints the table. The same command gives the same scores.
     """
+    from openmolmo.core.files import require_writable
     from openmolmo.evaluation.report import print_results, write_results
     from openmolmo.evaluation.session import Setup, judge
 
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file, not a folder", fix="choose another --out")
+    require_writable(out)
     setup = Setup(model=model, data=data, synth=_names(synth), tasks=_chosen(tasks, radius), **options)  # type: ignore[arg-type]
     results = judge(setup)
     write_results(results, out, cases=cases)

@@ -17,6 +17,10 @@ from openmolmo.records.jsonl import JsonlDataset
 __all__ = ["HeldOut", "from_folder", "from_generators"]
 
 
+_APART: tuple[Split, ...] = ("test", "validation")
+"""Splits that nothing is trained on, the one to judge on first."""
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Examples to judge on, others of the same kind to learn the most frequent answer from, and what they are."""
@@ -51,16 +55,23 @@ def from_generators(
 
 
 def from_folder(path: Path, *, split: str | None = None) -> HeldOut:
-    """Every example of a data set folder or a JSONL file (of one split, if given); none at all is a DataError."""
+    """The examples of one split of a data set folder or a JSONL file; none at all is a DataError.
+
+    Without a ``split``: those of test, else of validation, else all; ``all`` is every example.
+    """
     form = "jsonl" if isinstance(open_dataset(path), JsonlDataset) else "parquet"
     source = SOURCES.get(form)(path=str(path))
     examples = [source[i] for i in range(len(source))]
-    kept = [example for example in examples if split is None or example.split == split]
+    if split is None:
+        there = {example.split for example in examples}
+        split = next((name for name in _APART if name in there), "all")
+    kept = [example for example in examples if split in ("all", example.split)]
     if not kept:
+        of = "" if split == "all" else f" of split {split}"
         splits = ", ".join(sorted({example.split for example in examples}))
         raise DataError(
-            f"{path} has no example{f' of split {split}; its examples are of split {splits}' if examples else ''}",
+            f"{path} has no example{of}{f'; its examples are of split {splits}' if examples else ''}",
             fix="choose another --split or another data set",
         )
-    description = {"data": str(path), "split": split or "all", "examples": len(kept)}
+    description = {"data": str(path), "split": split, "examples": len(kept)}
     return HeldOut(kept, [], {**description, "fingerprint": source.fingerprint})

@@ -9,6 +9,7 @@ from typing import Any
 from openmolmo.core.files import write_json, write_text
 from openmolmo.core.pages import page
 from openmolmo.core.progress import print_table
+from openmolmo.evaluation.overlap import heading
 from openmolmo.evaluation.pictures import RIGHT, TRUTH, WRONG, case_picture, data_url
 from openmolmo.evaluation.results import COLUMNS, Results, Row, TaskResult
 
@@ -37,7 +38,7 @@ def summary_rows(results: Results) -> list[list[str]]:
 
 def print_results(results: Results) -> None:
     """The table on standard output; a task's first metric is its headline, ± half the 95 % interval."""
-    print_table("Scores on held-out data", [*_HEADS, *COLUMNS.values()], summary_rows(results))
+    print_table(heading(results.meta), [*_HEADS, *COLUMNS.values()], summary_rows(results))
 
 
 def markdown_table(results: Results) -> str:
@@ -55,6 +56,7 @@ def render_html(results: Results, *, cases: int = 6) -> str:
         "report.html.j2",
         title=f"Evaluation of {results.meta['model']}",
         meta=results.meta,
+        heading=heading(results.meta),
         columns=COLUMNS,
         tasks=[_task_view(task, cases) for task in results.tasks.values()],
         colours={"right": RIGHT, "wrong": WRONG, "truth": TRUTH},

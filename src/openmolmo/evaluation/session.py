@@ -13,11 +13,13 @@ import torch
 from openmolmo import __version__
 from openmolmo.core.commit import code_commit
 from openmolmo.core.files import sha256_file
+from openmolmo.core.model_folder import ADAPTER
 from openmolmo.evaluation.held_out import HeldOut, from_folder, from_generators
+from openmolmo.evaluation.overlap import overlap_of
 from openmolmo.evaluation.results import Results
 from openmolmo.evaluation.runner import run
 from openmolmo.evaluation.tasks import TASKS, Task
-from openmolmo.inference.load import find_model, load
+from openmolmo.inference.load import bundled_models, find_model, load
 
 __all__ = ["Setup", "judge"]
 
@@ -56,7 +58,10 @@ def judge(setup: Setup, held_out: HeldOut | None = None) -> Results:
         batch_size=setup.batch_size,
         seed=setup.seed,
     )
-    return Results(results.tasks, _meta(setup, folder, held_out, str(predictor.model.device)))
+    meta = _meta(setup, folder, held_out, str(predictor.model.device))
+    if setup.data is not None and setup.model not in bundled_models():  # those have seen drawn pictures only
+        meta["training_data"] = overlap_of(folder, held_out.examples).to_json()
+    return Results(results.tasks, meta)
 
 
 def examples_of(setup: Setup) -> HeldOut:
@@ -69,9 +74,10 @@ def examples_of(setup: Setup) -> HeldOut:
 
 
 def _meta(setup: Setup, folder: Path, held_out: HeldOut, device: str) -> dict[str, Any]:
+    weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob(f"{ADAPTER}/*.safetensors"))
     return {
         "model": setup.model,
-        "weights_sha256": {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))},
+        "weights_sha256": {path.name: sha256_file(path) for path in weights},
         "data": held_out.description,
         "limit": setup.limit,
         "max_new_tokens": setup.max_new_tokens,

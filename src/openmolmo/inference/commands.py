@@ -15,6 +15,9 @@ from openmolmo.words.requests import Request, ask_request, caption_request, coun
 
 __all__ = ["answer", "ask", "caption", "count", "point"]
 
+_ENDINGS = (".avif", ".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Names that end so are meant as pictures, where a text was expected."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MODEL_OPTIONS = (
@@ -80,13 +83,14 @@ def _options(*groups: tuple[Callable[[F], F], ...]) -> Callable[[F], F]:
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.argument("text")
+@click.argument("images", nargs=-1, metavar="IMAGE...")
+@click.argument("text", required=False, metavar="TEXT")
 @click.option("--style", default=None, help="Tag of the training data, e.g. vqa2 for an answer of a word or two.")
 @_options(_MODEL_OPTIONS, _ASKING_OPTIONS)
-def ask(images: tuple[str, ...], text: str, style: str | None, **options: Any) -> None:
+def ask(images: tuple[str, ...], text: str | None, style: str | None, **options: Any) -> None:
     """Ask the question TEXT about a picture (about each one, where several or a folder are given)."""
-    _each(images, lambda image: ask_request(image, text, style), **options)
+    images, words = _require_words(images, text, "ask", "What is it?")
+    _each(images, lambda image: ask_request(image, words, style), **options)
 
 
 @click.command()
@@ -101,21 +105,23 @@ def caption(images: tuple[str, ...], length: int | None, **options: Any) -> None
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.argument("text")
+@click.argument("images", nargs=-1, metavar="IMAGE...")
+@click.argument("text", required=False, metavar="TEXT")
 @_options(_MODEL_OPTIONS, _ASKING_OPTIONS)
-def point(images: tuple[str, ...], text: str, **options: Any) -> None:
+def point(images: tuple[str, ...], text: str | None, **options: Any) -> None:
     """Point to every TEXT in a picture, e.g.: openmolmo point photo.jpg "red star" --out points.png"""
-    _each(images, lambda image: point_request(image, text), **options)
+    images, words = _require_words(images, text, "point", "red star")
+    _each(images, lambda image: point_request(image, words), **options)
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.argument("text")
+@click.argument("images", nargs=-1, metavar="IMAGE...")
+@click.argument("text", required=False, metavar="TEXT")
 @_options(_MODEL_OPTIONS, _ASKING_OPTIONS)
-def count(images: tuple[str, ...], text: str, **options: Any) -> None:
+def count(images: tuple[str, ...], text: str | None, **options: Any) -> None:
     """Count every TEXT in a picture, by pointing, e.g.: openmolmo count photo.jpg "red stars" """
-    _each(images, lambda image: count_request(image, text), counting=True, **options)
+    images, words = _require_words(images, text, "count", "red stars")
+    _each(images, lambda image: count_request(image, words), counting=True, **options)
 
 
 @click.command()
@@ -131,6 +137,25 @@ def answer(requests: Path, out: Path, **options: Any) -> None:
     a line with its error, and the command then ends with an error.
     """
     answer_file(read_requests(requests), out, Settings(**options))
+
+
+def _require_words(
+    images: tuple[str, ...], text: str | None, command: str, example: str
+) -> tuple[tuple[str, ...], str]:
+    """Pictures and words, both of them given; with one argument alone click would take it for the words.
+
+    Raises UsageError, which says which of the two is missing.
+    """
+    if text is None:
+        raise click.UsageError(f'IMAGE and TEXT are missing, e.g.: openmolmo {command} photo.jpg "{example}"')
+    path = Path(text[:255])  # no name is longer
+    picture = path.suffix.lower() in _ENDINGS and len(text.split()) == 1
+    if picture or (not images and path.exists()):
+        given = " ".join((*images, text))
+        raise click.UsageError(f'TEXT is missing, after the picture, e.g.: openmolmo {command} {given} "{example}"')
+    if not images:
+        raise click.UsageError(f'IMAGE is missing, before the words, e.g.: openmolmo {command} photo.jpg "{text}"')
+    return images, text
 
 
 def _each(

@@ -10,7 +10,7 @@ import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import fetch_model, fetch_tokenizer, is_repository
-from openmolmo.core.model_folder import holds_model, lacks, read_settings
+from openmolmo.core.model_folder import holds_model, lacks, no_model, read_settings
 from openmolmo.inference.cache import CacheConfig, check_cache
 from openmolmo.inference.predictor import Answering, Predictor, check_answering
 from openmolmo.model import checkpoint
@@ -133,7 +133,7 @@ def find_tokenizer(folder: Path, given: str | Path | None = None) -> Path | None
 
 
 def _in_run(run: Path) -> Path:
-    """``RUN/final``, else the checkpoint with the highest step."""
+    """``RUN/final``, else the checkpoint with the highest step; one with adapters is as good."""
     if holds_model(run / "final"):
         return run / "final"
     steps = [
@@ -143,6 +143,8 @@ def _in_run(run: Path) -> Path:
     ]
     if steps:
         return max(steps)[1]
+    if (other := no_model(run)) is not None:
+        raise CheckpointError(other[0], fix=other[1])
     if (part := lacks(run)) is not None:
         raise CheckpointError(f"{run} is no whole model: {part}", fix="get the folder again, with all its files")
     raise CheckpointError(

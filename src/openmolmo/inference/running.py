@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
-from openmolmo.core.files import atomic_file
+from openmolmo.core.files import atomic_file, require_writable
 from openmolmo.inference.jobs import answer_into
 from openmolmo.inference.request_file import Asked
 from openmolmo.words.answer import Answer
 from openmolmo.words.requests import Request
 
+if TYPE_CHECKING:
+    import numpy as np
+
 __all__ = ["Settings", "Shown", "answer_file", "show_answers"]
 
+_LOOKED_AT = 8  # requests of a long list whose pictures are opened before all others
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -77,6 +82,8 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
     """Answer into a file of JSON lines; RunError at the end where requests failed."""
     if out.is_dir():
         raise RunError(f"{out} is a folder; answers go to a file", fix="give a file's name, e.g. answers.jsonl")
+    require_writable(out)
+    _note_photographs(settings.model, _first_pictures(asked))
     outcome = answer_into(out, asked, settings.load(), settings.of_answers())
     click.echo(f"{out}: {outcome.answered} answered, {outcome.before} were there already", err=True)
     if outcome.failed:
@@ -89,10 +96,15 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
 
 def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Shown, settings: Settings) -> None:
     """Check everything that can be wrong, load the model, ask about every picture, show the answers."""
+    from openmolmo.pictures import open_image
+
     targets = _targets(pictures, shown.out)
+    if targets[0] is not None:
+        require_writable(targets[0])
     wrong = _unreadable(pictures)
     good = [place for place, picture in enumerate(pictures) if picture not in wrong]
     requests = [requests[place] for place in good]
+    _note_photographs(settings.model, ((pictures[place], open_image(pictures[place])) for place in good))
     predictor = settings.load()
     several = len(pictures) > 1
     if shown.stream:
@@ -140,6 +152,32 @@ def _unreadable(pictures: Sequence[str]) -> dict[str, ImageError]:
 
 def _fault(error: ImageError) -> dict[str, Any]:
     return {"error": error.message, "kind": type(error).__name__}
+
+
+def _first_pictures(asked: Sequence[Asked]) -> Iterator[tuple[str, np.ndarray]]:
+    """Some pictures of a list of requests; one that cannot be read is told of in its own line of the answers."""
+    from openmolmo.pictures import open_image
+
+    for image in [image for one in asked[:_LOOKED_AT] for image in one.request.images]:
+        with contextlib.suppress(OpenMolmoError):
+            yield str(image), open_image(image)
+
+
+def _note_photographs(model: str, opened: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Say once, of all pictures, that a bundled model is asked about one that it cannot know anything of."""
+    from openmolmo.inference.drawn import looks_drawn
+    from openmolmo.inference.load import bundled_models
+
+    if model not in bundled_models():
+        return
+    strange = [picture for picture, pixels in opened if not looks_drawn(pixels)]
+    if strange:
+        more = f" (nor {len(strange) - 1} more)" if len(strange) > 1 else ""
+        click.echo(
+            f"note: {strange[0]} does not look drawn{more}, and {model} has seen drawn shapes and clocks only: do not "
+            "believe it; --model names another, e.g. a released Molmo",
+            err=True,
+        )
 
 
 def _stream(predictor: Any, request: Request, before: str) -> Answer:

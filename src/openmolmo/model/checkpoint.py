@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from torch import Tensor
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.files import FULL, atomic_file, disk_full_as_error, write_json, write_text
 from openmolmo.core.model_folder import CONFIG, INDEX, Settings, read_settings
+from openmolmo.model.adapter import added_to_base, base_of
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.devices import DeviceMap, filled_over_devices
 from openmolmo.model.filling import StoredModel, copy_into, filled_model
@@ -45,7 +48,7 @@ def save_model(
 
     Args:
         model: what to write.
-        folder: made when it does not exist; other files in it stay.
+        folder: made when it does not exist; weights of an older model in it go, other files stay.
         dtype: type of the stored weights, such as ``torch.float16``; None keeps the model's.
         shard_bytes: weights beyond this many bytes go into several files.
         weights: by name, instead of the model's own: of one that is spread over several processes.
@@ -60,6 +63,7 @@ def save_model(
         total = sum(tensor.nbytes for tensor in state.values())
         weight_map = {key: name for name, part in shards.items() for key in part}
         write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
+    _drop_older(folder, set(shards) | ({INDEX} if len(shards) > 1 else set()))
     save_config(model, folder, dtype)  # last, so that a folder with a config has its weights
 
 
@@ -92,7 +96,8 @@ def load_model(
     weights and little more.
 
     Args:
-        folder: as :func:`save_model` wrote it, or a released Molmo in the published or the native layout.
+        folder: as :func:`save_model` wrote it, a released Molmo in the published or the native layout, or a checkpoint
+            of adapters, which are added to the weights of its base model.
         dtype: type of the weights in memory; None means float32, whatever the file holds.
         device: where to put the model; None means the processor.
         device_map: ``"auto"`` spreads the model over the accelerators (and the processor), a dictionary says
@@ -127,6 +132,8 @@ def load_weights(model: Molmo, folder: Path | str, put: Callable[[Tensor, Tensor
 
 
 def _config(settings: Settings) -> MolmoConfig:
+    if settings.layout == "adapter":
+        return load_config(base_of(settings))
     if settings.layout != "ours":
         return config_of_released(settings)
     try:
@@ -138,6 +145,10 @@ def _config(settings: Settings) -> MolmoConfig:
 
 
 def _open(settings: Settings) -> StoredModel:
+    if settings.layout == "adapter":
+        base = _open(read_settings(base_of(settings)))
+        before, add = base.changed, added_to_base(settings)
+        return replace(base, changed=lambda name, weight: add(name, before(name, weight)))
     if settings.layout != "ours":
         return open_released(settings)
     folder = settings.path.parent
@@ -150,6 +161,9 @@ def _same_names(model: Molmo) -> list[Rule]:
 
 #: Entries which the library puts into every configuration and which mean nothing here.
 _NOISE = {"_name_or_path", "chunk_size_feed_forward", "id2label", "label2id", "problem_type", "return_dict"}
+
+
+_OWN_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
 
 
 def _without_noise(values: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +191,13 @@ def _state(weights: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str
         tensor = weight.detach()
         state[name] = tensor if dtype is None or not tensor.is_floating_point() else tensor.to(dtype)
     return state
+
+
+def _drop_older(folder: Path, written: set[str]) -> None:
+    """Delete weights of an older model, which would be read in place of or together with those just ``written``."""
+    for path in folder.iterdir():
+        if path.name not in written and (path.name == INDEX or _OWN_WEIGHTS.fullmatch(path.name)):
+            path.unlink()
 
 
 def _shards(state: dict[str, Tensor], limit: int) -> dict[str, list[str]]:

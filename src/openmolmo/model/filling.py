@@ -36,7 +36,8 @@ class StoredModel:
     """An opened model folder: its configuration, its weights, and how their names and forms become ours.
 
     ``rules`` gives the name map of a model with this configuration. ``spare`` says which tensors may be left over:
-    encoder blocks after the last one whose features are used.
+    encoder blocks after the last one whose features are used. ``changed`` makes a weight by our name of the stored
+    one, such as with an adapter added.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class StoredModel:
     weights: StoredWeights
     rules: Callable[[Molmo], Sequence[Rule]]
     spare: Callable[[str], bool] = lambda name: False
+    changed: Callable[[str, Tensor], Tensor] = lambda name, weight: weight
 
 
 def empty_model(config: MolmoConfig) -> Molmo:
@@ -75,7 +77,9 @@ def filled_model(stored: StoredModel, dtype: torch.dtype, place: Callable[[Molmo
             parent, _, leaf = name.rpartition(".")
             module = model.get_submodule(parent)
             trained = getattr(module, leaf).requires_grad
-            setattr(module, leaf, nn.Parameter(_own(tensor).to(where(name)), requires_grad=trained))
+            setattr(
+                module, leaf, nn.Parameter(_own(stored.changed(name, tensor)).to(where(name)), requires_grad=trained)
+            )
     model.tie_weights()
     model.eval()
     return model
@@ -94,7 +98,7 @@ def copy_into(model: Molmo, stored: StoredModel, put: Callable[[Tensor, Tensor],
     target = dict(model.named_parameters())
     with torch.no_grad():
         for name, tensor in _made(stored.weights, rules, lambda name: target[name].dtype):
-            put(target[name], tensor)
+            put(target[name], stored.changed(name, tensor))
 
 
 def _made(

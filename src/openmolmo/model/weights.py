@@ -167,10 +167,10 @@ def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a folder: the only one, or those of the index.
 
     Raises:
-        CheckpointError: there is none, or one of the index is missing.
+        CheckpointError: there is none, one of the index is missing, or there are two sets of them.
     """
-    index = folder / INDEX
-    if (folder / WEIGHTS).exists():
+    index, single = folder / INDEX, (folder / WEIGHTS).exists()
+    if single and not index.exists():
         return [folder / WEIGHTS]
     if not index.exists():
         raise CheckpointError(
@@ -181,6 +181,11 @@ def weight_files(folder: Path) -> list[Path]:
         paths = [folder / name for name in names]
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{index} is not a weight index: {error!r}", fix="copy the folder again") from error
+    if single and WEIGHTS not in names:
+        raise CheckpointError(
+            f"{folder} has weights twice: {WEIGHTS}, and the {len(names)} files of {INDEX}",
+            fix="one of the two is of an older model: delete it, and its index with it if those are the older ones",
+        )
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         raise CheckpointError(

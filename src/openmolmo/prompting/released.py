@@ -16,7 +16,7 @@ from openmolmo.core.model_folder import Settings, read_settings
 from openmolmo.imaging import CropConfig
 from openmolmo.imaging.config import NORMALIZATIONS
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.processor import Processor
+from openmolmo.prompting.processor import PROCESSOR_FILE, Processor
 from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, TextTokenizer
 
 __all__ = ["PREPROCESSOR_FILE", "load_processor", "tokenizer_name"]
@@ -43,7 +43,7 @@ def load_processor(folder: str | Path, tokenizer: str | Path | None = None) -> P
         ConfigError: a tokenizer was given for one of our own folders.
     """
     settings = read_settings(folder)
-    if settings.layout == "ours":
+    if settings.layout in ("ours", "adapter"):
         if tokenizer is not None:
             raise ConfigError(f"{folder} has a tokenizer of its own, so {tokenizer} cannot be used", fix="leave it out")
         return Processor.from_pretrained(folder)
@@ -92,10 +92,13 @@ def _tokenizer(settings: Settings, elsewhere: str | Path | None) -> TextTokenize
 
 
 def _published_crop(folder: Path) -> CropConfig:
-    path = folder / PREPROCESSOR_FILE
+    path, nested = folder / PREPROCESSOR_FILE, folder / PROCESSOR_FILE
+    inside = not path.is_file() and nested.is_file()  # newer versions of the library write both into one file
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        values = json.loads((nested if inside else path).read_text(encoding="utf-8"))
+        if inside:
+            path, values = nested, values["image_processor"]
+    except (FileNotFoundError, KeyError) as error:
         raise CheckpointError(f"{folder} has no {PREPROCESSOR_FILE}", fix="download the whole folder") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}", fix="download it again") from error

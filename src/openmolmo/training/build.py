@@ -90,7 +90,7 @@ def build_processor(config: BaseRunConfig) -> Processor:
     crop, format = config.crop, config.format
     tokenizer: TextTokenizer | None = None
     if source is not None:
-        ours = read_settings(source).layout == "ours"
+        ours = read_settings(source).layout in ("ours", "adapter")
         if not ours or crop is None or format is None:
             found = load_processor(source, None if ours else given)
             crop, format = crop or found.crop, format or found.format
@@ -152,7 +152,7 @@ def _build_adapted(config: BaseRunConfig, lora: LoraConfig, base: Path, adapters
     half = device.type != "cpu" and pick_precision(config, device) == torch.bfloat16
     dtype = torch.bfloat16 if half else torch.float32
     model = load_model(base, dtype, change=lambda settings: _set_training(settings, config))
-    adapt(model, lora, base, config.seed)
+    adapt(model, lora, base, config.seed, name=config.init_from or "")
     if adapters is not None:
         load_adapter(model, adapters)
     if isinstance(config, RunConfig):

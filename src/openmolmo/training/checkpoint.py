@@ -29,9 +29,11 @@ from openmolmo import __version__
 from openmolmo.core.commit import code_commit
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.files import atomic_dir, write_json
+from openmolmo.core.model_folder import SHARES
 from openmolmo.model.checkpoint import save_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
+from openmolmo.training.card import write_card
 from openmolmo.training.lora import is_adapted, merged, save_adapter
 from openmolmo.training.optim import Optimizer
 from openmolmo.training.seal import Hashes, fault_of, has_all_sizes, hash_files, seal, sync
@@ -52,8 +54,7 @@ __all__ = [
     "write_state",
 ]
 
-SHARDS = "run/shards"
-"""Folder of a checkpoint that several processes wrote together (``training/parallel/saving.py``)."""
+SHARDS = SHARES
 
 _NAME = re.compile(r"step-(\d+)")
 
@@ -101,8 +102,14 @@ def _save_tensors(tensors: dict[str, Any], path: Path) -> None:
         raise first from error
 
 
-def save_final(out: Path, model: Molmo, processor: Processor, weights: Mapping[str, Tensor] | None = None) -> Path:
-    """Write ``OUT/final``: weights (adapters added to theirs), tokenizer and processor only.
+def save_final(
+    out: Path,
+    model: Molmo,
+    processor: Processor,
+    facts: Mapping[str, Any],
+    weights: Mapping[str, Tensor] | None = None,
+) -> Path:
+    """Write ``OUT/final``: weights (adapters added to theirs), tokenizer and processor, and a card of ``facts``.
 
     ``weights`` are those of a model that does not hold its own whole.
     """
@@ -112,6 +119,7 @@ def save_final(out: Path, model: Molmo, processor: Processor, weights: Mapping[s
             model = merged(model)
         save_model(model, temporary, weights=weights)
         processor.save_pretrained(temporary)
+        write_card(temporary, facts)
         seal(temporary)
     sync(out)
     return out / "final"

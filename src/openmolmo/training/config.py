@@ -170,7 +170,8 @@ class RunConfig(BaseRunConfig):
 
     With several processes that is the number of all of them together. ``freeze`` names what is not trained
     (``openmolmo.training.freeze``), as does a learning rate of 0 for a whole part. With ``lora`` adapters are
-    trained in place of the weights.
+    trained in place of the weights. With ``require_audit`` data is refused of which the audit
+    (``openmolmo data audit``) refuses a part; without, that is told.
     """
 
     mixture: MixtureConfig
@@ -179,6 +180,7 @@ class RunConfig(BaseRunConfig):
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     freeze: tuple[str, ...] = ()
     lora: LoraConfig | None = None
+    require_audit: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,10 +13,11 @@ from openmolmo.data.loader import check_world
 from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
 from openmolmo.training.estimate.data import declared_data
 from openmolmo.training.estimate.encoder import PlannedReader, planned_reader
-from openmolmo.training.estimate.gpus import UTILISATION, Gpu, find_gpu, gpu_called
+from openmolmo.training.estimate.gpus import Gpu, find_gpu, gpu_called
 from openmolmo.training.estimate.memory import memory
 from openmolmo.training.estimate.planned import Planned, planned
-from openmolmo.training.estimate.traffic import traffic
+from openmolmo.training.estimate.times import require_utilisation, times
+from openmolmo.training.estimate.traffic import Traffic, traffic
 from openmolmo.training.parallel.world import require_size
 from openmolmo.training.shown import shown
 from openmolmo.training.watch.callbacks import require_callbacks
@@ -44,24 +45,28 @@ class Description:
         self.tables, self.notes = tables, notes
 
 
-def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = None) -> Description:
+def describe(
+    config: BaseRunConfig, gpus: int | None = None, gpu: str | None = None, utilisation: float | None = None
+) -> Description:
     """What a run would take; nothing is read but settings, and nothing is written.
 
     Args:
         config: of the run.
         gpus: number of devices; None is one, or with ``gpu`` the fewest that hold the run.
         gpu: their kind; None is that of this machine, if it has one that is known.
+        utilisation: share of the peak that is useful work, if it was measured; else time is a range.
 
     Raises:
         ConfigError: the settings do not fit each other, the number of devices or any known GPU.
     """
     require_sinks(config.watch.sinks, here=False)
     require_callbacks(config.watch.callbacks)
+    require_utilisation(utilisation)
     kind = _gpu(gpu)
     if isinstance(config, PatchRunConfig):
         if gpus and gpus > 1:
             raise ConfigError(f"{config.name} is a run of one process, and --gpus is {gpus}", fix="leave --gpus out")
-        return _describe_patches(config, kind)
+        return _describe_patches(config, kind, utilisation)
     assert isinstance(config, RunConfig)
     plan = planned(config)
     count = gpus or (_fewest(config, plan, kind) if gpu and kind else 1)
@@ -72,12 +77,12 @@ def describe(config: BaseRunConfig, gpus: int | None = None, gpu: str | None = N
         _parts(plan, config),
         _steps(plan, config),
         _memory(plan, config, kind, count, chosen=gpus is None),
-        _work(plan, config, kind, count),
+        _work(plan, config, kind, count, utilisation),
     ]
     return Description(config, tables, {"Data": about_data, "Parameters": _about_parts(plan, config)})
 
 
-def _describe_patches(config: PatchRunConfig, gpu: Gpu | None) -> Description:
+def _describe_patches(config: PatchRunConfig, gpu: Gpu | None, utilisation: float | None) -> Description:
     plan = planned_reader(config, half=gpu is not None)
     kinds: list[tuple[object, ...]] = [
         (f"{kind.size} px", kind.windows, kind.most or "any", f"{1 / len(config.scenes):.0%}") for kind in config.scenes
@@ -94,19 +99,21 @@ def _describe_patches(config: PatchRunConfig, gpu: Gpu | None) -> Description:
         ("Scenes", columns, kinds),
         ("Steps", ("what", "value"), numbers),
         ("Memory (estimate, one device)", ("what", "size"), _fitting(plan.memory, gpu)),
-        ("Work (estimate)", ("what", "value"), _work_of_crops(plan, config, gpu)),
+        ("Work (estimate)", ("what", "value"), _work_of_crops(plan, config, gpu, utilisation)),
     ]
     return Description(config, tables, {"Steps": [f"weights: {plan.weights}"]})
 
 
-def _work_of_crops(plan: PlannedReader, config: PatchRunConfig, gpu: Gpu | None) -> list[tuple[object, ...]]:
+def _work_of_crops(
+    plan: PlannedReader, config: PatchRunConfig, gpu: Gpu | None, utilisation: float | None
+) -> list[tuple[object, ...]]:
     each = sum(plan.work.values())
     values: list[tuple[object, ...]] = [
         ("operations a crop", f"{each:.3g} ({_shares(plan.work)})"),
         ("operations a step", f"{each * config.batch:.3g}"),
         ("operations in all", f"{each * config.batch * config.steps:.3g}"),
     ]
-    return values + _times(each * config.batch, config.steps, gpu, 1)
+    return values + times(each * config.batch, config.steps, gpu, 1, Traffic(), utilisation)
 
 
 def _gpu(name: str | None) -> Gpu | None:
@@ -202,7 +209,7 @@ def _fitting(sizes: Mapping[str, float], gpu: Gpu | None, more: str = "") -> lis
     return rows
 
 
-def _work(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Table:
+def _work(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int, utilisation: float | None) -> Table:
     row, rows = plan.row, config.loader.spans * config.accumulate
     parts = plan.work.step(row)
     each = sum(parts.values())
@@ -212,9 +219,11 @@ def _work(plan: Planned, config: RunConfig, gpu: Gpu | None, count: int) -> Tabl
         ("operations a step", f"{each * rows:.3g}"),
         ("operations in all", f"{each * rows * config.steps:.3g}"),
     ]
-    values += _times(each * rows, config.steps, gpu, count)
+    sent = _sent(plan, config, count)
     if count > 1:
-        values.append(("each device sends in a step", _sent(plan, config, count)))
+        told = f"{_size(sent.near)} within a node of 8, {_size(sent.far)} to others"
+        values.append(("each device sends in a step", told))
+    values += times(each * rows, config.steps, gpu, count, sent, utilisation)
     return "Work (estimate)", ("what", "value"), values
 
 
@@ -223,20 +232,9 @@ def _shares(parts: Mapping[str, float]) -> str:
     return ", ".join(f"{part} {value / each:.0%}" for part, value in parts.items())
 
 
-def _times(operations: float, steps: int, gpu: Gpu | None, count: int) -> list[tuple[object, ...]]:
-    """How long steps of so many ``operations`` take; nothing where the device is not known."""
-    if gpu is None:
-        return []
-    seconds = operations / (count * gpu.peak * UTILISATION)
-    return [
-        (f"a step on {count} x {gpu.name}", f"{seconds:.3g} s at {UTILISATION:.0%} of the peak, assumed"),
-        ("all steps", f"{_clock(seconds * steps)}, {_hours(seconds * steps * count)}"),
-    ]
-
-
-def _sent(plan: Planned, config: RunConfig, count: int) -> str:
+def _sent(plan: Planned, config: RunConfig, count: int) -> Traffic:
     batches = config.accumulate // count
-    sent = traffic(
+    return traffic(
         config.parallel.mode,
         count,
         every=plan.sizes.every,
@@ -245,16 +243,7 @@ def _sent(plan: Planned, config: RunConfig, count: int) -> str:
         reduces=batches if config.parallel.reduce == "batch" else 1,
         replicate=config.parallel.replicate,
     )
-    return f"{_size(sent.near)} within a node of 8, {_size(sent.far)} to others"
 
 
 def _size(value: float) -> str:
     return f"{value / 1e9:,.1f} GB" if value >= 1e10 else f"{value / 1e6:,.0f} MB"
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds / 86_400:.1f} days" if seconds >= 2 * 86_400 else f"{seconds / 3600:.1f} h"
-
-
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:,.0f} GPU hours"

@@ -16,11 +16,13 @@ from torch import Tensor
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import OpenMolmoError, RunError
 from openmolmo.core.files import write_json
+from openmolmo.core.progress import say
 from openmolmo.data.lanes import Skipped
 from openmolmo.data.loader import Batch, Loader, TooManySkippedError, merge_states
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
+from openmolmo.training.audit import DataAudit, audit_mixture
 from openmolmo.training.build import (
     build_model,
     build_processor,
@@ -30,6 +32,7 @@ from openmolmo.training.build import (
     pick_precision,
     seed_step,
 )
+from openmolmo.training.card import facts_of
 from openmolmo.training.config import RunConfig
 from openmolmo.training.incidents import examples_of, tell_skipped, too_many_skipped, write_nan_report, write_skipped
 from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, require_weight
@@ -47,10 +50,10 @@ from openmolmo.training.watch.meter import Meter
 __all__ = ["Trainer", "run"]
 
 
-def run(config: RunConfig, out: Path, resume: bool = False) -> Path:
+def run(config: RunConfig, out: Path, resume: bool = False, finish: bool = False) -> Path:
     """Train a whole model; :func:`~openmolmo.training.steps.carry_out` says what comes back and what may go wrong."""
     with open_world(config.parallel, cuda=pick_device(config).type == "cuda") as world:
-        return carry_out(config, out, resume, partial(Trainer.start, world=world), world)
+        return carry_out(config, out, resume, partial(Trainer.start, world=world), world, finish=finish)
 
 
 @dataclass
@@ -68,6 +71,7 @@ class Trainer:
     saver: Saver
     meter: Meter
     examiner: Examiner
+    audit: DataAudit
     world: World = ALONE
     step: int = 0
     examples: int = 0
@@ -82,6 +86,7 @@ class Trainer:
         loader = Loader(
             config.mixture, processor, config.loader, seed=config.seed, rank=world.rank, world_size=world.size
         )
+        audit = world.by_first(lambda: _audited(config, loader))
         state = None if folder is None else checkpoint.read_state(folder)
         if state is not None:
             check_same_run(state, config, loader.mixture.fingerprints)
@@ -106,7 +111,7 @@ class Trainer:
             trained, config.optimizer, config.steps, matrices_of(model), placed.shards, undecayed=undecayed_of(model)
         )
         saver = Saver(out, config, world, sharded=sharded)
-        parts = (processor, loader, placed, optimizer, device, precision, saver, meter, examiner, world)
+        parts = (processor, loader, placed, optimizer, device, precision, saver, meter, examiner, audit, world)
         trainer = cls(config, out, *parts)
         if folder is not None and state is not None:
             load_run(folder, model, optimizer, world)
@@ -158,6 +163,8 @@ class Trainer:
             "utilisation": round(tokens / slots, 4),
             **self.meter.figures(counts, seconds, self.world.size),
         }
+        if self.audit.line is not None and step == min(self.config.log_every, self.config.steps):  # the first line
+            figures["audit"] = self.audit.line
         if self.examiner.due(step):
             figures["evaluation"] = self.examiner.judge(self.model, self.device, self.precision)
         return figures
@@ -178,7 +185,8 @@ class Trainer:
         """Write the final model; returns its folder."""
         if self.world.first:
             tell_skipped(self.out)
-        return self.saver.finish(self.model, self.processor)
+        facts = facts_of(self.config, self.step, self.loader.mixture.fingerprints, self.audit)
+        return self.saver.finish(self.model, self.processor, facts)
 
     def close(self) -> None:
         """End the processes that make batches."""
@@ -251,6 +259,16 @@ class Trainer:
         )
         error.quiet = not self.world.first
         raise error
+
+
+def _audited(config: RunConfig, loader: Loader) -> DataAudit:
+    """What the audit says of the data, which is told. Raises DataError where it refuses some and that is asked for."""
+    audit = audit_mixture(config.mixture, loader.mixture)
+    if config.require_audit:
+        audit.require()
+    if audit.line is not None:
+        say(f"note: {audit.line}; openmolmo data audit PATH lists them, --require-audit refuses such data")
+    return audit
 
 
 def _sent(tensor: Tensor, device: torch.device) -> Tensor:

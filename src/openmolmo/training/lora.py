@@ -7,7 +7,6 @@ OUT/final/adapter/      the adapters alone, for those who have the base model
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import warnings
@@ -22,8 +21,10 @@ from torch import Tensor, nn
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.files import write_json
+from openmolmo.core.model_folder import ADAPTER, ADAPTER_BASE, ADAPTER_WEIGHTS
 from openmolmo.core.optional import require
 from openmolmo.core.rng import derive_seed
+from openmolmo.model.adapter import PREFIX, fingerprint
 from openmolmo.model.checkpoint import load_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.parts import part_of
@@ -31,9 +32,7 @@ from openmolmo.training.lora_config import LoraConfig
 
 __all__ = ["adapt", "is_adapted", "load_adapter", "merged", "save_adapter", "target_pattern"]
 
-ADAPTER = "adapter"
-_WEIGHTS, _BASE = "adapter_model.safetensors", "base.json"
-_PREFIX, _NAME = "base_model.model.", "default"
+_NAME = "default"
 _TARGETS = {
     "attention": r"decoder\.layers\.\d+\.self_attn\.(?:q|k|v|o)_proj",
     "mlp": r"decoder\.layers\.\d+\.mlp\.(?:gate|up|down)_proj",
@@ -42,7 +41,6 @@ _TARGETS = {
     "encoder": r"encoder\..*\.(?:q_proj|k_proj|v_proj|out_proj|o_proj|query|key|value|dense|fc1|fc2|weights_in|"
     r"weights_out|gate_proj|up_proj|down_proj)",
 }
-_EDGE = 1 << 20  # bytes of a file, from each end, that its fingerprint depends on
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class _Adapted:
     config: LoraConfig
     base: Path
     dtype: torch.dtype
+    name: str
 
 
 def target_pattern(config: LoraConfig) -> str:
@@ -59,8 +58,10 @@ def target_pattern(config: LoraConfig) -> str:
     return "|".join(f"(?:{_TARGETS[target]})" for target in config.targets)
 
 
-def adapt(model: Molmo, config: LoraConfig, base: Path, seed: int) -> None:
+def adapt(model: Molmo, config: LoraConfig, base: Path, seed: int, name: str = "") -> None:
     """Freeze ``model``, which was read from the folder ``base``, and put adapters into it, in place.
+
+    ``name`` is what the user called the base model: a bundled model's name, a path, or OWNER/NAME at the hub.
 
     They start at zero effect. What is trained is float32, whatever the rest is.
 
@@ -84,7 +85,7 @@ def adapt(model: Molmo, config: LoraConfig, base: Path, seed: int) -> None:
                 f"lora.targets={','.join(config.targets)}: the model has no such layers",
                 fix="experts of a mixture are no linear layers: use attention",
             ) from error
-    model.adapted = _Adapted(config, base, dtype)
+    model.adapted = _Adapted(config, base, dtype, name)
     for _, parameter in _trained(model):
         parameter.data = parameter.data.float()
         parameter.requires_grad_(True)
@@ -105,8 +106,9 @@ def save_adapter(model: Molmo, folder: Path) -> None:
     settings.inference_mode = True
     settings.save_pretrained(str(target))
     state = {_key(name): parameter.detach().cpu().contiguous() for name, parameter in _trained(model)}
-    save_file(state, target / _WEIGHTS, metadata={"format": "pt"})
-    write_json(target / _BASE, {"model": str(adapted.base), "fingerprint": _fingerprint(adapted.base)})
+    save_file(state, target / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    base = {"model": str(adapted.base.absolute()), "name": adapted.name, "fingerprint": fingerprint(adapted.base)}
+    write_json(target / ADAPTER_BASE, base)
 
 
 def load_adapter(model: Molmo, folder: Path) -> None:
@@ -117,14 +119,14 @@ def load_adapter(model: Molmo, folder: Path) -> None:
     """
     target, base = folder / ADAPTER, model.adapted.base
     try:
-        before = json.loads((target / _BASE).read_text(encoding="utf-8"))
-        state = load_file(target / _WEIGHTS)
+        before = json.loads((target / ADAPTER_BASE).read_text(encoding="utf-8"))
+        state = load_file(target / ADAPTER_WEIGHTS)
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"the adapter in {target} cannot be read: {error}", fix="use an older step") from error
-    if before["fingerprint"] != _fingerprint(base):
+    if before["fingerprint"] != fingerprint(base):
         raise CheckpointError(
             f"the base model in {base} is not the one that the adapter in {target} was trained on (that was "
-            f"{before['model']}, with fingerprint {before['fingerprint']}; now it is {_fingerprint(base)})",
+            f"{before['model']}, with fingerprint {before['fingerprint']}; now it is {fingerprint(base)})",
             fix="put the base model back, or start a new run",
         )
     wanted = {_key(name): parameter for name, parameter in _trained(model)}
@@ -178,7 +180,7 @@ def _trained(model: Molmo) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def _key(name: str) -> str:
-    return _PREFIX + name.replace(f".{_NAME}.", ".")
+    return PREFIX + name.replace(f".{_NAME}.", ".")
 
 
 def _quantize(model: Molmo, kind: str) -> None:
@@ -203,17 +205,3 @@ def _nf4(torchao: Any, weight: Tensor) -> Tensor:
     blocks = weight.numel() // 64
     rounded: Tensor = torchao.to_nf4(weight, block_size=64, scaler_block_size=math.gcd(blocks, 256))
     return rounded
-
-
-def _fingerprint(folder: Path) -> str:
-    """Changes with the configuration and, in all likelihood, with the weights: of each file size and both ends."""
-    digest = hashlib.sha256()
-    files = [path for pattern in ("config.*", "*.safetensors", "*.pt") for path in folder.glob(pattern)]
-    for path in sorted(files):
-        size = path.stat().st_size
-        with path.open("rb") as stream:
-            digest.update(f"{path.name} {size}".encode())
-            digest.update(stream.read(_EDGE))
-            stream.seek(max(0, size - _EDGE))
-            digest.update(stream.read(_EDGE))
-    return digest.hexdigest()[:16]

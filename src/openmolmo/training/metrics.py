@@ -25,7 +25,11 @@ def cut_log(path: Path, step: int) -> None:
 
 
 class Bar:
-    """Loss, rate and remaining time on standard error: a bar on a terminal, else a line now and then."""
+    """Loss, rate and remaining time on standard error: a bar on a terminal, else a line now and then.
+
+    The loss is smoothed, which is said beside it: a running mean that weighs the last 20 steps or so; the log has
+    every step's own.
+    """
 
     def __init__(self, name: str, steps: int, start: int, *, shown: bool = True) -> None:
         self._name, self._steps, self._shown = name, steps, shown
@@ -51,13 +55,14 @@ class Bar:
         loss = metrics["loss"]
         self._smooth = loss if self._smooth is None else 0.95 * self._smooth + 0.05 * loss
         rate = f"{metrics['examples_per_s']:.1f} examples/s"
-        self._progress.update(self._task, completed=step, loss=f"loss {self._smooth:.3f}", rate=rate)
+        self._progress.update(self._task, completed=step, loss=f"loss {self._smooth:.3f} (smoothed)", rate=rate)
         now = time.monotonic()
         if not console.is_terminal and (now - self._spoke > _LINE_EVERY_SECONDS or step == self._steps):
             self._spoke = now
             left = (now - self._began) / (step - self._start) * (self._steps - step)
+            loss = f"loss {self._smooth:.3f} (smoothed)"
             console.print(
-                f"{self._name}: step {step}/{self._steps}, loss {self._smooth:.3f}, {rate}, {_clock(left)} left",
+                f"{self._name}: step {step}/{self._steps}, {loss}, {rate}, {_clock(left)} left",
                 highlight=False,
                 soft_wrap=True,
             )

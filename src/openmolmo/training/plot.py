@@ -16,10 +16,10 @@ __all__ = ["plot_metrics", "try_plot"]
 
 
 def try_plot(log: Path, picture: Path) -> None:
-    """:func:`plot_metrics` at the end of a run: without matplotlib it only says so."""
+    """:func:`plot_metrics` at the end of a run: without matplotlib, or a line in the log, it only says so."""
     try:
         plot_metrics(log, picture)
-    except MissingDependencyError as error:
+    except (MissingDependencyError, DataError) as error:
         console.print(f"no curves drawn: {error}", highlight=False)
 
 

@@ -100,8 +100,8 @@ def _find(text: str) -> Recipe:
     return RECIPES.get(text)
 
 
-def run_of(config: BaseRunConfig) -> Callable[[Path, bool], Path]:
-    """What carries a run out: (folder, resume) -> the final checkpoint."""
+def run_of(config: BaseRunConfig) -> Callable[..., Path]:
+    """What carries a run out: (folder, resume, finish) -> the final checkpoint."""
     if isinstance(config, PatchRunConfig):
         from openmolmo.training.patches.loop import run_patches
 

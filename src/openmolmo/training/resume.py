@@ -36,6 +36,7 @@ FREE_SETTINGS = frozenset(
         "parallel.mode",
         "parallel.replicate",
         "parallel.timeout",
+        "require_audit",
         "threads",
         "workers",
     }

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from openmolmo.core.errors import ConfigError, StoppedError
+from openmolmo.core.errors import ConfigError, RunError, StoppedError
 from openmolmo.core.runlog import RunLog
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
@@ -44,18 +44,28 @@ def carry_out(
     resume: bool,
     start: Callable[[_AnyRun, Path, Path | None], _Trainer],
     world: World = ALONE,
+    *,
+    finish: bool = False,
 ) -> Path:
     """Train; returns the folder of the final checkpoint, ``out/final``. ``start`` builds the run in progress.
 
     ``out`` must be empty or absent unless ``resume``: then the run goes on from its newest
     whole checkpoint (from the start if there is none) with the same losses as if it had never
     stopped. Raises RunError for a loss that is not a number, StoppedError when asked to stop (after saving).
+    With ``finish`` no step is taken: the newest whole checkpoint becomes the final one.
     All processes of ``world`` do this together; the first one logs and prints.
     """
     with told_by(world.first):
         require_sinks(config.watch.sinks)
         require_callbacks(config.watch.callbacks)
-    folder = open_out(out, resume, world.hash_files, world.first)
+    folder = open_out(out, resume or finish, world.hash_files, world.first)
+    if finish and folder is None:
+        with told_by(world.first):
+            raise RunError(
+                f"there is no checkpoint in {out} to make a model of",
+                fix="give the --out of a run that has written one; a run writes one every checkpoint_every steps, and "
+                "when it is stopped by Ctrl-C",
+            )
     world.wait()  # every process has looked before one writes
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -63,15 +73,21 @@ def carry_out(
         trainer = start(config, out, folder)
     world.by_first(lambda: checkpoint.tidy(out, folder, config.keep))
     try:
+        if finish:
+            return _ended(trainer, world)
         lines = RunLog(out / "metrics.jsonl" if world.first else Path(os.devnull))
         log = WatchedLog(lines, config, out, trainer.step, shown=world.first)
         with log, StopRequest(patient=world.size > 1) as stop:
             take_steps(trainer, log, stop, world)
     finally:
         trainer.close()
-    final = trainer.finish()
-    if world.first:
-        try_plot(out / "metrics.jsonl", out / "curves.png")
+    return _ended(trainer, world)
+
+
+def _ended(run: _Trainer, world: World) -> Path:
+    final = run.finish()
+    if world.first and (run.out / "metrics.jsonl").is_file():  # it may have been left behind where a run was moved
+        try_plot(run.out / "metrics.jsonl", run.out / "curves.png")
     return final
 
 
@@ -96,7 +112,7 @@ def _stopped(run: _Trainer, number: int, world: World) -> StoppedError:
     error = StoppedError(
         f"stopped by {signal_name(number)} after step {run.step} of {run.config.steps}; it is saved",
         signal=number,
-        fix=f"go on with the same command and --resume (--out {run.out})",
+        fix=f"go on with the same command and --resume (--out {run.out}), or end it here, with a model: --finish",
     )
     error.quiet = not world.first
     return error

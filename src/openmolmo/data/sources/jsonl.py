@@ -6,6 +6,7 @@ stands in :mod:`openmolmo.records.jsonl`. With ``split="train"`` only rows of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from openmolmo.data.sources.base import Source
@@ -37,6 +38,10 @@ class JsonlSource:
         if not 0 <= index < len(self._rows):
             raise IndexError(f"index {index} is outside 0..{len(self._rows) - 1}")
         return self._dataset[self._rows[index]]
+
+    def without_pictures(self) -> Iterator[Example]:
+        """Every example; no picture is read."""
+        return (self[index] for index in range(len(self)))
 
     def locate(self, index: int) -> tuple[Path, int]:
         """The file of an example, and its line (from 1).

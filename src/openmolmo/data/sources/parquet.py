@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.data.sources.base import Source
@@ -45,6 +47,19 @@ class ParquetSource:
         if not 0 <= index < len(self._rows):
             raise IndexError(f"index {index} is outside 0..{len(self._rows) - 1}")
         return self._dataset[self._rows[index]]
+
+    def without_pictures(self) -> Iterator[Example]:
+        """Every example, with ``image=None``."""
+        used = set(self._rows)
+        return (example for index, example in enumerate(self._dataset.without_images()) if index in used)
+
+    def picture_hashes(self) -> Iterator[str]:
+        """SHA-256 of each example's picture, as the shards have it; no picture is read."""
+        every = [value for name in self._shards() for value in pq.read_table(name, columns=["sha256"])["sha256"]]
+        return (str(every[row]) for row in self._rows if every[row].is_valid)
+
+    def _shards(self) -> list[Path]:
+        return [self._dataset.path / shard.name for shard in self._dataset.manifest.shards]
 
     def locate(self, index: int) -> tuple[Path, int]:
         """The file of an example, and its row (from 0).

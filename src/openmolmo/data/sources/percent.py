@@ -25,9 +25,21 @@ def pixels_to_percent(
     """Pixels of a picture of ``size`` (width, height) as percent."""
     width, height = size
     return tuple(
-        Point(_percent(100 * x / width, column), _percent(100 * y / height, column))
-        for x, y in zip(xs, ys, strict=True)
+        Point(_pixel("x", x, width, column), _pixel("y", y, height, column)) for x, y in zip(xs, ys, strict=True)
     )
+
+
+def _pixel(axis: str, value: float, side: int, column: str) -> float:
+    try:
+        return _percent(100 * value / side, column)
+    except DataError as error:
+        raise DataError(
+            f"column {column} holds the pixel {axis} = {value:g}, outside the picture, which has {side} "
+            f"{'across' if axis == 'x' else 'down'}",
+            field=column,
+            rule="inside the picture",
+            fix="is it another picture, or one of another size? fetch it again",
+        ) from error
 
 
 def _percent(value: float, column: str) -> float:

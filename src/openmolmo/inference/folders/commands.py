@@ -31,6 +31,14 @@ __all__ = ["compose", "export"]
     show_default=True,
     help="Of 2x2 patches.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["ours", "released"]),
+    default="ours",
+    show_default=True,
+    help="released: one that `openmolmo export` can write in the released layout once it is trained.",
+)
+@click.option("--any-size", is_flag=True, help="With --layout released: also sizes that need export's --any-size.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the connector's first weights.")
 def compose(out: Path, feature_layers: str | None, **settings: Any) -> None:
     """Make an untrained Molmo of a published vision encoder and a published language model.
@@ -72,12 +80,15 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
 def export(model: str, layout: str, out: Path, **options: Any) -> None:
     """Write MODEL in the layout of the released models, for programs that were made for those.
 
-    A setting that the layout cannot express is an error that names it.
+    Settings that the layout cannot express are an error that names them all.
     """
     from openmolmo.inference.folders.export import export as write
 
     assert layout == "released"
     report = write(model, out, **options)
+    if report.steps is not None and report.steps[0] < report.steps[1]:
+        step, steps = report.steps
+        click.echo(f"note: {model} is the model of a run that is not finished: step {step} of {steps}", err=True)
     for name, size in report.files.items():
         click.echo(f"{name}  {size:,} bytes")
     if report.logit_difference is not None:

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from openmolmo.core.config import Config
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.files import atomic_dir
+from openmolmo.core.files import atomic_dir, require_writable
 from openmolmo.core.hub import fetch_tokenizer
 from openmolmo.imaging import CropConfig, make_plan
+from openmolmo.inference.folders.fits import require_released
 from openmolmo.model.backbones import text_settings, vision_settings
 from openmolmo.model.checkpoint import save_model
 from openmolmo.model.compose import Sources, compose_config, compose_model, default_layers
@@ -43,7 +44,9 @@ class ComposeConfig(Config):
     """What to compose; None leaves a setting to the encoder.
 
     ``style``: how crops are resized and normalised. ``crop_size``: pixels; position embeddings are interpolated
-    where it is not the encoder's own. ``feature_layers``: encoder blocks, counted from the last (-1).
+    where it is not the encoder's own. ``feature_layers``: encoder blocks, counted from the last (-1). ``layout``:
+    ``released`` makes a model that the released layout can express (its padding mask is read one crop late, as the
+    published code does), with ``any_size`` also of sizes that only openmolmo reads from it.
     """
 
     vision: str
@@ -53,6 +56,8 @@ class ComposeConfig(Config):
     max_crops: int = 12
     feature_layers: tuple[int, ...] | None = None
     pooling: Literal["attention", "stack"] = "attention"
+    layout: Literal["ours", "released"] = "ours"
+    any_size: bool = False
     seed: int = 0
 
 
@@ -61,10 +66,13 @@ def compose(config: ComposeConfig, out: Path) -> dict[str, int]:
 
     Raises:
         CheckpointError: a backbone or the tokenizer cannot be used, or they do not fit together.
-        ConfigError: ``out`` is in use, or a setting does not fit the encoder.
+        ConfigError: ``out`` is in use, or a setting does not fit the encoder or the layout.
     """
+    if config.any_size and config.layout != "released":
+        raise ConfigError("--any-size is for --layout released", fix="leave it out, or add --layout released")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty", fix="choose a new --out")
+    require_writable(out)
     vision, text = vision_settings(config.vision), text_settings(config.llm)
     crop = default_crops(vision, config)
     blocks = vision.num_hidden_layers
@@ -77,6 +85,8 @@ def compose(config: ComposeConfig, out: Path) -> dict[str, int]:
         patches_per_token=crop.pool**2,
     )
     _fits(made, crop, config)
+    if config.layout == "released":
+        require_released(made, crop, FormatConfig(), any_size=config.any_size, fix=_released_fix(config))
     processor = Processor(_tokenizer(config.llm, text.vocab_size), crop, FormatConfig())
     assert processor.tokenizer.special.im_patch == made.image_patch_id
     model = compose_model(made, Sources(vision=config.vision, llm=config.llm), config.seed)
@@ -100,8 +110,13 @@ def default_crops(vision: Any, config: ComposeConfig) -> CropConfig:
         max_crops=config.max_crops,
         resize=style,
         normalize=_NORMALIZE[style],
-        shift_patch_mask=False,
+        shift_patch_mask=config.layout == "released",
     )
+
+
+def _released_fix(config: ComposeConfig) -> str:
+    sizes = "" if config.any_size else "; --any-size also takes sizes that openmolmo alone reads from such a folder"
+    return f"choose other backbones or settings, or leave --layout released out{sizes}"
 
 
 def _fits(made: MolmoConfig, crop: CropConfig, config: ComposeConfig) -> None:

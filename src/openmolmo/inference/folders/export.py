@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.files import atomic_dir, write_json
-from openmolmo.core.model_folder import CONFIG, read_settings
+from openmolmo.core.files import atomic_dir, require_writable, write_json
+from openmolmo.core.model_folder import CONFIG, read_settings, steps_done
 from openmolmo.imaging.config import NORMALIZATIONS
 from openmolmo.inference.batch import left_padded
+from openmolmo.inference.folders.fits import require_released
 from openmolmo.inference.load import find_model, find_tokenizer
-from openmolmo.model.checkpoint import load_model
+from openmolmo.model.checkpoint import load_config, load_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.export import export_weights
 from openmolmo.prompting import Processor
@@ -35,10 +36,14 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written: files with their bytes, and the largest difference of logits where that was checked."""
+    """What was written: files with their bytes, and the largest difference of logits where that was checked.
+
+    ``steps``: how many the training of the model took, and how many it was to take, where its folder says so.
+    """
 
     files: dict[str, int]
     logit_difference: float | None
+    steps: tuple[int, int] | None = None
 
 
 def export(
@@ -58,25 +63,28 @@ def export(
     again and compare logits. ``tokenizer``: for a training checkpoint of a released model, which has none.
 
     Raises:
-        ConfigError: the layout cannot express a setting (the message names it), or ``out`` is in use.
+        ConfigError: the layout cannot express settings (the message names all), or ``out`` is in use.
         CheckpointError: a folder cannot be read, or the check failed.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty", fix="choose a new --out")
+    require_writable(out)
     source = find_model(model)
     released = None if like is None else find_model(like)
     if released is not None and read_settings(released).layout != "released":
         raise CheckpointError(f"{like} is no released model in the published layout", fix="give e.g. its hub name")
     processor = load_processor(source, find_tokenizer(source, tokenizer))
+    published = None if released is None else read_settings(released).values
+    require_released(load_config(source), processor.crop, processor.format, any_size=any_size, like=published)
     net = load_model(source, _DTYPES[dtype])
     with atomic_dir(out) as folder:
         export_weights(net, folder, like=released, any_size=any_size)
         _write_tokenizer(processor, net, folder, released)
-        _write_processor(processor, net, folder, any_size)
+        _write_processor(processor, net, folder)
         _same_processor(processor, folder)
         difference = check_export(net, processor, folder) if check else None
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    return ExportReport(files, difference)
+    return ExportReport(files, difference, steps_done(source))
 
 
 def check_export(model: Molmo, processor: Processor, folder: Path) -> float:
@@ -115,26 +123,8 @@ def _write_tokenizer(processor: Processor, model: Molmo, folder: Path, like: Pat
     write_json(folder / "tokenizer_config.json", settings)
 
 
-def _write_processor(processor: Processor, model: Molmo, folder: Path, any_size: bool) -> None:
+def _write_processor(processor: Processor, model: Molmo, folder: Path) -> None:
     crop, format = processor.crop, processor.format
-    wanted: dict[str, tuple[Any, Any]] = {
-        "crop.resize": (crop.resize, "clip"),
-        "crop.normalize": (crop.normalize, "clip"),
-        "crop.mode": (crop.mode, "overlap"),
-        "crop.pool": (crop.pool, 2),
-        "format.message_format": (format.message_format, "role"),
-        "format.always_start_with_space": (format.always_start_with_space, True),
-    }
-    if model.config.padding_embedding:
-        wanted["crop.shift_patch_mask"] = (crop.shift_patch_mask, True)
-    if not any_size:
-        wanted["crop.margins"] = (tuple(crop.margins), (4, 4))  # built into the published processor
-    lost = [f"{name}={ours!r}; it has {theirs!r}" for name, (ours, theirs) in wanted.items() if ours != theirs]
-    if lost:
-        raise ConfigError(
-            f"the released layout cannot express {'; '.join(lost)}",
-            fix="train with these settings, or use the model with openmolmo",
-        )
     code = _CODE[model.config.text_config.model_type] + "--"
     mean, std = NORMALIZATIONS[crop.normalize]
     auto = {"AutoProcessor": f"{code}preprocessing_molmo.MolmoProcessor"}

@@ -12,7 +12,7 @@ from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.released.config import read_config
 
-__all__ = ["written_config"]
+__all__ = ["obstacles", "written_config"]
 
 #: Settings of training, and entries of the library without meaning for what a model computes.
 _FREE = {
@@ -26,7 +26,7 @@ _FREE = {
     "torchscript", "head_dim", "tie_word_embeddings",
 }  # fmt: skip
 
-_USE_OURS = "use the model with openmolmo, or export one that is built like a released model"
+_ENCODER = "clip_vision_model"
 
 _DENSE_CODE, _MOE_CODE = "allenai/Molmo-7B-D-0924--", "allenai/MolmoE-1B-0924--"
 
@@ -45,39 +45,46 @@ def written_config(
     Raises:
         ConfigError: the layout cannot express a setting; the message names it, with both values.
     """
-    encoder, kind = config.vision_config.model_type, config.text_config.model_type
-    if encoder != "clip_vision_model":
-        raise ConfigError(_cannot([f"the encoder {encoder!r}; it has 'clip_vision_model' alone"]), fix=_USE_OURS)
+    lost = obstacles(config, any_size=any_size, like=like)
+    if lost:
+        moe = config.text_config.model_type == "olmoe"
+        sizes = "" if moe or any_size else "; any_size=True (--any-size) writes what openmolmo alone reads"
+        raise ConfigError(
+            f"the released layout cannot express {'; '.join(lost)}",
+            fix=f"use the model with openmolmo, or export one that is built like a released model{sizes}",
+        )
     if like is not None and not any(_lost(config, like)):
         return {**like, "torch_dtype": dtype} if "torch_dtype" in like else dict(like)
-    if kind == "olmoe":
-        values = _moe(config)
-    elif kind in ("qwen2", "olmo2"):
-        values = _dense(config)
-    else:
-        raise ConfigError(_cannot([f"the language model {kind!r}; it has 'qwen2', 'olmo2' and 'olmoe'"]), fix=_USE_OURS)
-    if kind == "olmoe" or any_size:
-        values |= _encoder(config)
-    values["torch_dtype"] = dtype
-    lost = list(_lost(config, values))
+    return (like or {}) | _values(config, any_size) | {"torch_dtype": dtype}
+
+
+def obstacles(config: MolmoConfig, *, any_size: bool = False, like: dict[str, Any] | None = None) -> list[str]:
+    """All settings of ``config`` that a published ``config.json`` has no place for; arguments as above."""
+    encoder, kind = config.vision_config.model_type, config.text_config.model_type
+    lost = [] if encoder == _ENCODER else [f"the encoder {encoder!r}; it has {_ENCODER!r} alone"]
+    if kind not in ("qwen2", "olmo2", "olmoe"):
+        return [*lost, f"the language model {kind!r}; it has 'qwen2', 'olmo2' and 'olmoe'"]
     if lost:
-        sizes = "" if kind == "olmoe" or any_size else "; any_size=True (--any-size) writes what openmolmo alone reads"
-        raise ConfigError(_cannot(lost), fix=f"export models that are built like a released one{sizes}")
-    return (like or {}) | values
+        return [*lost, *_lost(config, _values(config, any_size=False), encoder=False)]
+    if like is not None and not any(_lost(config, like)):
+        return []
+    return list(_lost(config, _values(config, any_size)))
 
 
-def _cannot(settings: list[str]) -> str:
-    return f"the released layout cannot express {'; '.join(settings)}"
+def _values(config: MolmoConfig, any_size: bool) -> dict[str, Any]:
+    moe = config.text_config.model_type == "olmoe"
+    encoder = _encoder(config) if config.vision_config.model_type == _ENCODER and (moe or any_size) else {}
+    return (_moe(config) if moe else _dense(config)) | encoder
 
 
-def _lost(config: MolmoConfig, values: dict[str, Any]) -> Iterator[str]:
-    """Settings that reading ``values`` would not give back."""
+def _lost(config: MolmoConfig, values: dict[str, Any], *, encoder: bool = True) -> Iterator[str]:
+    """Settings that reading ``values`` would not give back; those of the ``encoder`` where it is one to compare."""
     try:
         back = read_config(values)
     except CheckpointError as error:
         yield error.message
         return
-    if back.resolved_feature_layers != config.resolved_feature_layers:
+    if encoder and back.resolved_feature_layers != config.resolved_feature_layers:
         yield (
             f"feature layers {config.resolved_feature_layers} (counted from block 0); "
             f"it has {back.resolved_feature_layers}"
@@ -87,7 +94,8 @@ def _lost(config: MolmoConfig, values: dict[str, Any]) -> Iterator[str]:
     if back.tie_word_embeddings != config.tie_word_embeddings:
         yield f"tie_word_embeddings={config.tie_word_embeddings}"
     yield from _differences("", config, back)
-    yield from _differences("vision_config.", config.vision_config, back.vision_config)
+    if encoder:
+        yield from _differences("vision_config.", config.vision_config, back.vision_config)
     yield from _differences("text_config.", config.text_config, back.text_config)
     if _head_dim(config.text_config) != _head_dim(back.text_config):
         yield f"text_config.head_dim={_head_dim(config.text_config)}"

@@ -96,11 +96,11 @@ class Saver:
         if pending is not None:
             pending.result()
 
-    def finish(self, model: Molmo, processor: Processor) -> Path:
-        """Write ``OUT/final``, a whole model, gathered by the first process."""
+    def finish(self, model: Molmo, processor: Processor, facts: Mapping[str, Any]) -> Path:
+        """Write ``OUT/final``, a whole model with a card of ``facts``, gathered by the first process."""
         self.wait()
         weights = gather_weights(model, self._world) if self._sharded else None
-        return self._world.by_first(lambda: checkpoint.save_final(self._out, model, processor, weights))
+        return self._world.by_first(lambda: checkpoint.save_final(self._out, model, processor, facts, weights))
 
     def _do(self, write: Callable[[], None]) -> None:
         if self._background:

@@ -19,6 +19,7 @@ from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
 from openmolmo.training.build import build_model, build_processor, find_source, pick_device, pick_precision
+from openmolmo.training.card import facts_of
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
@@ -32,10 +33,10 @@ from openmolmo.training.steps import carry_out
 __all__ = ["PatchTrainer", "run_patches"]
 
 
-def run_patches(config: PatchRunConfig, out: Path, resume: bool = False) -> Path:
+def run_patches(config: PatchRunConfig, out: Path, resume: bool = False, finish: bool = False) -> Path:
     """Teach the seeing side; :func:`~openmolmo.training.steps.carry_out` says the rest. A whole model comes back."""
     with open_world(ParallelConfig(), cuda=False):  # for one process only
-        return carry_out(config, out, resume, PatchTrainer.start)
+        return carry_out(config, out, resume, PatchTrainer.start, finish=finish)
 
 
 @dataclass
@@ -119,7 +120,8 @@ class PatchTrainer:
 
     def finish(self) -> Path:
         """Write the final model; returns its folder."""
-        return checkpoint.save_final(self.out, self.model, self.processor)
+        facts = facts_of(self.config, self.step, {}, None)
+        return checkpoint.save_final(self.out, self.model, self.processor, facts)
 
     def close(self) -> None:
         """End the processes that draw scenes."""
