@@ -55,6 +55,8 @@ class VisionEncoder(nn.Module):
     def start_positions(self, rms: float) -> None:
         """Start the position embedding as sines and cosines of row and column, of root mean square ``rms``."""
         table = self._spec.positions(self.backbone)
+        if table.is_meta:  # it has no memory to write to, and trying imports a computer algebra
+            return
         grid = sines_and_cosines(table.shape[0] - self._spec.leading_tokens, table.shape[1])
         table[self._spec.leading_tokens :] = grid.to(table) * (rms * 2**0.5)
 
