@@ -4,8 +4,8 @@
     python benchmarks/muon.py --out benchmarks/results/muon.json
     python benchmarks/muon.py --capability avx2 --out benchmarks/results/muon.json
 
-Muon takes five rounds of three products a matrix, some 40 GFLOP for nano. *update* is the processor time of a whole step
-of the optimiser that training uses, with everything besides products; *products* is that of as many float32
+Muon takes five rounds of three products a matrix, some 40 GFLOP for nano. *update* is the processor time of a whole
+step of the optimiser that training uses, with everything besides products; *products* is that of as many float32
 operations in square products of the middle size, and *library* an update of ``torch.optim.Muon``, in bfloat16. All
 take turns in one process with one thread; each figure is the fastest turn's. The aim is at most three times the
 products; on a processor that multiplies bfloat16 it is met by far.

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from openmolmo.model.activation import use_fast_activations
 from openmolmo.model.encoders import find_encoder
 
 __all__ = ["VisionEncoder", "sines_and_cosines"]
@@ -45,6 +46,7 @@ class VisionEncoder(nn.Module):
         self.feature_norm = config.feature_norm
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
         self.backbone = self._spec.build(config.vision_config, config.last_feature_layer + 1)
+        use_fast_activations(self.blocks)
 
     @property
     def blocks(self) -> nn.ModuleList:
