@@ -10,6 +10,7 @@ from inference_toys import noise
 from torch import nn
 from transformers import LlamaConfig, Qwen2Config, Qwen3Config
 
+from openmolmo.inference import quick_step
 from openmolmo.inference.decoding import Decoding
 from openmolmo.inference.quick_step import QuickStep
 from openmolmo.model.config import MolmoConfig
@@ -58,6 +59,17 @@ def test_logits_are_the_librarys(kind, count, model, prompts):
         torch.testing.assert_close(quick.step(ids), library.step(ids), rtol=1e-4, atol=1e-5)
 
 
+def test_it_goes_on_where_there_was_no_more_room(model, prompts, monkeypatch):
+    monkeypatch.setattr(quick_step, "_SPARE", 2)
+    quick, library = (Decoding(model, prompts[:1], room=1) for _ in range(2))
+    library._quick = None
+    for decoding in (quick, library):
+        decoding.start()
+    for step in range(6):
+        ids = torch.tensor([[5 + step]])
+        torch.testing.assert_close(quick.step(ids), library.step(ids), rtol=1e-4, atol=1e-5)
+
+
 def test_rows_that_are_done_leave_it_too(model, prompts):
     quick, library = (Decoding(model, prompts, room=6) for _ in range(2))
     assert quick._quick is not None
@@ -79,21 +91,21 @@ def test_a_model_with_anything_special_is_left_to_the_library(model):
     def changed(change):
         net = copy.deepcopy(model)
         change(net)
-        return QuickStep.of(net, 8)
+        return QuickStep.of(net)
 
     def replace(net):
         net.decoder.layers[1].self_attn.v_proj.__class__ = Doubled
 
-    assert QuickStep.of(model, 8) is not None
+    assert QuickStep.of(model) is not None
     assert changed(replace) is None
     assert changed(lambda net: net.decoder.layers[0].mlp.register_forward_hook(lambda *given: None)) is None
     assert changed(lambda net: net.to(torch.bfloat16)) is None
     assert changed(lambda net: net.train()) is None
     qwen3 = model_with(Qwen3Config(**SIZES, num_key_value_heads=2, head_dim=8), model)
-    assert QuickStep.of(qwen3, 8) is None
+    assert QuickStep.of(qwen3) is None
     windows = Qwen2Config(
         **SIZES, num_key_value_heads=2, use_sliding_window=True, sliding_window=8, max_window_layers=0
     )
-    assert QuickStep.of(model_with(windows, model), 8) is None
+    assert QuickStep.of(model_with(windows, model)) is None
     stretched = {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}
-    assert QuickStep.of(model_with(LlamaConfig(**SIZES, rope_parameters=stretched), model), 8) is None
+    assert QuickStep.of(model_with(LlamaConfig(**SIZES, rope_parameters=stretched), model)) is None

@@ -49,7 +49,7 @@ class Decoding:
         self._seen = self._step_mask(self._length + room)
         self._forward = model if step is None else step
         quick = step is None and self._config.kind == "dynamic"
-        self._quick = QuickStep.of(model, self._length + room) if quick else None
+        self._quick = QuickStep.of(model) if quick else None
 
     @property
     def device(self) -> torch.device:

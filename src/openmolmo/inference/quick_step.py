@@ -25,36 +25,30 @@ from openmolmo.model.products import OneDnnLinear
 __all__ = ["QuickStep"]
 
 _KINDS = ("llama", "qwen2")
+_SPARE = 256  # positions by which tables grow
 _LINEAR = (nn.Linear, OneDnnLinear, OutputHead)
 
 
 class QuickStep:
-    """A step of decoding: ``QuickStep.of(model, places)``, None where the library has to do it.
+    """A step of decoding: ``QuickStep.of(model)``, None where the library has to do it."""
 
-    ``places``: how many positions a reply may reach.
-    """
-
-    def __init__(self, model: Molmo, places: int) -> None:
+    def __init__(self, model: Molmo) -> None:
         decoder = model.decoder
         self._embedding, self._layers = model.embedding, list(decoder.layers)
         self._norm, self._head = decoder.norm, model.lm_head
         self._width = self._layers[0].self_attn.head_dim
-        # (places, W), the second with the sign that turning a half into the other's place takes.
-        like = model.embedding.weight
-        cosines, sines = decoder.rotary_emb(like, torch.arange(places, device=like.device)[None])
-        half = self._width // 2
-        self._cosines, self._sines = cosines[0], torch.cat((-sines[0, :, :half], sines[0, :, half:]), dim=-1)
+        self._rotary = decoder.rotary_emb
+        self._cosines = self._sines = torch.empty(0, self._width)
 
     @classmethod
-    def of(cls, model: Molmo, places: int) -> QuickStep | None:
+    def of(cls, model: Molmo) -> QuickStep | None:
         """Only for a model that has nothing which is not known here."""
-        return cls(model, places) if _is_plain(model) else None
+        return cls(model) if _is_plain(model) else None
 
     def __call__(self, ids: Tensor, positions: Tensor, mask: Tensor | None, cache: Any) -> Tensor:
         """(B, 1) ids and positions, the additive mask (B, 1, 1, K), the cache, which grows -> (B, V) logits."""
         x = self._embedding(ids[:, 0])
-        places = positions[:, 0]
-        turn = self._cosines[places][:, None, None], self._sines[places][:, None, None]
+        turn = self._turn(positions, 1 + cache.get_seq_length())
         for number, layer in enumerate(self._layers):
             x = self._attended(x, layer, number, turn, mask, cache)
             normed, mlp = _normed(x, layer.post_attention_layernorm), layer.mlp
@@ -63,6 +57,15 @@ class QuickStep:
             )
             x = torch.addmm(x, inner, mlp.down_proj.weight.T)
         return F.linear(_normed(x, self._norm), self._head.weight)
+
+    def _turn(self, positions: Tensor, reach: int) -> tuple[Tensor, Tensor]:
+        """Cosines and sines (B, 1, 1, W) of positions below ``reach``, from tables that grow with it."""
+        if self._cosines.shape[0] < reach:
+            cosines, sines = self._rotary(self._cosines, torch.arange(reach + _SPARE)[None])
+            half = self._width // 2
+            # With the sign that a half takes when it is put in the other's place.
+            self._cosines, self._sines = cosines[0], torch.cat((-sines[0, :, :half], sines[0, :, half:]), dim=-1)
+        return self._cosines[positions][:, None], self._sines[positions][:, None]
 
     def _attended(
         self, x: Tensor, layer: Any, number: int, turn: tuple[Tensor, Tensor], mask: Tensor | None, cache: Any
