@@ -28,9 +28,9 @@ def use_fast_activations(blocks: nn.ModuleList) -> None:
     compiled model, and where something else stands in the place of a linear layer (adapters, quantised weights).
     """
     for block in blocks:
-        mlp: Any = getattr(block, "mlp", None)
-        if isinstance(getattr(mlp, "activation_fn", None), QuickGELUActivation):
-            mlp.__class__ = _with_one_pass(type(mlp))
+        mlp = getattr(block, "mlp", None)
+        if isinstance(mlp, nn.Module) and isinstance(getattr(mlp, "activation_fn", None), QuickGELUActivation):
+            mlp.__class__ = _with_one_pass(type(mlp))  # type: ignore[arg-type]
 
 
 class _OnePass:
