@@ -2,6 +2,7 @@
 
     python benchmarks/synth.py                                # a table, under a minute
     python benchmarks/synth.py --out benchmarks/results/synth.json
+    python benchmarks/synth.py --out benchmarks/results/synth.json --capability avx2
 
 Each example is made as the driver makes it (own random stream, picture, JPEG, annotations) in this one
 process with OpenCV held to one thread. Figures count processor time, so that a neighbour on the machine takes
@@ -19,9 +20,8 @@ from typing import Any
 import cv2
 
 from openmolmo.core.errors import NotRegisteredError
-from openmolmo.core.files import write_json
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from surroundings import surroundings
+from surroundings import add_capability_option, hold_to, surroundings, write_figures
 
 TARGETS = {("clocks", 256): 300.0, ("scenes", 256): 100.0}  # examples a second per core
 WARM_UP = 60
@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[128, 256, 512])
     parser.add_argument("--seconds", type=float, default=4.0, help="processor time for each figure")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
+    add_capability_option(parser)
     options = parser.parse_args()
+    hold_to(options.capability)
 
     cv2.setNumThreads(1)
     rows = []
@@ -78,9 +80,8 @@ def main() -> None:
                 f"{row['mean_bytes']:>9}{target:>8}"
             )
     if options.out:
-        where = surroundings("opencv-python-headless")
-        write_json(options.out, {"benchmark": "synth", **where, "rows": rows})
-        print(f"written: {options.out}")
+        where = surroundings("opencv-python-headless", "numpy")
+        write_figures(options.out, "synth", {**where, "threads": 1, "precision": "8 bits a colour", "rows": rows})
 
 
 if __name__ == "__main__":

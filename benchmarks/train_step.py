@@ -2,6 +2,7 @@
 
     python benchmarks/train_step.py                                   # some minutes
     python benchmarks/train_step.py --reference PATH --out benchmarks/results/train_step.json
+    python benchmarks/train_step.py --reference PATH --out benchmarks/results/train_step.json --capability avx2
 
 The model of ``benchmarks/decode.py``: 10.7M random weights, crops of 112 px (at most six and the global one), a
 language model of width 256 with four blocks and a vocabulary of 8192, float32. The data: 64 pictures of eight sizes
@@ -32,10 +33,10 @@ import torch
 from torch import Tensor
 
 from decode import make_model
-from openmolmo.core.files import write_json
 from openmolmo.data import Packer, collate
 from openmolmo.imaging import CropConfig
 from openmolmo.model import Molmo
+from openmolmo.model.products import multiplies_bfloat16
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
 from openmolmo.prompting.sequence import Tokens
 from openmolmo.records.example import Example, ImageRef, Made, Provenance, QuestionAnswer
@@ -43,15 +44,13 @@ from openmolmo.training.build import BUNDLED_TOKENIZER
 from openmolmo.training.config import OptimizerConfig
 from openmolmo.training.optim import Optimizer, trained_parameters
 from reference import add_reference_option, reference_model, reference_step, reference_training_batch
-from surroundings import memory, restart_peak, surroundings
+from surroundings import add_capability_option, hold_to, memory, restart_peak, surroundings, write_figures
 
 AIM = 2.0
+PRECISION = "float32, but for the way bfloat16"
 EXAMPLES, BATCH, ROW_LENGTH, OPEN_ROWS, Z_LOSS = 64, 8, 512, 8, 1e-4
 SIZES = ((256, 192), (192, 256), (112, 112), (300, 150), (400, 300), (224, 224), (640, 480), (160, 400))
 WORDS = ("a", "red", "star", "left", "of", "the", "large", "blue", "square", "which", "colour", "how", "many", "clocks")
-EARLIER = {1: 3.01, 2: 4.99}
-"""Samples a second of the public implementation at this size by threads, measured before on two AVX2 cores."""
-
 Step = Callable[[dict[str, Tensor]], float]
 """One optimiser step on a batch; returns the loss before it."""
 
@@ -167,7 +166,7 @@ def measure_apart(way: str, threads: int, options: argparse.Namespace) -> dict[s
 
 def compare(threads: int, options: argparse.Namespace) -> dict[str, Any]:
     """All ways by turns; the best figures of each."""
-    fast = bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+    fast = multiplies_bfloat16(torch.device("cpu"))
     ways = ["plain", "packed", *(["bfloat16"] if fast else []), *(["reference"] if options.reference else [])]
     turns = [{way: measure_apart(way, threads, options) for way in ways} for _ in range(options.turns)]
     rates = ("samples_per_second", "samples_per_processor_second")
@@ -203,7 +202,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="only so many steps a pass, for a try")
     parser.add_argument("--measure", help="measure this way in this process, print JSON, and end")
     add_reference_option(parser)
+    add_capability_option(parser)
     options = parser.parse_args()
+    hold_to(options.capability)
     if options.measure:
         torch.set_num_threads(options.threads[0])
         print(json.dumps(measure(options.measure, options.rounds, options.steps, options.reference)))
@@ -212,8 +213,8 @@ def main() -> None:
     print(", ".join(f"{key} {value}" for key, value in where.items() if value))
     rows = [compare(threads, options) for threads in options.threads]
     if options.out is not None:
-        setting = {"batch": BATCH, "row_length": ROW_LENGTH, "aim": AIM, "reference_measured_before": EARLIER}
-        write_json(options.out, {"benchmark": "train_step", **where, **setting, "rows": rows})
+        setting = {"precision": PRECISION, "batch": BATCH, "row_length": ROW_LENGTH, "aim": AIM}
+        write_figures(options.out, "train_step", {**where, **setting, "rows": rows})
 
 
 if __name__ == "__main__":

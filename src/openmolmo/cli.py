@@ -60,15 +60,18 @@ def hush_libraries() -> None:
         os.environ.setdefault(name, "1")  # read when the library is imported; 0 brings them back
 
 
-def main() -> None:
-    """Run the command line: errors that users can mend are printed without a traceback."""
+def main(*, alone: bool = False) -> None:
+    """Run the command line: errors that users can mend are printed without a traceback.
+
+    ``alone``: this process is for nothing else, so a command may leave out of it what it has no use for.
+    """
     from openmolmo.core.console import use_plain_signs
     from openmolmo.core.errors import OpenMolmoError
 
     use_plain_signs()
     hush_libraries()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False, obj={"alone": alone})
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ from transformers import Olmo3Config
 
 from openmolmo.core.errors import PromptError, RunError
 from openmolmo.inference.predictor import Predictor
+from openmolmo.inference.quick_step import QuickStep
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
 from openmolmo.words.requests import Request
@@ -54,6 +55,10 @@ def test_only_what_is_new_is_read(predictor, monkeypatch):
         type(predictor.model),
         "forward",
         lambda self, **given: read.append(given["input_ids"].shape[1]) or forward(self, **given),
+    )
+    step = QuickStep.__call__
+    monkeypatch.setattr(
+        QuickStep, "__call__", lambda self, ids, *given: read.append(ids.shape[1]) or step(self, ids, *given)
     )
     chat.ask("What is it?", max_new_tokens=3)
     whole, read[:] = read[0], []

@@ -136,7 +136,11 @@ def answer(requests: Path, out: Path, **options: Any) -> None:
     it was interrupted: what has an answer is skipped, what failed is tried again. A failed request has
     a line with its error, and the command then ends with an error.
     """
-    answer_file(read_requests(requests), out, Settings(**options))
+    answer_file(read_requests(requests), out, _settings(options))
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    return Settings(**options, alone=bool((click.get_current_context().obj or {}).get("alone")))
 
 
 def _require_words(
@@ -182,7 +186,7 @@ def _each(
     if out is not None and out.suffix.lower() == ".jsonl":
         if stream or as_json:
             raise click.UsageError(f"--stream and --json print to the terminal, --out {out} writes a file: choose one")
-        answer_file(asked_of_each(pictures, request), out, Settings(**settings))
+        answer_file(asked_of_each(pictures, request), out, _settings(settings))
         return
     shown = Shown(as_json=as_json, stream=stream, counting=counting, out=out)
-    show_answers(pictures, [request(picture) for picture in pictures], shown, Settings(**settings))
+    show_answers(pictures, [request(picture) for picture in pictures], shown, _settings(settings))

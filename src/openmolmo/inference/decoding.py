@@ -13,6 +13,7 @@ from torch import Tensor
 
 from openmolmo.inference.batch import left_padded
 from openmolmo.inference.cache import CacheConfig, crop_cache, has_windows, make_cache
+from openmolmo.inference.quick_step import QuickStep
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.sequence import Tokens
 
@@ -47,6 +48,8 @@ class Decoding:
         self._cache = make_cache(model.decoder.config, self._config, self._length + room)
         self._seen = self._step_mask(self._length + room)
         self._forward = model if step is None else step
+        quick = step is None and self._config.kind == "dynamic"
+        self._quick = QuickStep.of(model) if quick else None
 
     @property
     def device(self) -> torch.device:
@@ -75,6 +78,8 @@ class Decoding:
         self._position = positions[:, -1:]
         mask = self._mask(self._length + count)
         self._length += count
+        if self._quick is not None and count == 1 and (mask is None or mask.is_floating_point()):
+            return self._quick(ids, positions, mask, self._cache)
         logits: Tensor = self._forward(
             input_ids=ids, position_ids=positions, attention_mask=mask, **self._always()
         ).logits

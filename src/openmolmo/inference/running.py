@@ -42,9 +42,15 @@ class Settings:
     dtype: str | None
     resize: Literal["exact", "fast"] | None
     compile: bool
+    alone: bool = False
+    """Whether this process is for nothing else than these answers."""
 
     def load(self) -> Any:
         """The predictor; errors of settings come before those of the model."""
+        if self.alone and not self.compile:
+            from openmolmo.inference.lean import import_lean
+
+            import_lean()
         from openmolmo.inference.cache import CacheConfig
         from openmolmo.inference.load import load
         from openmolmo.inference.sampling import Sampling

@@ -35,7 +35,7 @@ class Sampling(Config):
 def next_tokens(logits: Tensor, sampling: Sampling, rngs: Sequence[np.random.Generator]) -> Tensor:
     """(B, V) logits -> (B,) token ids; each row draws from its own generator."""
     if sampling.temperature == 0:
-        return logits.argmax(-1)
+        return _likeliest(logits)
     probabilities, order = (logits.float() / sampling.temperature).softmax(-1).sort(-1, descending=True)
     below = probabilities.cumsum(-1)
     # The first token that reaches top_p is the last one kept.
@@ -43,3 +43,10 @@ def next_tokens(logits: Tensor, sampling: Sampling, rngs: Sequence[np.random.Gen
     draws = torch.tensor([[rng.random()] for rng in rngs], dtype=below.dtype, device=below.device)
     place = torch.searchsorted(below, draws * below.gather(-1, kept), right=True)
     return order.gather(-1, torch.minimum(place, kept)).squeeze(-1)
+
+
+def _likeliest(logits: Tensor) -> Tensor:
+    """(B, V) -> (B,). On a processor torch takes ten times as long as NumPy to find the largest of a row."""
+    if logits.device.type != "cpu" or logits.dtype != torch.float32:
+        return logits.argmax(-1)
+    return torch.from_numpy(logits.numpy().argmax(-1))

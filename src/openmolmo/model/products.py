@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["OneDnnLinear", "multiplies_bfloat16", "prefer_onednn", "product", "use_fast_products"]
+__all__ = ["OneDnnLinear", "linear", "multiplies_bfloat16", "prefer_onednn", "product", "use_fast_products"]
 
 _LEAST_ROWS = 8
 """Fewer rows are bound by reading the weight, and calling oneDNN takes longer than calling MKL."""
@@ -73,10 +73,17 @@ class OneDnnLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., K) -> (..., N)."""
-        if not _fits(input, self.weight):
-            return super().forward(input)
-        made: Tensor = _Linear.apply(input, self.weight, self.bias)  # type: ignore[no-untyped-call]
-        return made
+        return _by_onednn(input, self.weight, self.bias) if _fits(input, self.weight) else super().forward(input)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(..., K) x (N, K) -> (..., N) by the faster library, with gradients."""
+    return (_by_onednn if prefer_onednn() and _fits(input, weight) else F.linear)(input, weight, bias)
+
+
+def _by_onednn(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    made: Tensor = _Linear.apply(input, weight, bias)  # type: ignore[no-untyped-call]
+    return made
 
 
 def product(input: Tensor, weight: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from openmolmo.model.activation import use_fast_activations
 from openmolmo.model.encoders import find_encoder
 
 __all__ = ["VisionEncoder", "sines_and_cosines"]
@@ -45,6 +46,7 @@ class VisionEncoder(nn.Module):
         self.feature_norm = config.feature_norm
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
         self.backbone = self._spec.build(config.vision_config, config.last_feature_layer + 1)
+        use_fast_activations(self.blocks)
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -55,6 +57,8 @@ class VisionEncoder(nn.Module):
     def start_positions(self, rms: float) -> None:
         """Start the position embedding as sines and cosines of row and column, of root mean square ``rms``."""
         table = self._spec.positions(self.backbone)
+        if table.is_meta:  # it has no memory to write to, and trying imports a computer algebra
+            return
         grid = sines_and_cosines(table.shape[0] - self._spec.leading_tokens, table.shape[1])
         table[self._spec.leading_tokens :] = grid.to(table) * (rms * 2**0.5)
 

@@ -29,7 +29,7 @@ class Muon(torch.optim.Muon):
         """Change the weights that have gradients."""
         devices = {p.device for group in self.param_groups for p in group["params"]}
         if all(multiplies_bfloat16(device) for device in devices):
-            return super().step(closure)
+            return super().step(closure)  # type: ignore[no-untyped-call]
         loss = None
         if closure is not None:
             with torch.enable_grad():

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+import transformers
 from torch import Tensor, nn
-from transformers import CLIPVisionModel
 
 from openmolmo.model.encoders.base import Backbone
 
 __all__ = ["CLIP", "like_clip"]
 
 
-def like_clip(library: Callable[[Any], Any]) -> Backbone:
-    """The backbone of a library class that is built as ``CLIPVisionModel`` is."""
+def like_clip(library: str) -> Backbone:
+    """The backbone of the library's class of that name, which is built as ``CLIPVisionModel`` is."""
 
     def build(config: Any, blocks: int) -> nn.Module:
-        model = library(config)
+        model = getattr(transformers, library)(config)  # imported for the models that have it
         model.encoder.layers = model.encoder.layers[:blocks]
         model.post_layernorm = nn.Identity()
         return model  # type: ignore[no-any-return]
@@ -36,4 +35,4 @@ def _embed(model: Any, pixels: Tensor) -> Tensor:
     return embedded
 
 
-CLIP = like_clip(CLIPVisionModel)
+CLIP = like_clip("CLIPVisionModel")

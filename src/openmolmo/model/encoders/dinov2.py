@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import transformers
 from torch import Tensor, nn
-from transformers import Dinov2Model
 
 from openmolmo.model.encoders.base import Backbone
 
@@ -13,7 +13,7 @@ __all__ = ["DINOV2"]
 
 
 def _build(config: Any, blocks: int) -> nn.Module:
-    model = Dinov2Model(config)
+    model = transformers.Dinov2Model(config)  # imported for the models that have it
     model.encoder.layer = model.encoder.layer[:blocks]
     model.layernorm = nn.Identity()
     model.embeddings.mask_token = None  # for masked pre-training only

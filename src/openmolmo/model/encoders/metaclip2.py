@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from transformers import MetaClip2VisionModel
-
 from openmolmo.model.encoders.clip import like_clip
 
 __all__ = ["METACLIP2"]
 
-METACLIP2 = like_clip(MetaClip2VisionModel)
+METACLIP2 = like_clip("MetaClip2VisionModel")

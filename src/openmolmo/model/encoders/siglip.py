@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import transformers
 from torch import Tensor, nn
-from transformers import SiglipVisionModel
 
 from openmolmo.model.encoders.base import Backbone
 
@@ -13,7 +13,7 @@ __all__ = ["SIGLIP"]
 
 
 def _build(config: Any, blocks: int) -> nn.Module:
-    model = SiglipVisionModel(config)
+    model = transformers.SiglipVisionModel(config)  # imported for the models that have it
     model.encoder.layers = model.encoder.layers[:blocks]
     model.post_layernorm = nn.Identity()
     model.use_head = False
