@@ -13,7 +13,7 @@ from openmolmo.imaging import CropConfig
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.released import load_processor
-from openmolmo.training.build import build_model, build_processor, find_source
+from openmolmo.training.build import build_model, build_processor, find_source, pick_precision
 from openmolmo.training.config import RunConfig
 from released_toys import published_folder
 
@@ -64,3 +64,15 @@ def test_a_released_folder_brings_its_own_crops_format_and_ids(config: RunConfig
     assert processor.crop.shift_patch_mask and processor.tokenizer.special == theirs.tokenizer.special
     model = build_model(started, processor)
     assert model.training and model.config.residual_dropout == 0.1  # which the published settings do not have
+
+
+def test_auto_is_float32_where_the_hardware_for_bfloat16_is_hidden(
+    config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto, processor = config.replace(precision="auto"), torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert pick_precision(auto, processor) == torch.bfloat16
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")  # what ATEN_CPU_CAPABILITY=avx2 does
+    assert pick_precision(auto, processor) == torch.float32
+    assert pick_precision(config.replace(precision="bfloat16"), processor) == torch.bfloat16

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.model import Molmo
 from openmolmo.model.parts import part_of
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import PARTS, OptimizerConfig, PartConfig, RunConfig
+from openmolmo.training.muon import Muon
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
 
 SETTINGS = OptimizerConfig(
@@ -105,7 +109,11 @@ def test_muon_takes_the_matrices_and_adamw_the_rest(model: Molmo) -> None:
             assert moved == pytest.approx(rates[part_of(name)], rel=0.02), name
 
 
-def test_the_state_of_both_optimisers_goes_on_exactly(model: Molmo) -> None:
+@pytest.mark.parametrize("capability", ["AVX2", "AVX512"])
+def test_the_state_of_both_optimisers_goes_on_exactly(
+    model: Molmo, capability: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     settings = SETTINGS.replace(matrices="muon")
 
     def step(optimizer: Optimizer, number: int) -> None:
@@ -124,6 +132,79 @@ def test_the_state_of_both_optimisers_goes_on_exactly(model: Molmo) -> None:
     second.load_state_dict(state)
     step(second, 2)
     assert all(torch.equal(value, expected[name]) for name, value in model.state_dict().items())
+
+
+def orthogonal_in_float64(matrix: Tensor) -> Tensor:
+    a, b, c = 3.4445, -4.7750, 2.0315
+    made = matrix.double() / matrix.double().norm()
+    for _ in range(5):
+        square = made @ made.T
+        made = a * made + (b * square + c * square @ square) @ made
+    return made
+
+
+class Types(TorchDispatchMode):
+    """Notes the types in which matrices are multiplied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+            self.seen.add(args[0].dtype)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture
+def no_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+
+
+@pytest.mark.parametrize("shape", [(48, 80), (80, 48), (64, 64)])
+@pytest.mark.usefixtures("no_bfloat16")
+def test_without_bfloat16_in_the_processor_muon_computes_in_float32(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(shape))
+    weight.grad = torch.randn(shape)
+    before = weight.detach().double()
+    muon = Muon([{"params": [weight], "lr": 0.1, "weight_decay": 0.5}], momentum=0.9)
+    with Types() as types:
+        muon.step()
+    assert types.seen == {torch.float32}
+    gradient = weight.grad * (0.1 * 0.9 + 0.1)  # Nesterov's, after the first step
+    wanted = before * (1 - 0.1 * 0.5) - 0.1 * 0.2 * max(shape) ** 0.5 * orthogonal_in_float64(gradient)
+    torch.testing.assert_close(weight.detach().double(), wanted, rtol=0, atol=2e-6)
+
+
+def test_with_bfloat16_in_the_processor_muon_is_the_librarys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    torch.manual_seed(0)
+    first = torch.nn.Parameter(torch.randn(48, 80))
+    second = torch.nn.Parameter(first.detach().clone())
+    first.grad = torch.randn(48, 80)
+    second.grad = first.grad.clone()
+    group = {"lr": 0.1, "weight_decay": 0.5}
+    with Types() as types:
+        Muon([{"params": [first], **group}], momentum=0.9).step()
+    assert types.seen == {torch.bfloat16}
+    torch.optim.Muon([{"params": [second], **group}], momentum=0.9, adjust_lr_fn="match_rms_adamw").step()
+    assert torch.equal(first, second)
+
+
+@pytest.mark.usefixtures("no_bfloat16")
+def test_muon_goes_on_with_what_a_machine_with_bfloat16_saved() -> None:
+    groups = [{"params": [torch.nn.Parameter(torch.ones(8, 8))], "lr": 0.1, "weight_decay": 0.0}]
+    theirs = torch.optim.Muon(groups, momentum=0.9, adjust_lr_fn="match_rms_adamw")
+    groups[0]["params"][0].grad = torch.randn(8, 8)
+    theirs.step()
+    ours = Muon([{**groups[0]}], momentum=0.9)
+    ours.load_state_dict(theirs.state_dict())
+    ours.step()
+    assert ours.state_dict()["param_groups"] == theirs.state_dict()["param_groups"]
+    states = (ours.state_dict()["state"][0], theirs.state_dict()["state"][0])
+    assert states[0].keys() == states[1].keys()
 
 
 @pytest.mark.parametrize("decayed", ["all", "layers"])

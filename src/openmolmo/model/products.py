@@ -1,6 +1,6 @@
-"""Products in float32 on a processor, by the library that is fast there.
+"""Matrix products on a processor: in the type that it multiplies, by the library that is fast there.
 
-PyTorch has two libraries for them. It takes MKL, which leaves half of the speed of AMD's processors with AVX-512
+For float32 PyTorch has two libraries. It takes MKL, which leaves half of the speed of AMD's processors with AVX-512
 unused; oneDNN, which it takes for bfloat16 anyway, does not (docs/log.md has the figures). Both round in the same
 way, to the last bits that the order of a sum decides.
 
@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["OneDnnLinear", "prefer_onednn", "product", "use_fast_products"]
+__all__ = ["OneDnnLinear", "multiplies_bfloat16", "prefer_onednn", "product", "use_fast_products"]
 
 _LEAST_ROWS = 8
 """Fewer rows are bound by reading the weight, and calling oneDNN takes longer than calling MKL."""
@@ -29,6 +29,20 @@ _KERNELS = "64"
 """How many kernels oneDNN keeps, one for each shape, instead of 1024. Rows differ in number from batch to batch, so
 old ones are of no use; lying about between large tensors they cost training half of its memory again, and making new
 ones costs no time that can be measured."""
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the device has products in bfloat16. A processor without them emulates each, up to 90 times slower.
+
+    The processor counts as one without them where ``ATEN_CPU_CAPABILITY`` hides what it has.
+    """
+    if device.type != "cpu":
+        return True
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    # They have no public name, so they may be gone one day.
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
 
 
 @cache

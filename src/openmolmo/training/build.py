@@ -22,6 +22,7 @@ from openmolmo.model.config import MolmoConfig
 from openmolmo.model.filling import empty_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.presets import PRESETS
+from openmolmo.model.products import multiplies_bfloat16
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor
@@ -169,14 +170,10 @@ def pick_device(config: BaseRunConfig) -> torch.device:
 
 
 def pick_precision(config: BaseRunConfig, device: torch.device) -> torch.dtype:
-    """The type of matrix products. On processors without it bfloat16 is emulated, some 90 times slower."""
+    """The type of matrix products: bfloat16 unless the device would only emulate it."""
     if config.precision != "auto":
         return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    if device.type != "cpu":
-        return torch.bfloat16
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    fast = any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
 
 
 def pick_attention(config: BaseRunConfig, device: torch.device) -> str:

@@ -14,6 +14,7 @@ from openmolmo.core.errors import ConfigError
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.parts import parameter_groups
 from openmolmo.training.config import PARTS, OptimizerConfig
+from openmolmo.training.muon import Muon
 from openmolmo.training.schedule import rate_factor
 
 __all__ = ["Optimizer", "matrices_of", "require_trained", "trained_parameters", "undecayed_of"]
@@ -93,10 +94,9 @@ class Optimizer:
             eps=config.eps,
             fused=True,
         )
-        self._muon: torch.optim.Muon | None = None
+        self._muon: Muon | None = None
         if groups := _groups(self.parts, lambda p: id(p) in by_muon, decay):
-            # Updates as large as AdamW's, so that one learning rate serves both (arXiv 2502.16982).
-            self._muon = torch.optim.Muon(groups, momentum=config.betas[1], adjust_lr_fn="match_rms_adamw")
+            self._muon = Muon(groups, momentum=config.betas[1])
 
     def state_dict(self) -> dict[str, Any]:
         """All of its states, for :meth:`load_state_dict`."""
