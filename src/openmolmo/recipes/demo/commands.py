@@ -30,8 +30,7 @@ def demo(out: Path, seed: int | None, minutes: float, model: str, quick: bool) -
     Leaves one page, OUT/report.html. A folder made by an earlier demo is replaced; anything else is
     left alone.
     """
-    from openmolmo.recipes.demo.plan import QUICK, full
     from openmolmo.recipes.demo.run import run_demo
 
     chosen = int(time.time()) if seed is None else seed
-    run_demo(out, QUICK if quick else full(minutes), seed=chosen, model=model)
+    run_demo(out, None if quick else minutes, seed=chosen, model=model)
