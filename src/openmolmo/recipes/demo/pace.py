@@ -18,7 +18,7 @@ from openmolmo.training.patches.loop import PatchTrainer
 __all__ = ["NEEDED_EXAMPLES", "NEEDED_PICTURES", "Pace", "measure", "without_workers"]
 
 NEEDED_PICTURES = 6_000
-NEEDED_EXAMPLES = 5_000
+NEEDED_EXAMPLES = 2_500
 """After so many crops of the first stage and pictures of the second the micro model stands clearly above its
 controls on most tasks (docs/log.md)."""
 
