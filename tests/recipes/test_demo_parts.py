@@ -163,6 +163,8 @@ def test_more_time_and_speed_bring_more_data() -> None:
     assert full(10, pace(1)).train > full(5, pace(1)).train > full(5, pace(0.5)).train > full(0.2, pace(0.5)).train
     assert full(600, pace(1)).train == full(6000, pace(1)).train
     assert full(5, pace(1)).seconds == 300
+    times = [full(None, pace(share)).seconds or 0 for share in (10, 0.8, 0.1)]
+    assert times == sorted(times) and 180 <= times[0] < times[1] < times[2] <= 480
 
 
 def test_commands_are_quoted_for_a_shell() -> None:

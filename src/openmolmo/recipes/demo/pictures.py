@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from openmolmo.core.files import atomic_file
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from openmolmo.evaluation.tasks import CAPTIONS, COUNTING, POINTING, Task
+from openmolmo.evaluation.tasks import CAPTIONS, COUNTING, POINTING
 from openmolmo.imaging import open_image
 from openmolmo.inference.answer import Answer
 from openmolmo.inference.draw import draw_points, enlarge
@@ -24,12 +25,15 @@ __all__ = ["Asked", "ask_about_pictures"]
 
 _FIRST = 1_000_000  # index of the first picture looked at: far from any the demo learns from or judges on
 _TRIED = 400
-_GOOD = 0.8  # a score from here on is right; a caption is rarely without any fault
+_GOOD = 0.8  # a score from here on is right, if nothing in a caption is false
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One picture and its answer: the command that asks, the reply in words, the truth, the score (0-1), both files."""
+    """One picture and its answer: the command that asks, the reply in words, the truth, the score (0-1), both files.
+
+    ``right``: all points and no other, the count, nearly all of a caption and nothing false.
+    """
 
     verb: str
     label: str
@@ -37,13 +41,9 @@ class Asked:
     reply: str
     truth: str
     score: float
+    right: bool
     picture: Path
     annotated: Path
-
-    @property
-    def right(self) -> bool:
-        """Whether the reply is right: all points and no other, the count, nearly all of a caption."""
-        return self.score >= _GOOD
 
     @property
     def verdict(self) -> str:
@@ -126,25 +126,29 @@ def _show(verb: str, example: Example, annotation: Annotation, answer: Answer, p
         truth = f"there are {annotation.count} of them"
     else:
         truth = annotation.text if isinstance(annotation, Caption) else ""
+    score, right = _score(example, annotation, answer)
     return Asked(
         verb=verb,
         label=label,
         command=call(verb, path, *words),
         reply=reply,
         truth=truth,
-        score=_score(example, annotation, answer),
+        score=score,
+        right=right,
         picture=path,
         annotated=annotated,
     )
 
 
-def _score(example: Example, annotation: Annotation, answer: Answer) -> float:
-    """The headline score of the task that the annotation belongs to."""
-    tasks: tuple[Task, ...] = (POINTING, COUNTING, CAPTIONS)
-    kind = (Pointing, Counting, Caption)
-    task = tasks[next(i for i, one in enumerate(kind) if isinstance(annotation, one))]
+def _score(example: Example, annotation: Annotation, answer: Answer) -> tuple[float, bool]:
+    """The headline score of the task that the annotation belongs to, and whether the answer is right."""
+    task: Any = CAPTIONS
+    if isinstance(annotation, (Pointing, Counting)):
+        task = POINTING if isinstance(annotation, Pointing) else COUNTING
     question = next(q for q in task.questions(example) if q.truth in (annotation, example.facts))
-    return task.score(question, answer)[task.headline]
+    scores = task.score(question, answer)
+    score = scores[task.headline]
+    return score, score >= _GOOD and scores.get("precision", 1.0) == 1.0
 
 
 def _drawn(path: Path, answer: Answer) -> Image.Image:

@@ -16,6 +16,8 @@ SEEING_SHARE = 0.4
 _FEWEST_PICTURES, _MOST_PICTURES = 400, 20_000
 _MAKING_SHARE = 0.2  # of the training time, at most, goes into making data
 _JUDGING_SECONDS = 120.0
+_WELL = 2.0  # times the time after which it has learnt to look
+_SHORTEST, _LONGEST = 300.0, 420.0  # seconds of training
 _EARLY = 0.9  # of the time needed: a little less is not worth a warning
 
 
@@ -51,9 +53,12 @@ QUICK = Plan(train=24, test=8, steps=2, questions=3, max_new_tokens=24)
 """Everything once, as small as can be; the numbers it gives mean nothing."""
 
 
-def full(minutes: float, pace: Pace) -> Plan:
-    """A demo that trains for so many minutes at this pace: about one epoch of data, if that is made soon enough."""
-    seconds = 60 * minutes
+def full(minutes: float | None, pace: Pace) -> Plan:
+    """A demo that trains for so many minutes at this pace: about one epoch of data, if that is made soon enough.
+
+    None: as long as this machine needs to learn well, but neither much shorter nor longer than a demo may take.
+    """
+    seconds = min(max(_WELL * pace.needed, _SHORTEST), _LONGEST) if minutes is None else 60 * minutes
     workers = min(2, os.cpu_count() or 1)
     learnt = pace.answering * seconds * (1 - SEEING_SHARE)
     made = pace.making * workers * seconds * _MAKING_SHARE
@@ -72,6 +77,6 @@ def too_short(plan: Plan) -> str:
     assert plan.seconds is not None and plan.short_of is not None
     minutes = math.ceil(plan.short_of / 60)
     return (
-        f"{plan.seconds / 60:g} minutes of training are too short here to learn to look: at this pace it takes about "
+        f"{plan.seconds / 60:.3g} minutes of training are too short here to learn to look: at this pace it takes about "
         f"{minutes} (--minutes {minutes})"
     )

@@ -52,8 +52,10 @@ class _Teller:
         console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
-def run_demo(out: Path, minutes: float | None, *, seed: int, model: str) -> Path:
-    """Do all of it in folder ``out``, training for so many ``minutes`` (None: a few steps); returns the page.
+def run_demo(out: Path, minutes: float | None, *, seed: int, model: str, quick: bool = False) -> Path:
+    """Do all of it in folder ``out``, training for so many ``minutes``; returns the page.
+
+    None: as many as suit this machine. ``quick``: a few steps instead.
 
     Raises MissingDependencyError, CheckpointError (no such ``model``), ConfigError (it lies in ``out``)
     and RunError (``out`` is not the demo's) before anything is written.
@@ -70,7 +72,7 @@ def run_demo(out: Path, minutes: float | None, *, seed: int, model: str) -> Path
     teller.say(f"seed {seed}: openmolmo demo --seed {seed} makes the same data again")
     with disk_full_as_error(out), _stopped_by_hand(out):
         with teller.step("Looking how fast this machine is", "a few pictures drawn, a few steps of training"):
-            plan = QUICK if minutes is None else full(minutes, measure())
+            plan = QUICK if quick else full(minutes, measure())
             teller.say(f"  {_pace_words(plan)}")
         with teller.step("Making data", f"{plan.train:,} pictures to learn from, {plan.test:,} held out"):
             data = make_data(out / "data", plan, seed)
@@ -150,7 +152,7 @@ def _pace_words(plan: Plan) -> str:
 def _training_words(plan: Plan) -> str:
     if plan.seconds is None:
         return f"{plan.steps} steps of each stage, only to see that they run"
-    return f"seeing, then answering; {plan.seconds / 60:g} minutes together (--minutes)"
+    return f"seeing, then answering; {plan.seconds / 60:.1f} minutes together (--minutes)"
 
 
 def _judging_words(plan: Plan, model: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +70,8 @@ class Comparison:
         if plan.short_of is not None:
             return f"{said} {too_short(plan)[0].upper()}{too_short(plan)[1:]}."
         if len(above) < 3:
-            return f"{said} It has not learnt to look yet: --minutes {2 * plan.seconds / 60:g} gives it twice the time."
+            longer = math.ceil(plan.seconds / 30)
+            return f"{said} It has not learnt to look yet: --minutes {longer} gives it twice the time."
         return said
 
     def _results(self, which: str) -> Results:

@@ -61,7 +61,7 @@ def train_stages(out: Path, plan: Plan, data: Path, seed: int) -> list[Stage]:
     return stages
 
 
-_AnyConfig = TypeVar("_AnyConfig", RunConfig, PatchRunConfig)
+_AnyConfig = TypeVar("_AnyConfig", bound=RunConfig | PatchRunConfig)
 
 
 def within(config: _AnyConfig, seconds: float, pace: Pace) -> _AnyConfig:
