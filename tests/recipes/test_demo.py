@@ -54,7 +54,7 @@ def test_it_ends_with_a_page_that_needs_no_other_file(done) -> None:
     for expected in (
         "Pointing",
         "Counting",
-        "Clocks",
+        "Short answers",
         "Captions",
         "most frequent",
         "shuffled",
@@ -62,28 +62,29 @@ def test_it_ends_with_a_page_that_needs_no_other_file(done) -> None:
         "quick run",
     ):
         assert expected in words
-    assert "openmolmo train nano_sft" in words
+    assert "openmolmo train micro_sft" in words
     assert not re.search(r"\bnan\b|None\b|Undefined", words)
 
 
 def test_it_tells_its_steps(done) -> None:
     _, result = done
     told = " ".join(result.stderr.split())
-    for number in range(1, 6):
-        assert f"[{number}/5]" in told
+    for number in range(1, 7):
+        assert f"[{number}/6]" in told
+    assert "wrong: there are" in told  # two steps teach nothing, and each answer is marked
     assert "--seed 3 makes the same data again" in told and "What to try next" in told
 
 
 def test_it_leaves_models_scores_and_pictures(done) -> None:
     out, _ = done
-    for stage in ("seeing", "caption", "sft"):
+    for stage in ("seeing", "answering"):
         assert find_model(out / "training" / stage) == out / "training" / stage / "final"
         assert [row["step"] for row in read_jsonl(out / "training" / stage / "metrics.jsonl")] == [1, 2]
         assert not list((out / "training" / stage).glob("step-*"))
     assert {path.parent.name for path in out.glob("evaluation/*/results.json")} == {"trained-now", "finished"}
-    for number, verb in enumerate(("point", "count", "caption"), 1):
+    for number, verb in enumerate(("point", "count", "caption") * 2, 1):
         with Image.open(out / f"pictures/{number}-{verb}.jpg") as picture:
-            assert max(picture.size) == 320
+            assert max(picture.size) == (320 if number <= 3 else 96)
         with Image.open(out / f"pictures/{number}-{verb}-answer.png") as picture:
             picture.load()
 
@@ -92,9 +93,9 @@ def test_it_leaves_models_scores_and_pictures(done) -> None:
 def test_a_second_demo_with_the_same_seed_makes_the_same_data(done, random_model: Path) -> None:
     out, _ = done
     before = {path.name: path.read_bytes() for path in out.glob("data/*/*.parquet")}
-    losses = [row["loss"] for row in read_jsonl(out / "training/sft/metrics.jsonl")]
+    losses = [row["loss"] for row in read_jsonl(out / "training/answering/metrics.jsonl")]
     again = CliRunner().invoke(demo, ["--quick", "--seed", "3", "--model", str(random_model), "--out", str(out)])
     assert again.exit_code == 0, again.exception
     assert "is replaced" in " ".join(again.stderr.split())
     assert {path.name: path.read_bytes() for path in out.glob("data/*/*.parquet")} == before
-    assert [row["loss"] for row in read_jsonl(out / "training/sft/metrics.jsonl")] == losses
+    assert [row["loss"] for row in read_jsonl(out / "training/answering/metrics.jsonl")] == losses

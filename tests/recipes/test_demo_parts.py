@@ -7,7 +7,6 @@ import math
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -15,14 +14,16 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError, RunError
+from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError, RunError, StoppedError
 from openmolmo.recipes.demo import training
 from openmolmo.recipes.demo.calls import next_calls
 from openmolmo.recipes.demo.commands import demo
 from openmolmo.recipes.demo.curves import curve, log_ticks, ticks
 from openmolmo.recipes.demo.folder import MARKER, open_folder
-from openmolmo.recipes.demo.plan import QUICK, full
-from openmolmo.recipes.nano import nano_sft
+from openmolmo.recipes.demo.judging import questions_in
+from openmolmo.recipes.demo.pace import Pace
+from openmolmo.recipes.demo.plan import QUICK, full, too_short
+from openmolmo.recipes.micro import micro_see, micro_sft
 
 
 def call(*arguments: object) -> Result:
@@ -33,12 +34,12 @@ def finished(out: Path) -> Path:
     """A folder as a demo leaves it, with empty files."""
     open_folder(out, seed=1)
     for name in (
-        "data/train-scenes/train-00000.parquet",
-        "data/train-scenes/manifest.json",
-        "training/caption/metrics.jsonl",
-        "training/caption/config.json",
-        "training/sft/final/model.safetensors",
-        "training/sft/step-300/run/optimizer.pt",
+        "data/train-micro/train-00000.parquet",
+        "data/train-micro/manifest.json",
+        "training/seeing/metrics.jsonl",
+        "training/seeing/config.json",
+        "training/answering/final/model.safetensors",
+        "training/answering/step-300/run/optimizer.pt",
         "evaluation/finished/report.html",
         "pictures/1-point.jpg",
         "report.html",
@@ -60,7 +61,7 @@ def test_an_earlier_demo_is_replaced_and_what_lies_beside_it_stays(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "stranger", ["pictures/holiday.jpg", "data/mine/rows.parquet", "training/sft/notes.md", "data/x"]
+    "stranger", ["pictures/holiday.jpg", "data/mine/rows.parquet", "training/answering/notes.md", "data/x"]
 )
 def test_a_users_file_among_the_demos_stops_it_before_anything_is_deleted(tmp_path: Path, stranger: str) -> None:
     out = finished(tmp_path / "demo")
@@ -102,40 +103,51 @@ def test_what_is_missing_is_said_before_anything_is_written(tmp_path: Path, monk
     assert call("--minutes", "0").exit_code == 2
 
 
-def test_the_mixture_keeps_its_shares_and_reads_the_folders(tmp_path: Path) -> None:
-    recipe = nano_sft()
-    folders = {"scenes": tmp_path / "s", "clocks": tmp_path / "c"}
-    config = training.with_folders(recipe, folders)
-    for before, after in zip(recipe.mixture.groups, config.mixture.groups, strict=True):
-        assert (before.name, before.rate) == (after.name, after.rate)
-        (source,) = after.sources
-        assert source.source == "parquet"
-        assert source.options == {"path": str(folders[before.sources[0].options["generator"]])}
-        assert source.kinds == before.sources[0].kinds
-    with pytest.raises(ConfigError, match="the demo makes only scenes"):
-        training.with_folders(recipe, {"scenes": tmp_path})
+def test_the_recipe_reads_the_folder(tmp_path: Path) -> None:
+    recipe = micro_sft()
+    (source,) = training.with_folder(recipe, tmp_path).mixture.groups[0].sources
+    assert (source.source, source.options) == ("parquet", {"path": str(tmp_path)})
+    assert source.kinds == recipe.mixture.groups[0].sources[0].kinds
 
 
-class FakeTrainer:
-    """Takes steps of half a second, the first two slower."""
-
-    def __init__(self) -> None:
-        self.loader, self.taken, self.closed = self, 0, False
-
-    def take_step(self) -> dict[str, Any]:
-        self.taken += 1
-        return {"seconds": 2.0 if self.taken <= 2 else 0.5}
-
-    def close(self) -> None:
-        self.closed = True
+def pace(share: float) -> Pace:
+    """Of a machine with this share of the speed of a good laptop."""
+    return Pace(making=400 * share, seeing=100 * share, answering=30 * share, per_row=2.0)
 
 
-def test_the_number_of_steps_fills_the_time_that_is_left(monkeypatch) -> None:
-    trainer = FakeTrainer()
-    monkeypatch.setattr(training.Trainer, "start", lambda *arguments: trainer)
-    assert training.steps_in(nano_sft(), 106.0) == (200, 0.5)  # six seconds went into the trial
-    assert trainer.closed
-    assert training.steps_in(nano_sft(), 1.0)[0] >= 20
+def test_steps_and_batches_fit_the_time() -> None:
+    for share in (1.0, 0.3, 0.01):
+        see, sft = (training.within(recipe, 100.0, pace(share)) for recipe in (micro_see(), micro_sft()))
+        assert see.seconds == sft.seconds == 100.0
+        assert 100 * 100 * share <= see.batch * see.steps <= 140 * 100 * share + see.batch
+        assert 100 * 30 * share <= 2 * sft.loader.rows * sft.steps <= 140 * 30 * share + 2 * sft.loader.rows
+    assert training.within(micro_see(), 1000.0, pace(1)).batch == micro_see().batch
+    assert training.within(micro_see(), 10.0, pace(1)).batch < micro_see().batch
+
+
+def test_too_little_time_is_said_with_what_would_be_enough() -> None:
+    assert full(60, pace(1)).short_of is None
+    plan = full(1, pace(0.2))
+    assert plan.short_of == pytest.approx(pace(0.2).needed)
+    words = too_short(plan)
+    minutes = int(words.rpartition("--minutes ")[2].rstrip(")"))
+    assert "1 minutes of training are too short" in words and minutes * 60 >= pace(0.2).needed > (minutes - 1) * 60
+    assert full(minutes, pace(0.2)).short_of is None
+
+
+def test_questions_fit_the_time() -> None:
+    assert questions_in(100.0, 4.0, 0.25) == 100
+    assert questions_in(-5.0, 4.0, 0.25) == questions_in(1.0, 4.0, 0.25) >= 10  # a few, or they would say nothing
+
+
+def test_an_interrupt_between_the_stages_is_one_sentence(tmp_path: Path, monkeypatch, random_model: Path) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("openmolmo.recipes.demo.run.make_data", interrupted)
+    result = call("--quick", "--model", random_model, "--out", tmp_path / "demo")
+    assert isinstance(result.exception, StoppedError) and result.exception.exit_code == 130
+    assert "run the demo again" in str(result.exception)
 
 
 def test_a_stopped_stage_says_how_to_go_on(tmp_path: Path, monkeypatch) -> None:
@@ -144,17 +156,21 @@ def test_a_stopped_stage_says_how_to_go_on(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(training, "run_of", lambda config: stopped)
     with pytest.raises(RunError, match=r"stopped by Ctrl-C(.|\n)*run the demo again(.|\n)*--resume --out .*seeing"):
-        training.train_stages(tmp_path, QUICK, {"scenes": tmp_path, "clocks": tmp_path}, 0)
+        training.train_stages(tmp_path, QUICK, tmp_path, 0)
 
 
-def test_more_time_brings_more_data() -> None:
-    assert full(10).train["scenes"] > full(5).train["scenes"] > full(1).train["scenes"] >= full(0.2).train["scenes"]
-    assert full(600).train["scenes"] == full(6000).train["scenes"]
-    assert full(5).seconds == 300
+def test_more_time_and_speed_bring_more_data() -> None:
+    assert full(10, pace(1)).train > full(5, pace(1)).train > full(5, pace(0.5)).train > full(0.2, pace(0.5)).train
+    assert full(600, pace(1)).train == full(6000, pace(1)).train
+    assert full(5, pace(1)).seconds == 300
+    times = [full(None, pace(share)).seconds or 0 for share in (10, 0.8, 0.1)]
+    assert times == sorted(times) and 180 <= times[0] < times[1] < times[2] <= 480
 
 
 def test_commands_are_quoted_for_a_shell() -> None:
-    calls = next_calls(Path("my demo"), (Path("my demo/1.jpg"), "red star"), Path("3.jpg"), Path("new"), "nano")
+    calls = next_calls(
+        Path("my demo"), (Path("my demo/1.jpg"), "red star"), Path("3.jpg"), [Path("see"), Path("new")], "nano"
+    )
     assert calls[0][0] == "openmolmo point 'my demo/1.jpg' 'red star' --out points.png"
     assert len(calls) == 5
 

@@ -5,6 +5,11 @@ help pages), so that a user's words and data do not fall apart into letters. It 
 ``openmolmo/bundled/tokenizer``; this makes it again:
 
     python -m openmolmo.recipes.tokenizer OUT
+
+That of the micro model has 1024 tokens, learnt from the text of its easy world, and is kept under
+``openmolmo/bundled/tokenizer-micro``:
+
+    python -m openmolmo.recipes.tokenizer OUT micro
 """
 
 from __future__ import annotations
@@ -21,19 +26,19 @@ from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Formatter
 from openmolmo.prompting.tokenizer import TextTokenizer, train_bpe
 
-__all__ = ["generated_texts", "train_nano_tokenizer"]
+__all__ = ["generated_texts", "train_micro_tokenizer", "train_nano_tokenizer"]
 
 _TEXT_SPLIT = "train"
 _SIZE = 64  # the words do not depend on the picture's size, and small pictures are quick
 
 
-def generated_texts(scenes: int, clocks: int, seed: int = 0) -> Iterator[str]:
-    """Prompts and replies as both training stages see them."""
+def generated_texts(seed: int = 0, **counts: int) -> Iterator[str]:
+    """Prompts and replies as both training stages see them; ``counts`` are examples of each generator."""
     formatters = [
         Formatter(FormatConfig(system_prompt="style_and_length")),
         Formatter(FormatConfig(system_prompt="demo_or_style")),
     ]
-    for name, count in (("scenes", scenes), ("clocks", clocks)):
+    for name, count in counts.items():
         generator = GENERATORS.get(name)
         for index in range(count):
             example = make_example(generator, seed, index, size=_SIZE, split=_TEXT_SPLIT)
@@ -45,12 +50,20 @@ def generated_texts(scenes: int, clocks: int, seed: int = 0) -> Iterator[str]:
 def train_nano_tokenizer(out: Path, *, vocab_size: int = 4096, scenes: int = 4000, clocks: int = 1000) -> TextTokenizer:
     """Train on ``scenes`` + ``clocks`` generated examples and save the tokenizer's folder at ``out``."""
     english = pydoc_data.topics.topics.values()
-    tokenizer = train_bpe(itertools.chain(generated_texts(scenes, clocks), english), vocab_size)
+    tokenizer = train_bpe(itertools.chain(generated_texts(scenes=scenes, clocks=clocks), english), vocab_size)
+    tokenizer.save_pretrained(out)
+    return tokenizer
+
+
+def train_micro_tokenizer(out: Path, *, vocab_size: int = 1024, scenes: int = 2000) -> TextTokenizer:
+    """Train on ``scenes`` examples of the micro world and save the tokenizer's folder at ``out``."""
+    english = pydoc_data.topics.topics.values()
+    tokenizer = train_bpe(itertools.chain(generated_texts(micro_scenes=scenes), english), vocab_size)
     tokenizer.save_pretrained(out)
     return tokenizer
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m openmolmo.recipes.tokenizer OUT")
-    train_nano_tokenizer(Path(sys.argv[1]))
+    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["micro"]):
+        sys.exit("usage: python -m openmolmo.recipes.tokenizer OUT [micro]")
+    (train_micro_tokenizer if sys.argv[2:] else train_nano_tokenizer)(Path(sys.argv[1]))

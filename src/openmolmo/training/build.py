@@ -86,7 +86,7 @@ def build_processor(config: BaseRunConfig) -> Processor:
 
     Crop and format settings are the configuration's, else those of ``init_from``, else the defaults.
     """
-    source, given = find_source(config), Path(config.tokenizer) if config.tokenizer else None
+    source, given = find_source(config), _tokenizer_of(config)
     crop, format = config.crop, config.format
     tokenizer: TextTokenizer | None = None
     if source is not None:
@@ -98,6 +98,14 @@ def build_processor(config: BaseRunConfig) -> Processor:
     if tokenizer is None:
         tokenizer = TextTokenizer.from_pretrained(given or source or BUNDLED_TOKENIZER)
     return Processor(tokenizer, crop or CropConfig(), format or FormatConfig(), resize_mode=config.resize_mode)
+
+
+def _tokenizer_of(config: BaseRunConfig) -> Path | None:
+    """The folder that ``config.tokenizer`` names: one on the disk, else one of the package."""
+    if config.tokenizer is None:
+        return None
+    bundled = BUNDLED_TOKENIZER.parent / config.tokenizer
+    return bundled if not Path(config.tokenizer).is_dir() and bundled.is_dir() else Path(config.tokenizer)
 
 
 def build_model(

@@ -125,14 +125,17 @@ class BaseRunConfig(Config):
 
     ``model`` is a registered preset, built with fresh weights, unless ``init_from`` names a model whose
     weights and tokenizer to start from: a checkpoint folder of ours or of a released Molmo, the folder of
-    a run, a bundled model, or OWNER/NAME at the hub. ``tokenizer`` is a folder, or None for the one that
-    ``init_from`` or the package brings. ``crop`` and ``format`` are those of ``init_from`` where they are
+    a run, a bundled model, or OWNER/NAME at the hub. ``tokenizer`` is a folder or the name of one in the package
+    (``tokenizer-micro``), or None for the one that ``init_from`` or the package brings.
+    ``crop`` and ``format`` are those of ``init_from`` where they are
     None. ``keep`` is how many checkpoints stay on disk. ``threads`` is how many CPU threads computing uses
     (0: as many as there are cores). ``precision`` is the type of matrix products; weights, gradients and
     optimiser states are float32 always. ``auto`` is bfloat16 where the device multiplies it in hardware
     (accelerators, processors with AVX512-BF16 or AMX). ``attention`` is how it is computed; ``auto`` is
     eager on a processor, where SDPA's backward pass with a mask takes half as long again (docs/log.md),
     and FlexAttention elsewhere, which passes over what the mask of a packed row hides (SDPA without Triton).
+    ``seconds`` bounds the time of the steps: where the machine is too slow for all of them, or becomes so, there are
+    fewer, and the learning rate comes to its end in just these. Such a run is not the same twice.
     """
 
     name: str
@@ -154,9 +157,12 @@ class BaseRunConfig(Config):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     attention: Literal["auto", "eager", "sdpa", "flex_attention"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    seconds: float | None = None
     watch: WatchConfig = field(default_factory=WatchConfig)
 
     def __post_init__(self) -> None:
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise ConfigError(f"seconds={self.seconds} must be greater than 0, or none")
         for name in ("steps", "checkpoint_every", "keep", "log_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
@@ -201,11 +207,15 @@ class RunConfig(BaseRunConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SceneConfig(Config):
-    """One kind of scene: its size in pixels, how many crops are cut from it, the most objects (None: any)."""
+    """One kind of scene: its size in pixels, how many crops are cut from it, the most objects (None: any).
+
+    ``world`` is what they are made of (``openmolmo.engine.synth.scenes.world``).
+    """
 
     size: int
     windows: int = 1
     most: int | None = None
+    world: Literal["whole", "micro"] = "whole"
 
     def __post_init__(self) -> None:
         if self.windows < 1:

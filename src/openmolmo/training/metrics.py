@@ -48,6 +48,11 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
+    def plan(self, steps: int) -> None:
+        """Say that the run has so many steps now."""
+        self._steps = steps
+        self._progress.update(self._task, total=steps)
+
     def update(self, step: int, metrics: dict[str, Any]) -> None:
         """Show that ``step`` is done."""
         if not self._shown:

@@ -14,6 +14,8 @@ from openmolmo.core.runlog import RunLog
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
 from openmolmo.training.metrics import Bar
+from openmolmo.training.optim import Optimizer
+from openmolmo.training.pacing import Pacing
 from openmolmo.training.parallel.world import ALONE, World, told_by
 from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
@@ -29,6 +31,7 @@ _AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 class _Trainer(Protocol):
     step: int
     out: Path
+    optimizer: Optimizer
 
     @property
     def config(self) -> BaseRunConfig: ...
@@ -94,10 +97,15 @@ def _ended(run: _Trainer, world: World) -> Path:
 def take_steps(run: _Trainer, log: RunLog | WatchedLog, stop: StopRequest, world: World = ALONE) -> None:
     """Take the remaining steps of ``run``. Raises StoppedError, after saving, when any process is asked to stop."""
     config = run.config
+    steps = config.steps
+    pacing = Pacing(config.seconds, steps, run.step) if config.seconds is not None else None
     with Bar(config.name, config.steps, run.step, shown=world.first) as bar:
-        while run.step < config.steps:
+        while run.step < steps:
             metrics = run.take_step()
-            last = run.step == config.steps
+            if pacing is not None:
+                steps = run.optimizer.steps = -int(world.highest(-pacing.steps(run.step)))  # the slowest decides
+                bar.plan(steps)
+            last = run.step >= steps
             if run.step % config.log_every == 0 or last:
                 log.write(**metrics)
             bar.update(run.step, metrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["call", "next_calls"]
@@ -15,27 +16,30 @@ def call(*words: str | Path) -> str:
     return shlex.join([_program(), *map(str, words)])
 
 
-def next_calls(out: Path, pointed: tuple[Path, str], captioned: Path, new: Path, model: str) -> list[tuple[str, str]]:
+def next_calls(
+    out: Path, pointed: tuple[Path, str], captioned: Path, stages: Sequence[Path], model: str
+) -> list[tuple[str, str]]:
     """(command, what it does): what to try after a demo in ``out``.
 
-    ``pointed``: a picture and what to point at in it; ``new``: the weights just trained; ``model``: the finished one.
+    ``pointed``: a picture and what to point at in it; ``stages``: the weights of each stage just trained;
+    ``model``: the finished one.
     """
     picture, label = pointed
     which = [] if model == "nano" else ["--model", model]
-    caption_weights = out / "training/caption/final"
+    seeing, new = stages
     return [
         (
             call("point", picture, label, "--out", "points.png", *which),
             "points on a picture; try any picture and words of yours",
         ),
         (call("caption", captioned, "--model", new), "what the model trained just now says"),
-        (call("data", "show", out / "data/train-scenes"), "a page with the pictures and texts it learnt from"),
+        (call("data", "show", out / "data/train-micro"), "a page with the pictures and texts it learnt from"),
         (
             call("eval", model, "--count", "200", "--out", "evaluation"),
             "the scores of the model card: up to 500 questions a task",
         ),
         (
-            call("train", "nano_sft", f"init_from={caption_weights}", "steps=2000", "--out", "runs/longer"),
+            call("train", "micro_sft", f"init_from={seeing}", "steps=3000", "--out", "runs/longer"),
             "train longer, with fresh pictures in every step",
         ),
     ]

@@ -64,7 +64,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     factors = (1.0,) if last - first > 3 else (1.0, 2.0, 5.0)
     marks = [round(factor * 10.0**power, 12) for power in range(first, last + 1) for factor in factors]
     start = max(i for i, mark in enumerate(marks) if mark <= low or i == 0)
-    end = min(i for i, mark in enumerate(marks) if mark >= high)
+    end = min(i for i, mark in enumerate(marks) if mark >= high * (1 - 1e-9))  # the logarithm rounds
     return marks[start : max(end, start + 1) + 1]
 
 

@@ -35,7 +35,7 @@ _OURS = (
     "evaluation/*/results.json",
     "evaluation/*/report.html",
     "evaluation/*/.*.tmp",
-    "pictures/[1-3]-*",
+    "pictures/[1-6]-*",
     "report.html",
 )
 

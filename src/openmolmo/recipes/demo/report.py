@@ -87,6 +87,7 @@ def _stage(stage: Stage, colour: str) -> dict[str, Any]:
         "first": losses[0],
         "last": sum(tail) / len(tail),
         "examples": stage.log[-1]["examples"],
+        "steps": stage.log[-1]["step"],
     }
 
 

@@ -1,34 +1,35 @@
-"""The five steps of the demo, told as they happen."""
+"""The six steps of the demo, told as they happen."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from openmolmo.core.errors import ConfigError
+from openmolmo.core.errors import ConfigError, StoppedError
 from openmolmo.core.files import disk_full_as_error
 from openmolmo.core.optional import require
 from openmolmo.core.progress import console
-from openmolmo.evaluation.report import write_results
-from openmolmo.evaluation.session import Setup, judge
 from openmolmo.inference.load import find_model, load
 from openmolmo.recipes.demo.calls import next_calls
-from openmolmo.recipes.demo.data import DemoData, make_data
+from openmolmo.recipes.demo.data import GENERATOR, make_data
 from openmolmo.recipes.demo.folder import open_folder
+from openmolmo.recipes.demo.judging import judge_both
+from openmolmo.recipes.demo.pace import measure
 from openmolmo.recipes.demo.pictures import ask_about_pictures
-from openmolmo.recipes.demo.plan import Plan
+from openmolmo.recipes.demo.plan import QUICK, Plan, full, too_short
 from openmolmo.recipes.demo.report import Story, write_report
-from openmolmo.recipes.demo.scores import Comparison
 from openmolmo.recipes.demo.training import train_stages
+from openmolmo.recipes.micro import MICRO_SIZE
 
 __all__ = ["run_demo"]
 
-_STEPS = 5
+_STEPS = 6
 
 
 class _Teller:
@@ -51,8 +52,10 @@ class _Teller:
         console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
-def run_demo(out: Path, plan: Plan, *, seed: int, model: str) -> Path:
-    """Do all of it in folder ``out``; returns the page.
+def run_demo(out: Path, minutes: float | None, *, seed: int, model: str, quick: bool = False) -> Path:
+    """Do all of it in folder ``out``, training for so many ``minutes``; returns the page.
+
+    None: as many as suit this machine. ``quick``: a few steps instead.
 
     Raises MissingDependencyError, CheckpointError (no such ``model``), ConfigError (it lies in ``out``)
     and RunError (``out`` is not the demo's) before anything is written.
@@ -67,21 +70,36 @@ def run_demo(out: Path, plan: Plan, *, seed: int, model: str) -> Path:
     open_folder(out, seed)
     teller = _Teller()
     teller.say(f"seed {seed}: openmolmo demo --seed {seed} makes the same data again")
-    with disk_full_as_error(out):
-        with teller.step("Making data", f"{_counts(plan.train)} to learn from, {_counts(plan.test)} held out"):
+    with disk_full_as_error(out), _stopped_by_hand(out):
+        with teller.step("Looking how fast this machine is", "a few pictures drawn, a few steps of training"):
+            plan = QUICK if quick else full(minutes, measure())
+            teller.say(f"  {_pace_words(plan)}")
+        with teller.step("Making data", f"{plan.train:,} pictures to learn from, {plan.test:,} held out"):
             data = make_data(out / "data", plan, seed)
         with teller.step("Training a small model from scratch", _training_words(plan)):
             stages = train_stages(out / "training", plan, data.train, seed)
         with teller.step("Judging it, and the finished model", _judging_words(plan, model)):
-            scores = _judge(out, plan, data, seed, str(stages[-1].final), model)
+            scores = judge_both(out / "evaluation", plan, data.held_out, seed, str(stages[-1].final), model)
             scores.print()
-        with teller.step(f"Asking {model} about three new pictures", "point, count, describe"):
-            asked = ask_about_pictures(load(model, max_new_tokens=plan.max_new_tokens), out / "pictures", seed, model)
+            teller.say(f"  {scores.words(plan)}")
+        with teller.step("Asking both about three new pictures each", "point, count, describe"):
+            new = str(stages[-1].final)
+            asked = ask_about_pictures(load(model, max_new_tokens=320), out / "pictures", seed, model)
+            asked += ask_about_pictures(
+                load(new, max_new_tokens=plan.max_new_tokens),
+                out / "pictures",
+                seed,
+                new,
+                generator=GENERATOR,
+                size=MICRO_SIZE,
+                first=4,
+            )
             for one in asked:
                 teller.say(f"  {one.command}\n    {one.reply}")
+                teller.say(f"    {one.verdict}", style="green" if one.right else "red")
         with teller.step("Writing the report", "curves, tables, pictures, right and wrong cases"):
             pointed = (asked[0].picture, asked[0].label)
-            commands = next_calls(out, pointed, asked[-1].picture, stages[-1].final, model)
+            commands = next_calls(out, pointed, asked[-1].picture, [stage.final for stage in stages], model)
             page = write_report(
                 Story(
                     out=out,
@@ -100,15 +118,17 @@ def run_demo(out: Path, plan: Plan, *, seed: int, model: str) -> Path:
     return page
 
 
-def _judge(out: Path, plan: Plan, data: DemoData, seed: int, new: str, finished: str) -> Comparison:
-    """Both models on the same questions; their own full reports lie under ``evaluation``."""
-    both = []
-    for name, model in (("trained-now", new), ("finished", finished)):
-        console.print(f"  {model}", highlight=False, soft_wrap=True)
-        setup = Setup(model=model, seed=seed, limit=plan.questions, max_new_tokens=plan.max_new_tokens)
-        both.append(judge(setup, data.held_out))
-        write_results(both[-1], out / "evaluation" / name, cases=4)
-    return Comparison(both[0], both[1], Path(finished).name)
+@contextlib.contextmanager
+def _stopped_by_hand(out: Path) -> Iterator[None]:
+    """Ctrl-C outside of training, which saves first, is one sentence too."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            f"stopped by Ctrl-C; what is finished lies in {out}",
+            signal=signal.SIGINT,
+            fix="run the demo again: it starts anew",
+        ) from error
 
 
 def _farewell(teller: _Teller, page: Path, commands: list[tuple[str, str]]) -> None:
@@ -119,18 +139,26 @@ def _farewell(teller: _Teller, page: Path, commands: list[tuple[str, str]]) -> N
         teller.say(f"  {command}\n      {what}")
 
 
-def _counts(sizes: dict[str, int]) -> str:
-    return " and ".join(f"{count:,} {name}" for name, count in sizes.items())
+def _pace_words(plan: Plan) -> str:
+    pace = plan.pace
+    if pace is None:
+        return "not needed for a quick run"
+    words = f"pictures a second: {pace.making:.0f} drawn, {pace.seeing:.0f} seen, {pace.answering:.1f} answered about"
+    if plan.short_of is not None:
+        words += f"\n  {too_short(plan)}"
+    return words
 
 
 def _training_words(plan: Plan) -> str:
     if plan.seconds is None:
         return f"{plan.steps} steps of each stage, only to see that they run"
-    return f"seeing, captions, then everything; {plan.seconds / 60:g} minutes together (--minutes)"
+    return f"seeing, then answering; {plan.seconds / 60:.1f} minutes together (--minutes)"
 
 
 def _judging_words(plan: Plan, model: str) -> str:
-    return f"the same {plan.questions} questions a task for the new model and {model}, with two controls for each"
+    return (
+        f"the same questions, up to {plan.questions} a task, for the new model and {model}, with two controls for each"
+    )
 
 
 def _clock(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,16 @@ from openmolmo.core.progress import print_table
 from openmolmo.evaluation.pictures import case_picture, data_url
 from openmolmo.evaluation.report import pick_cases
 from openmolmo.evaluation.results import Estimate, Results, Row, TaskResult
+from openmolmo.recipes.demo.plan import Plan, too_short
 from openmolmo.records.example import Counting, NotPresent, Pointing
 from openmolmo.words.points import without_points
 
-__all__ = ["Comparison", "case_views"]
+__all__ = ["CLEARLY", "Comparison", "case_views"]
 
 _COLUMNS = (("new", "model"), ("new", "shuffled"), ("finished", "model"), ("finished", "shuffled"), ("new", "frequent"))
+CLEARLY = 0.15
+"""So much above both of its controls a model has looked at the pictures."""
+
 _LONGEST = 420  # letters of a reply on the page
 
 
@@ -51,8 +56,23 @@ class Comparison:
         print_table("Scores on held-out pictures, 0-1", ["", *self.heads], rows)
 
     def above(self, which: str) -> list[str]:
-        """Titles of the tasks on which the interval of model ``which`` is above both of its controls."""
-        return [task.title for task in self._results(which).tasks.values() if _is_above(task)]
+        """Titles of the tasks on which model ``which`` is at least :data:`CLEARLY` above both of its controls."""
+        return [task.title for task in self._results(which).tasks.values() if _margin(task) >= CLEARLY]
+
+    def words(self, plan: Plan) -> str:
+        """What the new model's scores say, and what to do where they say little."""
+        tasks = self.new.tasks
+        above = self.above("new")
+        said = f"The model trained just now stands {CLEARLY} or more above both of its controls on {len(above)} of "
+        said += f"{len(tasks)} tasks{': ' * bool(above)}{', '.join(above).lower()}."
+        if plan.seconds is None:
+            return f"{said} It was a quick run: the numbers mean nothing."
+        if plan.short_of is not None:
+            return f"{said} {too_short(plan)[0].upper()}{too_short(plan)[1:]}."
+        if len(above) < 3:
+            longer = math.ceil(plan.seconds / 30)
+            return f"{said} It has not learnt to look yet: --minutes {longer} gives it twice the time."
+        return said
 
     def _results(self, which: str) -> Results:
         return self.new if which == "new" else self.finished
@@ -62,9 +82,10 @@ class Comparison:
         return found.columns[column].estimates[metric] if found and column in found.columns else None
 
 
-def _is_above(task: TaskResult) -> bool:
+def _margin(task: TaskResult) -> float:
+    """How far the model is above the better of its controls."""
     controls = [column.estimates[task.headline].mean for name, column in task.columns.items() if name != "model"]
-    return task.columns["model"].estimates[task.headline].low > max(controls)
+    return task.columns["model"].estimates[task.headline].mean - max(controls)
 
 
 def case_views(scores: Comparison, count: int) -> list[dict[str, Any]]:

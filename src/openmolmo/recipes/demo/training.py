@@ -1,35 +1,29 @@
-"""The stages of the nano recipes on the demo's own data, each in as many steps as its time allows."""
+"""The stages of the micro recipes, the second on the demo's own data, each within its time."""
 
 from __future__ import annotations
 
 import shutil
-import statistics
-import tempfile
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from openmolmo.core.errors import ConfigError, DiskFullError, RunError, StoppedError
-from openmolmo.core.progress import console
+from openmolmo.core.errors import DiskFullError, RunError, StoppedError
+from openmolmo.core.progress import say
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.data.mixture import SourceConfig
-from openmolmo.recipes.demo.plan import Plan
-from openmolmo.recipes.nano import nano_caption, nano_connector, nano_encoder, nano_sft
+from openmolmo.recipes.demo.pace import Pace, without_workers
+from openmolmo.recipes.demo.plan import SEEING_SHARE, Plan
+from openmolmo.recipes.micro import micro_see, micro_sft
 from openmolmo.training import checkpoint
 from openmolmo.training.config import PatchRunConfig, RunConfig
-from openmolmo.training.loop import Trainer
-from openmolmo.training.patches.loop import PatchTrainer
 from openmolmo.training.recipe import run_of
 
-__all__ = ["Stage", "steps_in", "train_stages", "with_folders"]
+__all__ = ["Stage", "train_stages", "within", "with_folder"]
 
-_SHARES = {"seeing": 0.4, "caption": 0.2}  # of the time; fine-tuning has what is left
-_LEAST_SHARE = 0.25  # of fine-tuning, whatever the others took
-_ROWS = 4  # of a batch, half of the recipes': in so short a run more steps are worth more than larger ones
-_TIMED, _WARMING = 6, 2  # steps of the trial, and how many of them are left out as not yet warm
-_FEWEST = 20  # steps; with less the schedule means nothing
+_ROOM = 1.25  # steps planned for each that the measured pace allows: a machine may turn out faster
+_FEWEST = 300  # steps for which the largest batch is chosen; with less, smaller batches teach more
+_SMALLEST = 4  # rows, or crops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,96 +33,67 @@ class Stage:
     title: str
     config: RunConfig | PatchRunConfig
     seconds: float
-    pace: float | None
     log: list[dict[str, Any]]
     final: Path
 
 
-def train_stages(out: Path, plan: Plan, folders: Mapping[str, Path], seed: int) -> list[Stage]:
-    """Teach encoder and connector to see, then train captions, then everything.
-
-    What a stage takes too long is taken from the last.
-    """
+def train_stages(out: Path, plan: Plan, data: Path, seed: int) -> list[Stage]:
+    """Teach encoder and connector to see, then the whole model to answer. What the first saves, the second has."""
     began = time.monotonic()
     stages: list[Stage] = []
     recipes: tuple[tuple[str, str, RunConfig | PatchRunConfig], ...] = (
-        ("Seeing", "seeing", _seeing()),
-        ("Captions", "caption", _on_folders(nano_caption(), folders)),
-        ("Fine-tuning", "sft", _on_folders(nano_sft(), folders)),
+        ("Seeing", "seeing", micro_see()),
+        ("Answering", "answering", with_folder(micro_sft(), data)),
     )
     for title, name, recipe in recipes:
         config = recipe.replace(seed=seed, keep=1, init_from=str(stages[-1].final) if stages else None)
-        pace = None
-        if plan.seconds is None:
-            config = _without_workers(config).replace(steps=plan.steps)
+        if plan.seconds is None or plan.pace is None:
+            config = without_workers(config).replace(steps=plan.steps)
         else:
             left = plan.seconds - (time.monotonic() - began)
-            share = plan.seconds * _SHARES[name] if name in _SHARES else max(left, plan.seconds * _LEAST_SHARE)
-            steps, pace = steps_in(config, share)
-            config = config.replace(steps=steps)
-            console.print(
-                f"  {title.lower()}: a step takes {pace:.2f} s, so {steps} steps fill {round(share)} s; "
-                "the learning rate falls to its end in just these",
-                highlight=False,
-                soft_wrap=True,
+            share = left if stages else left * SEEING_SHARE
+            config = within(config, share, plan.pace)
+            say(
+                f"  {title.lower()}: {round(share)} s, about {round(config.steps / _ROOM)} steps at the pace measured; "
+                "the learning rate comes to its end in this time, should the machine slow down too"
             )
-        stages.append(_train(title, config.replace(checkpoint_every=config.steps), out / name, pace))
+        stages.append(_train(title, config.replace(checkpoint_every=config.steps), out / name))
     return stages
 
 
-def _seeing() -> PatchRunConfig:
-    """The recipes' three stages of encoder and connector in one."""
-    recipe, alone = nano_connector(), nano_encoder()
-    encoder = alone.optimizer.encoder
-    return recipe.replace(
-        optimizer=recipe.optimizer.replace(encoder=encoder, connector=encoder), clocks=0.2, log_every=1
-    )
+_AnyConfig = TypeVar("_AnyConfig", bound=RunConfig | PatchRunConfig)
 
 
-def _on_folders(recipe: RunConfig, folders: Mapping[str, Path]) -> RunConfig:
-    return with_folders(recipe, folders).replace(loader=recipe.loader.replace(rows=_ROWS))
+def within(config: _AnyConfig, seconds: float, pace: Pace) -> _AnyConfig:
+    """``config`` brought to its end in ``seconds``, at ``pace`` or any other.
 
-
-def _without_workers(config: RunConfig | PatchRunConfig) -> RunConfig | PatchRunConfig:
+    Its batch is halved while there would be too few steps.
+    """
     if isinstance(config, PatchRunConfig):
-        return config.replace(workers=0)
-    return config.replace(loader=config.loader.replace(workers=0))
+        size, rate = config.batch, pace.seeing
+    else:
+        size, rate = config.loader.rows, pace.answering / pace.per_row
+    while rate * seconds / size < _FEWEST and size // 2 >= _SMALLEST:
+        size //= 2
+    steps = max(1, round(_ROOM * rate * seconds / size))
+    if isinstance(config, PatchRunConfig):
+        return config.replace(batch=size, steps=steps, seconds=seconds)
+    return config.replace(loader=config.loader.replace(rows=size), steps=steps, seconds=seconds)
 
 
-def with_folders(config: RunConfig, folders: Mapping[str, Path]) -> RunConfig:
-    """The recipe with each generator of its mixture replaced by the data set made with it."""
+def with_folder(config: RunConfig, data: Path) -> RunConfig:
+    """The recipe on the pictures in ``data`` in place of new ones."""
+
+    def local(source: SourceConfig) -> SourceConfig:
+        return source.replace(source="parquet", options={"path": str(data)})
+
     groups = tuple(
-        group.replace(sources=tuple(_local(source, folders) for source in group.sources))
-        for group in config.mixture.groups
+        group.replace(sources=tuple(local(source) for source in group.sources)) for group in config.mixture.groups
     )
     return config.replace(mixture=config.mixture.replace(groups=groups))
 
 
-def steps_in(config: RunConfig | PatchRunConfig, seconds: float) -> tuple[int, float]:
-    """How many steps fill ``seconds``, and how long one takes: the median of a few real ones, thrown away.
-
-    The number must be known before the first step, because the learning rate falls over the whole run.
-    """
-    with tempfile.TemporaryDirectory(prefix="openmolmo-demo-") as scratch:
-        alone = _without_workers(config).replace(steps=_TIMED)
-        start = PatchTrainer.start if isinstance(alone, PatchRunConfig) else Trainer.start
-        trial = start(alone, Path(scratch), None)  # type: ignore[arg-type]
-        try:
-            took = [trial.take_step()["seconds"] for _ in range(_TIMED)]
-        finally:
-            trial.close()
-    pace = statistics.median(took[_WARMING:])
-    return max(_FEWEST, round((seconds - sum(took)) / pace)), pace
-
-
-def _local(source: SourceConfig, folders: Mapping[str, Path]) -> SourceConfig:
-    name = str(source.options.get("generator"))
-    if name not in folders:
-        raise ConfigError(f"the recipe learns from {name!r}, and the demo makes only {', '.join(folders)}")
-    return source.replace(source="parquet", options={"path": str(folders[name])})
-
-
-def _train(title: str, config: RunConfig | PatchRunConfig, folder: Path, pace: float | None) -> Stage:
+def _train(title: str, config: RunConfig | PatchRunConfig, folder: Path) -> Stage:
     began = time.monotonic()
     try:
         final = run_of(config)(folder, False)
@@ -146,4 +111,4 @@ def _train(title: str, config: RunConfig | PatchRunConfig, folder: Path, pace: f
     for saved in checkpoint.checkpoints(folder):  # only for going on; three times the size of the weights
         shutil.rmtree(saved)
     log = read_jsonl(folder / "metrics.jsonl")
-    return Stage(title=title, config=config, seconds=seconds, pace=pace, log=log, final=final)
+    return Stage(title=title, config=config, seconds=seconds, log=log, final=final)

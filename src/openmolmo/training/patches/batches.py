@@ -13,6 +13,7 @@ from openmolmo.core.rng import derive
 from openmolmo.engine.synth.clocks.patches import make_clock_window
 from openmolmo.engine.synth.patches import Window
 from openmolmo.engine.synth.scenes.patches import make_windows
+from openmolmo.engine.synth.scenes.world import WORLDS
 from openmolmo.training.config import PatchRunConfig
 
 __all__ = ["PatchBatches", "make_loader"]
@@ -49,7 +50,10 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
                 continue
             kind = config.scenes[int(rng.integers(len(config.scenes)))]
             count = min(kind.windows, config.batch - len(made))
-            made += make_windows(rng, count, size=kind.size, most=kind.most, side=crop.crop_size, patch=patch)
+            world = WORLDS[kind.world]
+            made += make_windows(
+                rng, count, size=kind.size, most=kind.most, world=world, side=crop.crop_size, patch=patch
+            )
         return made
 
 

@@ -43,6 +43,8 @@ _RELATIONS = {
 
 def write_caption(dice: Dice, scene: Scene) -> str:
     """The caption; objects are told in reading order, at most 200 words."""
+    if scene.world.plain:
+        return _write_short(dice, scene)
     late_background = dice.chance(0.5)
     sentences = [_overview(dice, scene, late_background)]
     listed = len(scene.kinds) <= _LISTED_KINDS
@@ -54,6 +56,12 @@ def write_caption(dice: Dice, scene: Scene) -> str:
     while extra and len(" ".join(sentences + extra + closing).split()) > _WORD_LIMIT:
         extra.pop()
     return " ".join(sentences + extra + closing)
+
+
+def _write_short(dice: Dice, scene: Scene) -> str:
+    """How many of what on which background, then size and place of each kind."""
+    kinds = [describe_kind(dice, kind, things, counted=False) for kind, things in scene.kinds.items()]
+    return " ".join([_overview(dice, scene, late_background=False), *kinds])
 
 
 def background_phrase(background: Background) -> str:

@@ -16,22 +16,24 @@ from openmolmo.engine.synth.scenes.captions import write_caption
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.draw import inner_point, paint_objects
 from openmolmo.engine.synth.scenes.explanations import make_explanation
-from openmolmo.engine.synth.scenes.graph import Scene, Thing
-from openmolmo.engine.synth.scenes.layout import Placed, choose_easy, choose_objects, place_objects
+from openmolmo.engine.synth.scenes.graph import Background, Scene, Thing
+from openmolmo.engine.synth.scenes.layout import Placed, choose_easy, choose_few, choose_objects, place_objects
 from openmolmo.engine.synth.scenes.questions import make_counting, make_not_present, make_pointing
 from openmolmo.engine.synth.scenes.statements import reference_statements
 from openmolmo.engine.synth.scenes.transcripts import write_transcript
-from openmolmo.engine.synth.scenes.vocabulary import COLOURS
+from openmolmo.engine.synth.scenes.world import MICRO as MICRO_WORLD
+from openmolmo.engine.synth.scenes.world import WHOLE, World
 from openmolmo.records.example import Annotation, Caption, Example, ImageRef, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
 cv2 = require("cv2", extra="synth")
 
-__all__ = ["EASY", "GENERATOR", "SceneGenerator"]
+__all__ = ["EASY", "GENERATOR", "MICRO", "SceneGenerator"]
 
 _LEAST_SIZE = 64
 _QUALITY = 90
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
+_PLAIN_KINDS = ("caption", "pointing", "counting", "not_present", "question_answer")
 
 
 class SceneGenerator:
@@ -44,16 +46,19 @@ class SceneGenerator:
 
     version = "1"
 
-    def __init__(self, name: str = "scenes", *, most: int | None = None) -> None:
-        """``most``: only easy scenes, of one to so many plain objects, medium or large, on calm backgrounds."""
-        self.name, self.most = name, most
+    def __init__(self, name: str = "scenes", *, most: int | None = None, world: World = WHOLE) -> None:
+        """``most``: only easy scenes, of one to so many plain objects, medium or large, on calm backgrounds.
+
+        ``world``: what the scenes are made of.
+        """
+        self.name, self.most, self.world = name, most, world
 
     def make(self, rng: np.random.Generator, index: int, *, size: int, split: str) -> Example:
         """One example; ``size`` is the longer side in pixels. Example.facts holds the scene graph."""
         if size < _LEAST_SIZE:
             raise ConfigError(f"size={size} is too small for a scene", fix=f"use at least {_LEAST_SIZE} pixels")
         dice = Dice(rng)
-        scene, picture = make_scene(dice, size, self.most)
+        scene, picture = make_scene(dice, size, self.most, self.world)
         facts = scene.facts()
         facts["statements"] = sorted(map(list, reference_statements(facts)))
         tag = f"{dice.below(1 << 32):08x}"
@@ -64,7 +69,7 @@ class SceneGenerator:
             provenance=Provenance(
                 dataset=f"openmolmo-synth-{self.name.replace('_', '-')}",
                 licence="Apache-2.0",
-                made=dict.fromkeys(_KINDS, (Made.PROGRAM,)),
+                made=dict.fromkeys(_PLAIN_KINDS if self.world.plain else _KINDS, (Made.PROGRAM,)),
                 image="program",
                 tool=f"openmolmo synth {self.name}",
                 version=self.version,
@@ -74,20 +79,35 @@ class SceneGenerator:
         )
 
 
-def make_scene(dice: Dice, size: int, most: int | None = None) -> tuple[Scene, npt.NDArray[np.uint8]]:
+def make_scene(
+    dice: Dice, size: int, most: int | None = None, world: World = WHOLE
+) -> tuple[Scene, npt.NDArray[np.uint8]]:
     """A scene graph and its picture (height, width, 3; RGB); an easy one of at most ``most`` objects, if given."""
+    if world.counts:
+        return _make_few(dice, size, world)
     shape = dice.weighted((70, 17, 13))
     width, height = ((size, size), (size, size * 3 // 4), (size * 3 // 4, size))[shape]
     simple = most is not None or dice.chance(0.5)
     background = choose_background(dice, calm=simple or dice.chance(0.2))
     avoid = avoided_colours(background)
-    colours = [colour for colour in COLOURS if colour not in avoid]
+    colours = [colour for colour in world.colours if colour not in avoid]
     wanted = choose_easy(dice, colours, most) if most else choose_objects(dice, colours, simple=simple)
     style = ("flat", "outlined", "shadowed")[dice.weighted((5, 3, 2))]
     placed, owner = place_objects(dice, wanted, width, height)
     picture = paint_background(dice, background, width, height)
     paint_objects(dice, picture, placed, style)
     return Scene(_things(placed, owner), background, style, width, height), picture
+
+
+def _make_few(dice: Dice, size: int, world: World) -> tuple[Scene, npt.NDArray[np.uint8]]:
+    """A square picture of few plain objects, flat on one tone."""
+    background = Background("plain", (dice.pick(world.tones),))
+    avoid = avoided_colours(background)
+    wanted = choose_few(dice, [colour for colour in world.colours if colour not in avoid], world)
+    placed, owner = place_objects(dice, wanted, size, size, world.scale)
+    picture = paint_background(dice, background, size, size)
+    paint_objects(dice, picture, placed, "flat")
+    return Scene(_things(placed, owner), background, "flat", size, size, world), picture
 
 
 def _things(placed: list[Placed], owner: npt.NDArray[np.uint8]) -> tuple[Thing, ...]:
@@ -117,6 +137,14 @@ def _things(placed: list[Placed], owner: npt.NDArray[np.uint8]) -> tuple[Thing, 
 
 
 def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
+    if scene.world.plain:
+        return (
+            Caption(text=write_caption(dice, scene)),
+            *make_pointing(dice, scene, 3),
+            *make_counting(dice, scene, 2),
+            *make_not_present(dice, scene, 1),
+            *make_answers(dice, scene, 4),
+        )
     return (
         Caption(text=write_caption(dice, scene)),
         Transcript(text=write_transcript(dice, scene)),
@@ -140,4 +168,8 @@ GENERATOR = SceneGenerator()
 EASY = SceneGenerator("easy_scenes", most=2)
 EASY.__doc__ = (
     "Scenes of one or two plain objects, medium or large, on calm backgrounds: what a new model learns to see with."
+)
+MICRO = SceneGenerator("micro_scenes", world=MICRO_WORLD)
+MICRO.__doc__ = (
+    "Scenes of one to four plain objects, of six shapes and six colours on plain backgrounds: learnt in minutes."
 )

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from openmolmo.engine.synth.scenes.vocabulary import place_of
+from openmolmo.engine.synth.scenes.world import WHOLE, World
 from openmolmo.records.example import Mask, Point
 
 __all__ = ["Background", "Scene", "Thing", "relation"]
@@ -62,13 +63,17 @@ class Background:
 
 @dataclass(frozen=True)
 class Scene:
-    """Things in reading order, the background and how things are drawn (``flat``, ``outlined``, ``shadowed``)."""
+    """Things in reading order, the background and how things are drawn (``flat``, ``outlined``, ``shadowed``).
+
+    ``world`` holds the words that may be asked for.
+    """
 
     things: tuple[Thing, ...]
     background: Background
     style: str
     width: int
     height: int
+    world: World = WHOLE
 
     @cached_property
     def kinds(self) -> dict[str, list[Thing]]:

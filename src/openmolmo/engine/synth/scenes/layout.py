@@ -12,10 +12,11 @@ from openmolmo.core.optional import require
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.shapes import outline
 from openmolmo.engine.synth.scenes.vocabulary import PATTERNS, SHAPES, SIZES
+from openmolmo.engine.synth.scenes.world import WHOLE, World
 
 cv2 = require("cv2", extra="synth")
 
-__all__ = ["Placed", "Wanted", "choose_easy", "choose_objects", "place_objects"]
+__all__ = ["Placed", "Wanted", "choose_easy", "choose_few", "choose_objects", "place_objects"]
 
 MOST_OBJECTS = 15
 LEAST_VISIBLE = 0.65
@@ -74,6 +75,11 @@ def choose_easy(dice: Dice, colours: list[str], most: int) -> list[Wanted]:
     return _mixture(dice, 1 + dice.below(most), colours, (0, 4, 6), patterned=0.0)
 
 
+def choose_few(dice: Dice, colours: list[str], world: World) -> list[Wanted]:
+    """As many plain objects as ``world`` has in a scene, medium or large."""
+    return _mixture(dice, 1 + dice.weighted(world.counts), colours, (0, 5, 5), patterned=0.0, world=world)
+
+
 def _crowd(dice: Dice, colours: list[str]) -> list[Wanted]:
     """Many of one kind and a few others."""
     count = 4 + dice.weighted([0.9**i for i in range(12)])
@@ -85,21 +91,36 @@ def _crowd(dice: Dice, colours: list[str]) -> list[Wanted]:
     return crowd + [other for other in others if (other.shape, other.colour) != (first.shape, first.colour)]
 
 
-def _mixture(dice: Dice, count: int, colours: list[str], sizes: tuple[float, ...], *, patterned: float) -> list[Wanted]:
+def _mixture(
+    dice: Dice,
+    count: int,
+    colours: list[str],
+    sizes: tuple[float, ...],
+    *,
+    patterned: float,
+    world: World = WHOLE,
+) -> list[Wanted]:
     wanted: list[Wanted] = []
     for _ in range(count):
-        if wanted and dice.chance(0.33):
+        if wanted and dice.chance(world.again):
             again = dice.pick(wanted)
             size = again.size if dice.chance(0.5) else tuple(SIZES)[dice.weighted(sizes)]
             wanted.append(replace(again, size=size))
         else:
-            wanted.append(_fresh(dice, colours, sizes, patterned, wanted))
+            wanted.append(_fresh(dice, colours, sizes, patterned, wanted, world.shapes))
     return wanted
 
 
-def _fresh(dice: Dice, colours: list[str], sizes: tuple[float, ...], patterned: float, others: list[Wanted]) -> Wanted:
+def _fresh(
+    dice: Dice,
+    colours: list[str],
+    sizes: tuple[float, ...],
+    patterned: float,
+    others: list[Wanted],
+    shapes: tuple[str, ...] = SHAPES,
+) -> Wanted:
     """A new object; it often shares its shape or its colour with another, so that both must be looked at."""
-    shape, colour = dice.pick(SHAPES), dice.pick(colours)
+    shape, colour = dice.pick(shapes), dice.pick(colours)
     if others and dice.chance(0.4):
         twin = dice.pick(others)
         if dice.chance(0.5):
@@ -111,7 +132,7 @@ def _fresh(dice: Dice, colours: list[str], sizes: tuple[float, ...], patterned: 
 
 
 def place_objects(
-    dice: Dice, wanted: list[Wanted], width: int, height: int
+    dice: Dice, wanted: list[Wanted], width: int, height: int, scale: float = 1.0
 ) -> tuple[list[Placed], npt.NDArray[np.uint8]]:
     """Find room for the objects, largest first; one that fits nowhere is made smaller, then left out.
 
@@ -124,15 +145,17 @@ def place_objects(
     for item in sorted(wanted, key=lambda w: -SIZES[w.size][0]):
         size: str | None = item.size
         while size is not None:
-            if _place(dice, replace(item, size=size), placed, owner, crowding):
+            if _place(dice, replace(item, size=size), placed, owner, crowding, scale):
                 break
             size = _NEXT_SIZE.get(size)
     return placed, owner
 
 
-def _place(dice: Dice, item: Wanted, placed: list[Placed], owner: npt.NDArray[np.uint8], crowding: float) -> bool:
+def _place(
+    dice: Dice, item: Wanted, placed: list[Placed], owner: npt.NDArray[np.uint8], crowding: float, scale: float
+) -> bool:
     height, width = owner.shape
-    radius = dice.between(*SIZES[item.size]) * min(width, height)
+    radius = dice.between(*SIZES[item.size]) * scale * min(width, height)
     margin = radius * 1.1 + 1
     for _ in range(_ATTEMPTS):
         x, y = dice.between(margin, width - margin), dice.between(margin, height - margin)

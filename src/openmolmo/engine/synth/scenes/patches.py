@@ -9,6 +9,7 @@ from openmolmo.engine.synth.patches import BINS, FACTS, Window
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.generator import make_scene
 from openmolmo.engine.synth.scenes.graph import Scene
+from openmolmo.engine.synth.scenes.world import WHOLE, World
 from openmolmo.records.masks import decode
 
 __all__ = ["make_windows"]
@@ -24,14 +25,21 @@ _OFFSET_UNIT = 2.0
 
 
 def make_windows(
-    rng: np.random.Generator, count: int, *, size: int, most: int | None = None, side: int = 112, patch: int = 14
+    rng: np.random.Generator,
+    count: int,
+    *,
+    size: int,
+    most: int | None = None,
+    world: World = WHOLE,
+    side: int = 112,
+    patch: int = 14,
 ) -> list[Window]:
     """``count`` windows of one new scene of ``size`` pixels (an easy one of at most ``most`` objects, if given).
 
     A picture smaller than ``side`` stands in the middle of a black window.
     """
     dice = Dice(rng)
-    scene, picture = make_scene(dice, size, most)
+    scene, picture = make_scene(dice, size, most, world)
     height, width = scene.height, scene.width
     owner = np.zeros((height, width), np.uint8)
     for number, thing in enumerate(scene.things, start=1):

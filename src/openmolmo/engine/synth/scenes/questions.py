@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.graph import Scene, Thing
-from openmolmo.engine.synth.scenes.vocabulary import COLOURS, PATTERNS, SHAPES, SIZES, plural
+from openmolmo.engine.synth.scenes.vocabulary import PATTERNS, SIZES, plural
 from openmolmo.records.example import Counting, Mask, NotPresent, Point, Pointing
 
 __all__ = ["Label", "labels_of", "make_counting", "make_not_present", "make_pointing"]
@@ -68,7 +68,7 @@ def labels_of(dice: Dice, scene: Scene, count: int) -> list[Label]:
 def _some_label(dice: Dice, scene: Scene) -> Label:
     thing = dice.pick(scene.things)
     names = _FORMS[dice.weighted(_WEIGHTS)][1]
-    if "pattern" in names and thing.pattern == "plain":
+    if ("pattern" in names and thing.pattern == "plain") or ("size" in names and scene.world.plain):
         names = ("colour", "shape")
     return Label(**{name: getattr(thing, name) for name in names})
 
@@ -110,19 +110,20 @@ def make_not_present(dice: Dice, scene: Scene, count: int) -> list[NotPresent]:
 
 def near_miss(dice: Dice, scene: Scene) -> Label:
     """A label that fits nothing: mostly a thing of the scene with one word changed."""
+    world = scene.world
     while True:
         thing = dice.pick(scene.things)
         label = Label(colour=thing.colour, shape=thing.shape)
-        change = dice.weighted((4, 3, 1, 1, 1.5))
+        change = dice.weighted((4, 3, 0, 0, 1.5) if world.plain else (4, 3, 1, 1, 1.5))
         if change == 0:
-            label = replace(label, colour=dice.pick(tuple(COLOURS)))
+            label = replace(label, colour=dice.pick(world.colours))
         elif change == 1:
-            label = replace(label, shape=dice.pick(SHAPES))
+            label = replace(label, shape=dice.pick(world.shapes))
         elif change == 2:
             label = replace(label, pattern=dice.pick(PATTERNS[1:]))
         elif change == 3:
             label = replace(label, size=dice.pick(tuple(SIZES)))
         else:
-            label = dice.pick((Label(shape=dice.pick(SHAPES)), Label(colour=dice.pick(tuple(COLOURS)))))
+            label = dice.pick((Label(shape=dice.pick(world.shapes)), Label(colour=dice.pick(world.colours))))
         if not label.find(scene):
             return label

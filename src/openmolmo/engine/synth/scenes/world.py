@@ -1,0 +1,45 @@
+"""How much of the vocabulary a generator of scenes uses: all of it, or the few words of an easy world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from openmolmo.engine.synth.scenes.vocabulary import COLOURS, SHAPES
+
+__all__ = ["MICRO", "WHOLE", "WORLDS", "World"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What scenes are made of and what is said of them.
+
+    ``counts``: how likely scenes of 1, 2, ... plain objects are (none: the mixture of simple and busy scenes).
+    ``again``: how often an object is the same as one before. ``scale``: of every radius.
+    ``tones``: backgrounds, plain and square pictures only (none: all kinds). ``plain``: labels name neither
+    patterns nor sizes, captions are short, and there are no transcripts and explanations.
+    """
+
+    name: str
+    shapes: tuple[str, ...] = SHAPES
+    colours: tuple[str, ...] = tuple(COLOURS)
+    counts: tuple[float, ...] = ()
+    again: float = 0.33
+    scale: float = 1.0
+    tones: tuple[str, ...] = ()
+    plain: bool = False
+
+
+WHOLE = World(name="whole")
+MICRO = World(
+    name="micro",
+    shapes=("circle", "square", "triangle", "star", "cross", "ring"),
+    colours=("red", "yellow", "green", "blue", "purple", "black"),
+    counts=(4, 4, 2, 1),
+    again=0.45,
+    scale=1.35,
+    tones=("white", "light gray", "light pink"),
+    plain=True,
+)
+"""Small enough to be learnt from random weights in minutes on two cores (docs/log.md)."""
+
+WORLDS = {world.name: world for world in (WHOLE, MICRO)}
