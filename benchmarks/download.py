@@ -26,11 +26,11 @@ from typing import Any
 
 from faulty_server import FAULTS, LoopbackServer, picture
 from openmolmo.core.files import sha256_bytes, write_json
-from openmolmo.engine.download import ImageStore, State, StatusBook
+from openmolmo.engine.download import ImageStore, State, StatusDatabase
 from openmolmo.engine.download.client import Timeouts
 from openmolmo.engine.download.driver import Settings, download
-from openmolmo.engine.download.judge import Limits
 from openmolmo.engine.download.tables import Columns, add_set
+from openmolmo.engine.download.verify import Limits
 from surroundings import surroundings
 
 TARGET = 300.0  # pictures a second
@@ -75,11 +75,11 @@ def run(folder: Path, rows: Path, settings: Settings) -> dict[str, Any]:
     def on_result(state: State) -> None:
         memory.append(resident())
 
-    with StatusBook(folder) as book:
-        total = add_set(book, "rows", [rows], Columns())
-        planned = book.plan([State.TRANSIENT], tries=settings.tries)
+    with StatusDatabase(folder) as database:
+        total = add_set(database, "rows", [rows], Columns())
+        planned = database.plan([State.TRANSIENT], tries=settings.tries)
         processor = time.process_time()
-        summary = download(book, ImageStore(folder, limits=LIMITS), settings, on_result=on_result)
+        summary = download(database, ImageStore(folder, limits=LIMITS), settings, on_result=on_result)
         processor = time.process_time() - processor
     quarter = memory[len(memory) // 4]
     return {
@@ -96,8 +96,8 @@ def run(folder: Path, rows: Path, settings: Settings) -> dict[str, Any]:
 
 def wrong_classes(folder: Path, urls: dict[str, str]) -> dict[str, int]:
     """URLs that did not end in the class of their fault, as "fault: state" with how many."""
-    with StatusBook(folder) as book:
-        found = dict(book.db.execute("SELECT url, state FROM urls"))
+    with StatusDatabase(folder) as database:
+        found = dict(database.db.execute("SELECT url, state FROM urls"))
     return dict(Counter(f"{fault}: {found[url]}" for url, fault in urls.items() if FAULTS[fault] != found[url]))
 
 

@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 
 from openmolmo.core.files import write_json
 from openmolmo.model.checkpoint import load_config, load_model, save_model
-from openmolmo.model.filling import empty_model
+from openmolmo.model.materialize import empty_model
 from openmolmo.model.released import load_released, read_config, released_rules, released_weights
 from surroundings import memory, restart_peak, surroundings
 

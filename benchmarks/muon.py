@@ -23,7 +23,7 @@ import torch
 from torch import nn
 
 from openmolmo.model import Molmo, nano
-from openmolmo.model.products import multiplies_bfloat16
+from openmolmo.model.matmul import multiplies_bfloat16
 from openmolmo.training.muon import Muon
 from openmolmo.training.optim import matrices_of
 from surroundings import add_capability_option, hold_to, surroundings, write_figures

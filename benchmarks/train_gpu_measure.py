@@ -30,7 +30,7 @@ from openmolmo.training.loop import Trainer
 from openmolmo.training.loss import batch_weight
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
 from openmolmo.training.parallel.config import ParallelConfig
-from openmolmo.training.parallel.spread import spread
+from openmolmo.training.parallel.parallelize import parallelize
 from openmolmo.training.parallel.world import ALONE
 from openmolmo.training.watch.meter import Meter
 from reference import keep_less, reference_model, reference_step, reference_training_batch, usual_terms
@@ -122,7 +122,7 @@ def our_run(setting: Setting, rung: Rung) -> Run:
     attention = pick_attention(config, device)
     model.decoder.set_attn_implementation(attention)
     meter, precision = Meter(model, device), pick_precision(config, device)
-    placed = spread(model, config.parallel, ALONE, device, precision)
+    placed = parallelize(model, config.parallel, ALONE, device, precision)
     if not setting.way.chunked:
         placed.forward = with_all_logits(model)
     loader: Any = SimpleNamespace(waiting=deque[Batch]())

@@ -36,7 +36,7 @@ from decode import make_model
 from openmolmo.data import Packer, collate
 from openmolmo.imaging import CropConfig
 from openmolmo.model import Molmo
-from openmolmo.model.products import multiplies_bfloat16
+from openmolmo.model.matmul import multiplies_bfloat16
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
 from openmolmo.prompting.sequence import Tokens
 from openmolmo.records.example import Example, ImageRef, Made, Provenance, QuestionAnswer

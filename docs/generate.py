@@ -29,7 +29,7 @@ from openmolmo.model import PRESETS, Molmo, parameter_counts
 from openmolmo.model.encoders import ENCODERS
 from openmolmo.training.recipe import RECIPES
 from openmolmo.training.watch.callbacks import CALLBACKS
-from openmolmo.training.watch.sinks import SINKS
+from openmolmo.training.watch.writers import WRITERS
 
 __all__ = ["REGISTRIES", "built_in", "built_in_commands", "page", "preset_counts"]
 
@@ -45,7 +45,7 @@ REGISTRIES: dict[str, tuple[Registry[Any], str]] = {
     "preset": (PRESETS, "Models with fresh weights: `model=NAME` in a run."),
     "recipe": (RECIPES, "Whole runs: `openmolmo train NAME`. [Write one](how-to/train.md#a-recipe-of-your-own)."),
     "task": (TASKS, "What a model is judged on: `openmolmo eval MODEL --tasks NAME`. [Metrics](how-to/judge.md)."),
-    "sink": (SINKS, "Where a run's figures go too: `watch.sinks=NAME`. [Watch](how-to/train.md#watch)."),
+    "writer": (WRITERS, "Where a run's figures go too: `watch.writers=NAME`. [Watch](how-to/train.md#watch)."),
     "callback": (CALLBACKS, "What is judged during a run: `watch.callbacks=NAME`. [Watch](how-to/train.md#watch)."),
     "encoder": (ENCODERS, "Vision backbones: the `model_type` of a model's `vision_config`."),
 }

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from openmolmo.inference.library import register
+    from openmolmo.inference.hf import register
     from openmolmo.inference.load import load, load_model
     from openmolmo.inference.predictor import Predictor
     from openmolmo.model.molmo import Molmo
@@ -26,7 +26,7 @@ _LAZY = {
     "Processor": "openmolmo.prompting.processor",
     "load": "openmolmo.inference.load",
     "load_model": "openmolmo.inference.load",
-    "register": "openmolmo.inference.library",
+    "register": "openmolmo.inference.hf",
 }
 
 __all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load", "load_model", "register"]

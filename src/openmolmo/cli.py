@@ -33,7 +33,7 @@ _SUMMARIES = {
 """One line a verb, kept here so that ``--help`` imports no room."""
 
 
-_HOARSE = ("torchao", "torch.utils._pytree")
+_NOISY_LOGGERS = ("torchao", "torch.utils._pytree")
 """Loggers that speak wherever torchao is installed."""
 
 
@@ -54,7 +54,7 @@ def cli() -> None:
 
 def hush_libraries() -> None:
     """Keep what they warn of at import, about parts that nothing here uses, and their own bars off the screen."""
-    for name in _HOARSE:
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in _BARS:
         os.environ.setdefault(name, "1")  # read when the library is imported; 0 brings them back

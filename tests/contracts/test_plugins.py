@@ -25,7 +25,7 @@ from openmolmo.records import write_dataset
 from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
 from openmolmo.records.example import Example
-from openmolmo.records.rules import breaches
+from openmolmo.records.rules import violations
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.describe import describe
 from openmolmo.training.recipe import RECIPES, load_recipe
@@ -127,7 +127,7 @@ def test_every_data_set_opens_and_gives_examples(name: str, tmp_path: Path) -> N
     assert source.name and source.fingerprint == again.fingerprint
     example = source[len(source) - 1]
     assert isinstance(example, Example)
-    assert not list(breaches(example))
+    assert not list(violations(example))
     assert example == again[len(source) - 1]
     with pytest.raises(IndexError):
         source[len(source)]

@@ -11,11 +11,11 @@ import torch
 from data_toys import ToyProcessor, one_group, toy_config
 
 from openmolmo.core.errors import ConfigError, DataError, RunError
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.loader import Batch, Loader
 from openmolmo.data.mixture import MixtureConfig
+from openmolmo.data.streams import LoaderConfig
 
-PACKED = LoaderConfig(rows=3, row_length=64, workers=0, lanes=3, open_rows=2)
+PACKED = LoaderConfig(rows=3, row_length=64, workers=0, streams=3, open_rows=2)
 PLAIN = PACKED.replace(packing=False)
 JOINED = PLAIN.replace(rows=2, row_examples=3)
 SPLIT = PACKED.replace(split=True, row_length=17)  # up to three parts an example
@@ -175,20 +175,20 @@ def test_a_worker_that_dies_is_noticed(mixture: MixtureConfig) -> None:
 def test_impossible_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="rows=0 must be at least 1"):
         LoaderConfig(rows=0)
-    with pytest.raises(ConfigError, match="workers=9 is more than lanes=4"):
+    with pytest.raises(ConfigError, match="workers=9 is more than streams=4"):
         LoaderConfig(workers=9)
 
 
 @pytest.mark.parametrize("packing", [True, False])
 def test_long_examples_are_split_and_counted_once(processor: ToyProcessor, packing: bool) -> None:
     mixture = MixtureConfig(groups=(one_group(toy_config("a", 1000)),))
-    whole = take(Loader(mixture, processor, PLAIN.replace(lanes=1), seed=0), 4)
+    whole = take(Loader(mixture, processor, PLAIN.replace(streams=1), seed=0), 4)
     expected = {
         int(row[0]): int(weights.sum())
         for batch in whole
         for row, weights in zip(batch.tensors["labels"], batch.tensors["loss_weights"], strict=True)
     }
-    split = take(Loader(mixture, processor, SPLIT.replace(lanes=1, packing=packing), seed=0), 12)
+    split = take(Loader(mixture, processor, SPLIT.replace(streams=1, packing=packing), seed=0), 12)
     assert all(batch.tensors["input_ids"].shape[1] <= 17 for batch in split)
     labels = torch.cat([batch.tensors["labels"][batch.tensors["loss_weights"] > 0] for batch in split])
     assert max(expected.values()) > 2 * 17

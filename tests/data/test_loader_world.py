@@ -9,11 +9,11 @@ import pytest
 from data_toys import ToyProcessor, one_group, toy_config
 
 from openmolmo.core.errors import ConfigError
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.loader import Loader, merge_states
 from openmolmo.data.mixture import Mixture, MixtureConfig
+from openmolmo.data.streams import LoaderConfig
 
-CONFIG = LoaderConfig(rows=3, row_length=64, workers=0, lanes=4, open_rows=2)
+CONFIG = LoaderConfig(rows=3, row_length=64, workers=0, streams=4, open_rows=2)
 Positions = list[list[list[int]]]
 
 
@@ -98,16 +98,16 @@ def test_skipped_examples_are_counted_once() -> None:
 
 
 def test_worlds_that_cannot_be_are_refused(mixture: MixtureConfig) -> None:
-    with pytest.raises(ConfigError, match="lanes=4 cannot be dealt out to 3 processes"):
+    with pytest.raises(ConfigError, match="streams=4 cannot be dealt out to 3 processes"):
         Loader(mixture, ToyProcessor(), CONFIG, seed=0, world_size=3)
     with pytest.raises(ConfigError, match=r"rank=2 is not one of 0\.\.1"):
         Loader(mixture, ToyProcessor(), CONFIG, seed=0, rank=2, world_size=2)
-    with pytest.raises(ConfigError, match="workers=4 in each of 2 processes are more than lanes=4"):
+    with pytest.raises(ConfigError, match="workers=4 in each of 2 processes are more than streams=4"):
         Loader(mixture, ToyProcessor(), CONFIG.replace(workers=4), seed=0, world_size=2)
     loaders = world(mixture, CONFIG, 2)
     with pytest.raises(ConfigError, match="one process of several"):
         loaders[0].load_state(loaders[0].state())
-    with pytest.raises(ConfigError, match="no process has the state of lane 1"):
+    with pytest.raises(ConfigError, match="no process has the state of stream 1"):
         merge_states([loaders[0].state()])
     loaders[0].next()
     with pytest.raises(ConfigError, match="stand at turn 2 and 0"):

@@ -27,7 +27,7 @@ from openmolmo.engine.download.store import ImageStore
 from openmolmo.records.audit import REFUSED
 from openmolmo.records.example import Counting, Example, Pointing, QuestionAnswer
 from openmolmo.records.pictures import picture_bytes, picture_size
-from openmolmo.records.rules import breaches
+from openmolmo.records.rules import violations
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "use-published-data.md"
 EVALUATION = {"pixmo_points_eval", "real_world_qa", "mmmu", "math_vista", "count_bench_qa", "clock_bench"}
@@ -66,7 +66,7 @@ def test_rendering_is_the_golden_one(name: str) -> None:
 def test_examples_keep_the_rules_and_pass_the_audit(name: str) -> None:
     for case in CASES[name]:
         for example in opened(name, case):
-            assert not list(breaches(example))
+            assert not list(violations(example))
             made = {how for ways in example.provenance.made.values() for how in ways}
             assert made and REFUSED.isdisjoint(made)
             assert (example.image is None) == (name == "tulu3")

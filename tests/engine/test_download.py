@@ -24,14 +24,14 @@ from PIL import Image
 from faulty_server import FAULTS, LoopbackServer, picture
 from openmolmo.core.errors import DataError, ImageError, RunError
 from openmolmo.core.files import sha256_bytes
-from openmolmo.engine.download import ImageStore, State, StatusBook
+from openmolmo.engine.download import ImageStore, State, StatusDatabase
 from openmolmo.engine.download.client import Timeouts
 from openmolmo.engine.download.commands import download as command
 from openmolmo.engine.download.driver import Settings, Summary, download
-from openmolmo.engine.download.judge import Limits
 from openmolmo.engine.download.lock import only_one
 from openmolmo.engine.download.report import report
 from openmolmo.engine.download.tables import Columns, add_set
+from openmolmo.engine.download.verify import Limits
 
 LIMITS = Limits(bytes=2**20)
 QUICK = Settings(timeouts=Timeouts(connect=2, read=1.5, total=4), backoff=0.05, tries=2)
@@ -52,15 +52,15 @@ def table(path: Path, rows: list[tuple[str, str | None, str]]) -> Path:
 
 
 def fetch(out: Path, rows: Path, settings: Settings = QUICK, retry: tuple[State, ...] = ()) -> Summary:
-    with StatusBook(out) as book:
-        add_set(book, "set", [rows], Columns(labels=("label",)))
-        book.plan([State.TRANSIENT, *retry], tries=settings.tries)
-        return download(book, ImageStore(out, limits=LIMITS), settings)
+    with StatusDatabase(out) as database:
+        add_set(database, "set", [rows], Columns(labels=("label",)))
+        database.plan([State.TRANSIENT, *retry], tries=settings.tries)
+        return download(database, ImageStore(out, limits=LIMITS), settings)
 
 
 def states(out: Path) -> dict[str, State]:
-    with StatusBook(out) as book:
-        return {url: State(state) for url, state in book.db.execute("SELECT url, state FROM urls")}
+    with StatusDatabase(out) as database:
+        return {url: State(state) for url, state in database.db.execute("SELECT url, state FROM urls")}
 
 
 def test_every_fault_ends_in_its_class_and_a_rerun_tries_only_what_may_be_retried(
@@ -102,8 +102,8 @@ def test_the_account_says_what_is_lost_and_how_labels_moved(server: LoopbackServ
     ]
     rows += [(server.url("ok", 0), None, "cat"), (server.url("403", 3), None, "cat")]
     fetch(tmp_path / "out", table(tmp_path / "set.csv", rows))
-    with StatusBook(tmp_path / "out") as book:
-        (one,) = report(book)
+    with StatusDatabase(tmp_path / "out") as database:
+        (one,) = report(database)
     assert (one.rows, one.images, one.alive_rows, one.alive_images, one.files) == (10, 9, 7, 6, 6)
     assert one.reasons == {State.OK: (6, 7), State.GONE: (2, 2), State.FORBIDDEN: (1, 1)}
     (shift,) = one.labels
@@ -179,8 +179,8 @@ def test_a_hash_that_becomes_known_unmasks_a_changed_picture(server: LoopbackSer
     url, out = server.url("ok", 5), tmp_path / "out"
     fetch(out, table(tmp_path / "a.csv", [(url, None, "")]))
     assert ImageStore(out).path(url) is not None
-    with StatusBook(out) as book:
-        add_set(book, "hashed", [table(tmp_path / "b.csv", [(url, "0" * 64, "")])], Columns())
+    with StatusDatabase(out) as database:
+        add_set(database, "hashed", [table(tmp_path / "b.csv", [(url, "0" * 64, "")])], Columns())
     assert ImageStore(out).path(url) is None
     assert states(out) == {url: State.HASH_DIFFERS}
 
@@ -244,8 +244,8 @@ def test_list_says_what_became_of_each_address_and_a_shared_file_is_named(
     assert CliRunner().invoke(command, ["list", str(out), "--state", "lost"]).exit_code == 2
     assert CliRunner().invoke(command, ["list", str(tmp_path / "none")]).exit_code == 2
 
-    with StatusBook(out) as book:
-        (one,) = report(book)
+    with StatusDatabase(out) as database:
+        (one,) = report(database)
     assert (one.images, one.files) == (7, 2)
     (found,) = one.shared
     assert (found.sha256, found.urls, found.hosts) == (shared, 4, 1)
@@ -285,12 +285,12 @@ def test_a_published_set_is_read_from_the_cache_of_the_hub(
 
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path) -> None:
     bad = table(tmp_path / "bad.csv", [("http://a/b.jpg", "abc", "")])
-    with StatusBook(tmp_path / "out") as book:
+    with StatusDatabase(tmp_path / "out") as database:
         with pytest.raises(DataError, match="'abc' is no SHA-256"):
-            add_set(book, "bad", [bad], Columns())
+            add_set(database, "bad", [bad], Columns())
         with pytest.raises(DataError, match="no column 'link'"):
-            add_set(book, "bad", [bad], Columns(url="link"))
-        assert not book.counts()
+            add_set(database, "bad", [bad], Columns(url="link"))
+        assert not database.counts()
     result = CliRunner().invoke(command, ["pixmo-pionts", "--out", str(tmp_path / "new")])
     assert result.exit_code == 2 and "pixmo-points" in result.output
     result = CliRunner().invoke(command, [str(bad), "--out", str(tmp_path / "new"), "--retry", "lost"])

@@ -10,9 +10,9 @@ from PIL import Image
 
 from faulty_server import picture
 from openmolmo.engine.download.client import opted_out
-from openmolmo.engine.download.judge import judge, starts_like_a_picture
 from openmolmo.engine.download.pace import Pace, retry_after_seconds
 from openmolmo.engine.download.states import FetchFailed, State, state_of_status
+from openmolmo.engine.download.verify import starts_like_a_picture, verify_download
 
 
 def test_a_refusal_slows_down_once_for_all_that_were_in_flight() -> None:
@@ -76,10 +76,10 @@ def test_pictures_of_all_formats_are_whole_or_refused(form: str) -> None:
     Image.effect_noise((40, 30), 60).convert("RGB").save(stream, form)
     data = stream.getvalue()
     assert starts_like_a_picture(data)
-    verdict = judge(data)
+    verdict = verify_download(data)
     assert (verdict.width, verdict.height, verdict.bytes) == (40, 30, len(data))
     with pytest.raises(FetchFailed) as cut:
-        judge(data[: len(data) // 2])
+        verify_download(data[: len(data) // 2])
     assert cut.value.state is State.CORRUPT
 
 
@@ -87,12 +87,12 @@ def test_progressive_jpegs_are_read_to_their_end() -> None:
     stream = io.BytesIO()
     Image.effect_noise((200, 160), 60).convert("RGB").save(stream, "JPEG", progressive=True)
     data = stream.getvalue()
-    judge(data)
+    verify_download(data)
     with pytest.raises(FetchFailed):
-        judge(data[: len(data) * 3 // 4])
+        verify_download(data[: len(data) * 3 // 4])
 
 
 def test_another_picture_is_not_the_one_on_record() -> None:
     with pytest.raises(FetchFailed) as other:
-        judge(picture(1), expected="0" * 64)
+        verify_download(picture(1), expected="0" * 64)
     assert other.value.state is State.HASH_DIFFERS

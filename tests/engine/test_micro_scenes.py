@@ -7,8 +7,8 @@ import pytest
 
 from openmolmo.core.rng import derive
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from openmolmo.engine.synth.patches import FACTS
-from openmolmo.engine.synth.scenes.patches import make_windows
+from openmolmo.engine.synth.patch_labels import FACTS
+from openmolmo.engine.synth.scenes.patch_labels import make_windows
 from openmolmo.engine.synth.scenes.statements import score_caption
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, SHAPES
 from openmolmo.engine.synth.scenes.world import MICRO

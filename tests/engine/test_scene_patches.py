@@ -7,11 +7,11 @@ import pytest
 
 from openmolmo.core.rng import derive
 from openmolmo.engine.synth.base import GENERATORS
-from openmolmo.engine.synth.clocks.patches import make_clock_window
-from openmolmo.engine.synth.patches import BINS, FACTS, Window
+from openmolmo.engine.synth.clocks.patch_labels import make_clock_window
+from openmolmo.engine.synth.patch_labels import BINS, FACTS, Window
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.generator import make_scene
-from openmolmo.engine.synth.scenes.patches import make_windows
+from openmolmo.engine.synth.scenes.patch_labels import make_windows
 from openmolmo.imaging import open_image
 from openmolmo.records.masks import decode
 

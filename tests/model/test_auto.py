@@ -31,7 +31,7 @@ from transformers import (
 import openmolmo
 from openmolmo.core.errors import ImageError, PromptError
 from openmolmo.imaging import CropConfig
-from openmolmo.inference.library import MolmoProcessor
+from openmolmo.inference.hf import MolmoProcessor
 from openmolmo.model import Molmo, MolmoConfig, load_model, save_model
 from openmolmo.prompting import FormatConfig, Processor
 from openmolmo.prompting.tokenizer import train_bpe

@@ -13,7 +13,7 @@ from published_batch import FAMILIES, FIXTURES, ragged
 
 from openmolmo.core.errors import CheckpointError
 from openmolmo.model import Molmo, load_config, load_model, load_weights
-from openmolmo.model.filling import empty_model
+from openmolmo.model.materialize import empty_model
 from openmolmo.model.released import load_released, released_weights, unused_weights
 from openmolmo.model.weights import PickledWeights, SafetensorsWeights
 from openmolmo.prompting.released import load_processor

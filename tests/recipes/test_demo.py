@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from openmolmo.apps.demo.commands import demo
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.inference.load import find_model
-from openmolmo.recipes.demo.commands import demo
 
 
 class Page(HTMLParser):

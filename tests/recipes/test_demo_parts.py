@@ -14,15 +14,15 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from openmolmo.apps.demo import training
+from openmolmo.apps.demo.calls import next_calls
+from openmolmo.apps.demo.commands import demo
+from openmolmo.apps.demo.curves import curve, log_ticks, ticks
+from openmolmo.apps.demo.folder import MARKER, open_folder
+from openmolmo.apps.demo.judging import questions_in
+from openmolmo.apps.demo.pace import Pace
+from openmolmo.apps.demo.plan import QUICK, full, too_short
 from openmolmo.core.errors import CheckpointError, ConfigError, MissingDependencyError, RunError, StoppedError
-from openmolmo.recipes.demo import training
-from openmolmo.recipes.demo.calls import next_calls
-from openmolmo.recipes.demo.commands import demo
-from openmolmo.recipes.demo.curves import curve, log_ticks, ticks
-from openmolmo.recipes.demo.folder import MARKER, open_folder
-from openmolmo.recipes.demo.judging import questions_in
-from openmolmo.recipes.demo.pace import Pace
-from openmolmo.recipes.demo.plan import QUICK, full, too_short
 from openmolmo.recipes.micro import micro_see, micro_sft
 
 
@@ -144,7 +144,7 @@ def test_an_interrupt_between_the_stages_is_one_sentence(tmp_path: Path, monkeyp
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("openmolmo.recipes.demo.run.make_data", interrupted)
+    monkeypatch.setattr("openmolmo.apps.demo.run.make_data", interrupted)
     result = call("--quick", "--model", random_model, "--out", tmp_path / "demo")
     assert isinstance(result.exception, StoppedError) and result.exception.exit_code == 130
     assert "run the demo again" in str(result.exception)

@@ -28,7 +28,7 @@ from openmolmo.training.recipe import load_recipe, parameters_of
 pytestmark = pytest.mark.skipif("nano" not in bundled_models(), reason="no bundled model in this installation")
 
 
-SMALL = ["loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1"]
+SMALL = ["loader.rows=1", "loader.workers=0", "loader.streams=1", "threads=1"]
 
 
 def pointing_f1(model: str | Path, data: Path) -> float:
@@ -40,7 +40,7 @@ def pointing_f1(model: str | Path, data: Path) -> float:
 
 def test_loss_falls_and_the_result_points(tmp_path: Path) -> None:
     data = write_berries(tmp_path / "hedges", 8, validation=2)
-    settings = ["steps=6", "loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1", "precision=float32"]
+    settings = ["steps=6", "loader.rows=1", "loader.workers=0", "loader.streams=1", "threads=1", "precision=float32"]
     config = override(load_recipe("finetune_lora", data=str(data)), settings)
     final = run(config, tmp_path / "run")
     rows = read_jsonl(tmp_path / "run/metrics.jsonl")
@@ -94,7 +94,7 @@ def test_parameters_and_settings_are_told_apart() -> None:
 def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(tmp_path: Path) -> None:
     data = write_berries(tmp_path / "hedges", 4)
     other = write_berries(tmp_path / "other", 4, seed=1)
-    small = ["loader.rows=1", "loader.workers=0", "loader.lanes=1", "threads=1", "steps=2", "checkpoint_every=1"]
+    small = ["loader.rows=1", "loader.workers=0", "loader.streams=1", "threads=1", "steps=2", "checkpoint_every=1"]
     command = ["finetune_lora", f"data={data}", *small, "--out", str(tmp_path / "run")]
     assert CliRunner().invoke(train, command).exit_code == 0
     assert CliRunner().invoke(train, [*command, "--resume"]).exit_code == 0

@@ -31,16 +31,16 @@ from openmolmo.records.example import (
     Transcript,
 )
 from openmolmo.records.manifest import Manifest
-from openmolmo.records.rules import RULES, breaches
+from openmolmo.records.rules import RULES, violations
 from openmolmo.records.shards import shard_info, write_dataset
 
 MIDDLE = Point(50.0, 50.0)
 
 
 def broken(annotation: Annotation) -> list[tuple[str, str]]:
-    """Field (within the annotation) and rule of every breach of an example that has only this annotation."""
+    """Field (within the annotation) and rule of every violation of an example that has only this annotation."""
     made = example(annotations=(annotation,))
-    return [(item.field.removeprefix("annotations[0]."), item.rule) for item in breaches(made)]
+    return [(item.field.removeprefix("annotations[0]."), item.rule) for item in violations(made)]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_each_breach_is_named_by_field_and_rule(annotation: Annotation, field: s
 
 
 def test_good_examples_have_no_breach() -> None:
-    assert list(breaches(example())) == []
+    assert list(violations(example())) == []
     assert broken(Pointing(label="x", points=())) == []
     assert broken(Counting(label="x", count=0, points=())) == []
     assert broken(Pointing(label="x", points=(Point(0, 0), Point(100, 100)))) == []
@@ -151,7 +151,7 @@ def test_good_examples_have_no_breach() -> None:
     ],
 )
 def test_breaches_of_the_example_itself(changes: dict[str, Any], field: str, rule: str) -> None:
-    assert (field, rule) in [(item.field, item.rule) for item in breaches(example(**changes))]
+    assert (field, rule) in [(item.field, item.rule) for item in violations(example(**changes))]
 
 
 def test_points_and_masks_belong_to_their_own_picture() -> None:
@@ -159,8 +159,8 @@ def test_points_and_masks_belong_to_their_own_picture() -> None:
     mask = Mask(height=4, width=24, counts=(0, 96))
     pointing = Pointing(label="x", points=(Point(1, 1, 1), Point(1, 1, 1)), masks=(mask, mask))
     both = example(annotations=(pointing,), more_images=(wide,))
-    assert list(breaches(both)) == []
-    assert [item.rule for item in breaches(both.replace(images=[wide, image_ref()]))] == ["mask", "mask"]
+    assert list(violations(both)) == []
+    assert [item.rule for item in violations(both.replace(images=[wide, image_ref()]))] == ["mask", "mask"]
 
 
 def test_faults_of_a_later_picture_say_which(tmp_path: Path) -> None:

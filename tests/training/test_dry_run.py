@@ -18,7 +18,7 @@ from openmolmo.training.commands import train
 from openmolmo.training.config import PatchRunConfig, RunConfig
 from openmolmo.training.describe import Description, describe
 from openmolmo.training.estimate.encoder import planned_reader
-from openmolmo.training.patches.head import make_reader
+from openmolmo.training.patch_labels.head import make_reader
 from openmolmo.training.recipe import load_recipe
 
 

@@ -23,7 +23,7 @@ accelerate = pytest.importorskip("accelerate")
 
 from transformers import Trainer, TrainingArguments  # noqa: E402
 
-from openmolmo.training.library import TrainingSet, WeightedLoss, WeightedTrainer, collate_tokens, weighted  # noqa: E402
+from openmolmo.training.hf import TrainingSet, WeightedLoss, WeightedTrainer, collate_tokens, weighted  # noqa: E402
 
 CUTS = [(4, 1), (2, 2), (1, 4)]  # rows of a batch, batches of a step
 SAME = {"rtol": 2e-4, "atol": 2e-7}
@@ -154,7 +154,7 @@ def test_a_loop_under_accelerate(model: Molmo, dataset: TrainingSet, rows: int, 
 @pytest.mark.parametrize(("rows", "steps"), CUTS)
 def test_trl(model: Molmo, dataset: TrainingSet, arguments: Any, tmp_path: Path, rows: int, steps: int) -> None:
     trl, datasets = pytest.importorskip("trl"), pytest.importorskip("datasets")
-    from openmolmo.inference.library.processor import MolmoProcessor
+    from openmolmo.inference.hf.processor import MolmoProcessor
 
     class Tuner(WeightedLoss, trl.SFTTrainer):  # type: ignore[misc, name-defined]
         pass

@@ -20,8 +20,8 @@ from openmolmo.training.loss import StepLoss, micro_loss, step_weight
 
 @pytest.fixture
 def still(config: RunConfig) -> RunConfig:
-    """The tiny recipe without dropout, in plain rows of one lane."""
-    loader = config.loader.replace(packing=False, lanes=1)
+    """The tiny recipe without dropout, in plain rows of one stream."""
+    loader = config.loader.replace(packing=False, streams=1)
     return config.replace(dropout=DropoutConfig(residual=0.0), loader=loader, steps=6)
 
 

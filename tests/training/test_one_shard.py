@@ -20,13 +20,13 @@ from openmolmo.training.config import RunConfig
 from openmolmo.training.optim import Optimizer, trained_parameters
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.layers import prepare_layers
+from openmolmo.training.parallel.parallelize import Parallelized
 from openmolmo.training.parallel.pictures import see_in_every_batch
 from openmolmo.training.parallel.shards import gather_weights, read_shards, take_tensors, write_shards
-from openmolmo.training.parallel.spread import Spread
 from openmolmo.training.parallel.world import ALONE
 
 pytestmark = pytest.mark.timeout(600)
-spreading = importlib.import_module("openmolmo.training.parallel.spread")
+spreading = importlib.import_module("openmolmo.training.parallel.parallelize")
 BLIND = "mixture.groups.0.sources.0.options.blind=[0,1,2,3,4,5,6,7,8,9]"
 
 
@@ -59,7 +59,7 @@ def steps_of(config: RunConfig, device: torch.device, mode: str, folder: Path | 
     return found
 
 
-def place(config: RunConfig, device: torch.device, mode: str, precision: torch.dtype) -> tuple[Spread, Optimizer]:
+def place(config: RunConfig, device: torch.device, mode: str, precision: torch.dtype) -> tuple[Parallelized, Optimizer]:
     model = build_model(config, build_processor(config))
     if device.type == "cuda":
         model.decoder.set_attn_implementation("flex_attention")
@@ -77,11 +77,15 @@ def place(config: RunConfig, device: torch.device, mode: str, precision: torch.d
         devices = [device] if device.type == "cuda" else None
         forward = DistributedDataParallel(model, device_ids=devices, broadcast_buffers=False)
     optimizer = Optimizer(trained_parameters(model, config.optimizer), config.optimizer, config.steps, shards=group)
-    return Spread(model, forward, group), optimizer
+    return Parallelized(model, forward, group), optimizer
 
 
 def one_step(
-    placed: Spread, optimizer: Optimizer, batch: dict[str, torch.Tensor], device: torch.device, precision: torch.dtype
+    placed: Parallelized,
+    optimizer: Optimizer,
+    batch: dict[str, torch.Tensor],
+    device: torch.device,
+    precision: torch.dtype,
 ) -> float:
     inputs = {key: tensor.to(device) for key, tensor in batch.items()}
     with (

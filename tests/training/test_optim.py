@@ -13,8 +13,8 @@ from transformers import Dinov2Config
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.model import Molmo
+from openmolmo.model.components import part_of
 from openmolmo.model.encoders import find_encoder
-from openmolmo.model.parts import part_of
 from openmolmo.model.released.load import load_released, released_weights
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import PARTS, OptimizerConfig, PartConfig, RunConfig

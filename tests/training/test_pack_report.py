@@ -33,7 +33,7 @@ def test_the_report_is_what_the_loader_does(
 ) -> None:
     told = pack(measured, Packing(row_length, open_rows, rows=4, split=split))
     settings = config.loader.replace(
-        lanes=1, row_length=row_length, packing=open_rows > 0, open_rows=open_rows or 8, split=split
+        streams=1, row_length=row_length, packing=open_rows > 0, open_rows=open_rows or 8, split=split
     )
     batches = list(itertools.islice(Loader(config.mixture, build_processor(config), settings, seed=0), 40))
     tokens = sum(batch.tokens for batch in batches)

@@ -13,16 +13,16 @@ from click.testing import CliRunner
 from openmolmo.core.config import override
 from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.core.runlog import read_jsonl
-from openmolmo.engine.synth.patches import FACTS
+from openmolmo.engine.synth.patch_labels import FACTS
 from openmolmo.imaging import CropConfig
 from openmolmo.model.checkpoint import load_model
 from openmolmo.training import checkpoint
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.commands import train
 from openmolmo.training.config import OptimizerConfig, PartConfig, PatchRunConfig, SceneConfig
-from openmolmo.training.patches.batches import PatchBatches
-from openmolmo.training.patches.head import patch_loss
-from openmolmo.training.patches.loop import PatchTrainer, run_patches
+from openmolmo.training.patch_labels.batches import PatchBatches
+from openmolmo.training.patch_labels.head import patch_loss
+from openmolmo.training.patch_labels.loop import PatchTrainer, run_patches
 
 SAME = ("step", "loss", "offset", "lr", "norm")
 CROP = CropConfig(crop_size=28, patch_size=7, margins=(0, 0), max_crops=2, shift_patch_mask=False)

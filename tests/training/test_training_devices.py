@@ -23,7 +23,7 @@ from openmolmo.training.loop import Trainer, run
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.layers import layers_of, prepare_layers
-from openmolmo.training.watch.callbacks import Examiner
+from openmolmo.training.watch.callbacks import EvaluationCallbacks
 from openmolmo.training.watch.config import WatchConfig
 
 pytestmark = pytest.mark.timeout(600)  # an accelerator's first kernels take their time
@@ -173,9 +173,9 @@ def test_replies_are_judged_without_compiling(config: RunConfig, tmp_path: Path,
     settings = config.replace(watch=watch)
     model = built(config, device, "flex_attention")
     prepare_layers(model, ParallelConfig(compile=True))
-    examiner = Examiner(settings, build_processor(settings))
+    callbacks = EvaluationCallbacks(settings, build_processor(settings))
     before = json.dumps(torch._dynamo.utils.counters["frames"])
-    found = examiner.judge(model, torch.device(device), torch.bfloat16)["generation"]
+    found = callbacks.judge(model, torch.device(device), torch.bfloat16)["generation"]
     assert found and all(0 <= value <= 1 for value in found.values())
     assert json.dumps(torch._dynamo.utils.counters["frames"]) == before
     assert model.decoder.config._attn_implementation == "flex_attention"

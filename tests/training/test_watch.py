@@ -1,4 +1,4 @@
-"""What is seen of a run: its figures, the sinks they go to, and judging on the way, which changes nothing."""
+"""What is seen of a run: its figures, the writers they go to, and judging on the way, which changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from openmolmo.training.loop import run
 from openmolmo.training.watch.callbacks import CALLBACKS
 from openmolmo.training.watch.config import WatchConfig
 from openmolmo.training.watch.meter import Meter, load_of, pictures_in
-from openmolmo.training.watch.sinks import SINKS, flatten
+from openmolmo.training.watch.writers import WRITERS, flatten
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_what_a_batch_asks(config: RunConfig) -> None:
     assert 0 < counts[1] < counts[0]
 
 
-# ------------------------------------------------------------------------------------------ sinks
+# ------------------------------------------------------------------------------------------ writers
 
 
 class Listed:
@@ -85,13 +85,13 @@ MADE: list[Listed] = []
 
 
 def test_a_sink_of_ones_own(config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SINKS._local, "listed", Listed)
+    monkeypatch.setitem(WRITERS._local, "listed", Listed)
     MADE.clear()
-    run(override(config, ["steps=3", "watch.sinks=listed", "watch.project=mine"]), tmp_path / "run")
-    (sink,) = MADE
-    assert sink.closed and [step for step, _ in sink.rows] == [1, 2, 3]
-    assert sink.how["project"] == "mine" and sink.how["settings"]["steps"] == 3 and sink.how["step"] == 0
-    assert {"loss", "lr/llm", "norm/encoder", "images_per_s"} <= sink.rows[0][1].keys()
+    run(override(config, ["steps=3", "watch.writers=listed", "watch.project=mine"]), tmp_path / "run")
+    (writer,) = MADE
+    assert writer.closed and [step for step, _ in writer.rows] == [1, 2, 3]
+    assert writer.how["project"] == "mine" and writer.how["settings"]["steps"] == 3 and writer.how["step"] == 0
+    assert {"loss", "lr/llm", "norm/encoder", "images_per_s"} <= writer.rows[0][1].keys()
 
 
 def test_figures_become_flat() -> None:
@@ -102,7 +102,7 @@ def test_tensorboard(config: RunConfig, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run(override(config, ["steps=2", "watch.sinks=tensorboard"]), tmp_path / "run")
+    run(override(config, ["steps=2", "watch.writers=tensorboard"]), tmp_path / "run")
     events = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
     curve = [event.value for event in events.Scalars("ce")]
     assert curve == pytest.approx(losses(tmp_path / "run"))
@@ -117,7 +117,7 @@ def test_hosted_sinks(name: str, config: RunConfig, tmp_path: Path, monkeypatch:
         finish=lambda: calls.append(("finish", None)),
     )
     monkeypatch.setitem(sys.modules, name, fake)
-    run(override(config, ["steps=2", f"watch.sinks={name}"]), tmp_path / "run")
+    run(override(config, ["steps=2", f"watch.writers={name}"]), tmp_path / "run")
     assert [kind for kind, _ in calls] == ["init", "log", "log", "finish"]
     assert calls[0][1]["config"]["steps"] == 2 and calls[0][1]["resume"] == "allow"
 
@@ -127,9 +127,9 @@ def test_missing_and_unknown_sinks_are_named_before_anything_is_written(
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(MissingDependencyError, match=r"openmolmo\[wandb\]"):
-        run(override(config, ["watch.sinks=wandb"]), tmp_path / "run")
+        run(override(config, ["watch.writers=wandb"]), tmp_path / "run")
     with pytest.raises(NotRegisteredError, match="tensorboard"):
-        run(override(config, ["watch.sinks=tensorbord"]), tmp_path / "run")
+        run(override(config, ["watch.writers=tensorbord"]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

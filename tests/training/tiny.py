@@ -120,7 +120,7 @@ def tiny() -> RunConfig:
         steps=20,
         model="tiny",
         crop=CropConfig(crop_size=28, patch_size=7, margins=(0, 0), max_crops=2, shift_patch_mask=False),
-        loader=LoaderConfig(rows=4, row_length=128, packing=True, open_rows=2, lanes=2, workers=0),
+        loader=LoaderConfig(rows=4, row_length=128, packing=True, open_rows=2, streams=2, workers=0),
         optimizer=OptimizerConfig(encoder=part, connector=part, llm=part),
         dropout=DropoutConfig(residual=0.1, on="supervised"),
         checkpoint_every=6,

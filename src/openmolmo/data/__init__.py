@@ -8,17 +8,17 @@
         batch = loader.next()                  # model(**batch.tensors)
         loader.state()                         # load_state later: the same batches follow
 
-:mod:`~openmolmo.data.mixture` says which example comes when, :mod:`~openmolmo.data.lanes` turns
+:mod:`~openmolmo.data.mixture` says which example comes when, :mod:`~openmolmo.data.streams` turns
 them into batches, :mod:`~openmolmo.data.workers` does that in other processes. A new data set is
 one file like :mod:`~openmolmo.data.sources.synth` and one entry point.
 """
 
 from openmolmo.data.collate import collate
-from openmolmo.data.lanes import LoaderConfig, Skipped
 from openmolmo.data.loader import Batch, Loader
 from openmolmo.data.mixture import GroupConfig, Mixture, MixtureConfig, SourceConfig
 from openmolmo.data.packing import Packer
 from openmolmo.data.sources.base import SOURCES, Source
+from openmolmo.data.streams import LoaderConfig, Skipped
 
 __all__ = [
     "Batch",

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.data.collate import to_tensors
-from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, Skipped, TrainProcessor
 from openmolmo.data.mixture import Mixture, MixtureConfig
+from openmolmo.data.streams import LoaderConfig, Skipped, Stream, StreamBatch, TrainProcessor
 from openmolmo.data.workers import WorkerPool
 
 __all__ = ["Batch", "Loader", "TooManySkippedError", "check_world", "merge_states"]
@@ -64,7 +64,7 @@ class TooManySkippedError(DataError):
 class Loader:
     """An endless iterator of :class:`Batch`.
 
-    The order depends on the mixture, ``seed`` and ``config.lanes``, ``rows``, ``row_length`` and
+    The order depends on the mixture, ``seed`` and ``config.streams``, ``rows``, ``row_length`` and
     the packing settings; not on the number of workers. Of ``world_size`` processes each takes every
     ``world_size``-th batch, the ``rank``-th first: together they see what one would see. Raises DataError
     once more than ``config.max_skipped`` examples could not be used.
@@ -84,8 +84,8 @@ class Loader:
         self.config, self.rank, self.world_size = config, rank, world_size
         self.mixture = Mixture(mixture, seed)
         self._spec = (mixture, seed, processor, config)
-        self._lanes = [Lane(number, self.mixture, processor, config) for number in range(config.lanes)]
-        self._states = [lane.state() for lane in self._lanes]
+        self._streams = [Stream(number, self.mixture, processor, config) for number in range(config.streams)]
+        self._states = [stream.state() for stream in self._streams]
         self._turn = 0
         self._skipped: set[tuple[str, int]] = set()
         self._pool: WorkerPool | None = None
@@ -93,11 +93,11 @@ class Loader:
     def state(self) -> dict[str, Any]:
         """JSON values describing the place right after the last batch that was handed out.
 
-        With several processes each knows its own lanes (the others are null): see :func:`merge_states`.
+        With several processes each knows its own streams (the others are null): see :func:`merge_states`.
         """
         mine = set(self._numbers())
-        lanes = [state if number in mine else None for number, state in enumerate(self._states)]
-        return {"turn": self._turn, "skipped": _listed(self._skipped), "lanes": lanes, "order": self._order()}
+        streams = [state if number in mine else None for number, state in enumerate(self._states)]
+        return {"turn": self._turn, "skipped": _listed(self._skipped), "streams": streams, "order": self._order()}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue where ``state`` was taken, by however many processes.
@@ -109,17 +109,17 @@ class Loader:
                 f"the loader's state was saved with {state['order']} and this one has {self._order()}",
                 fix="resume with the settings the run was started with",
             )
-        if None in state["lanes"]:
+        if None in state["streams"]:
             raise ConfigError(
                 "the loader's state is that of one process of several", fix="give the merged state of all of them"
             )
         self.close()
         self._turn = int(state["turn"])
         self._skipped = {(str(source), int(index)) for source, index in state["skipped"]}
-        self._states = list(state["lanes"])
+        self._states = list(state["streams"])
         if not self.config.workers:
             for number in self._numbers():
-                self._lanes[number].load_state(self._states[number])
+                self._streams[number].load_state(self._states[number])
 
     @property
     def skipped(self) -> frozenset[tuple[str, int]]:
@@ -143,10 +143,10 @@ class Loader:
         """The next batch."""
         started = time.perf_counter()
         self.start()
-        number = (self._turn + self.rank) % self.config.lanes
-        made = self._lanes[number].make() if self._pool is None else self._pool.get(number)
+        number = (self._turn + self.rank) % self.config.streams
+        made = self._streams[number].make() if self._pool is None else self._pool.get(number)
         self._skipped.update((skip.source, skip.index) for skip in made.skipped)
-        # Where the same few come again and again, a lane gives up too.
+        # Where the same few come again and again, a stream gives up too.
         if max(len(self._skipped), len(made.skipped)) > self.config.max_skipped:
             raise self._too_many(made)
         self._turn += self.world_size
@@ -170,9 +170,9 @@ class Loader:
         self.close()
 
     def _numbers(self) -> list[int]:
-        """This process's lanes, in the order of its turns."""
-        lanes = self.config.lanes
-        return [(self._turn + self.rank + k) % lanes for k in range(0, lanes, self.world_size)]
+        """This process's streams, in the order of its turns."""
+        streams = self.config.streams
+        return [(self._turn + self.rank + k) % streams for k in range(0, streams, self.world_size)]
 
     def _order(self) -> dict[str, Any]:
         c = self.config
@@ -181,9 +181,9 @@ class Loader:
             packing["row_examples"] = c.row_examples
         if c.split:
             packing["split"] = True
-        return {"lanes": c.lanes, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
+        return {"streams": c.streams, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
 
-    def _too_many(self, made: MadeBatch) -> TooManySkippedError:
+    def _too_many(self, made: StreamBatch) -> TooManySkippedError:
         last, most = made.skipped[-1], self.config.max_skipped
         found = f"{len(self._skipped)} examples could not be used"
         if len(self._skipped) <= most:
@@ -200,7 +200,7 @@ class Loader:
 def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One state from those of all processes of a run, taken after the same number of batches.
 
-    Any number of processes that divides the lanes can go on from it. Raises ConfigError when they do not belong
+    Any number of processes that divides the streams can go on from it. Raises ConfigError when they do not belong
     together.
     """
     first = states[0]
@@ -210,16 +210,16 @@ def merge_states(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 f"the loaders stand at turn {first['turn']} and {state['turn']}",
                 fix="take the states of all processes after the same step",
             )
-    lanes = [
+    streams = [
         next((one for one in column if one is not None), None)
-        for column in zip(*(s["lanes"] for s in states), strict=True)
+        for column in zip(*(s["streams"] for s in states), strict=True)
     ]
-    if None in lanes:
+    if None in streams:
         raise ConfigError(
-            f"no process has the state of lane {lanes.index(None)}", fix="merge the states of all processes"
+            f"no process has the state of stream {streams.index(None)}", fix="merge the states of all processes"
         )
     skipped = {(source, index) for state in states for source, index in state["skipped"]}
-    return {**first, "skipped": _listed(skipped), "lanes": lanes}
+    return {**first, "skipped": _listed(skipped), "streams": streams}
 
 
 def _listed(skipped: set[tuple[str, int]]) -> list[list[str | int]]:
@@ -228,16 +228,16 @@ def _listed(skipped: set[tuple[str, int]]) -> list[list[str | int]]:
 
 
 def check_world(config: LoaderConfig, rank: int, world_size: int) -> None:
-    """Raise ConfigError where the lanes cannot be dealt out to so many processes."""
+    """Raise ConfigError where the streams cannot be dealt out to so many processes."""
     if not 0 <= rank < world_size:
         raise ConfigError(f"rank={rank} is not one of 0..{world_size - 1}")
-    if config.lanes % world_size:
+    if config.streams % world_size:
         raise ConfigError(
-            f"lanes={config.lanes} cannot be dealt out to {world_size} processes",
-            fix=f"set lanes to a multiple of {world_size} (before the run starts: it changes the order of the data)",
+            f"streams={config.streams} cannot be dealt out to {world_size} processes",
+            fix=f"set streams to a multiple of {world_size} (before the run starts: it changes the order of the data)",
         )
-    if config.workers * world_size > config.lanes:
+    if config.workers * world_size > config.streams:
         raise ConfigError(
-            f"workers={config.workers} in each of {world_size} processes are more than lanes={config.lanes}",
-            fix=f"set workers={config.lanes // world_size} or fewer",
+            f"workers={config.workers} in each of {world_size} processes are more than streams={config.streams}",
+            fix=f"set workers={config.streams // world_size} or fewer",
         )

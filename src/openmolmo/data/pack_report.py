@@ -1,6 +1,6 @@
 """How full rows become: lengths of a mixture's examples, and what each way of packing makes of them.
 
-Lengths are measured, packing is simulated: the lane's own packer is given examples drawn from those
+Lengths are measured, packing is simulated: the stream's own packer is given examples drawn from those
 measured until it has closed many rows, so that what happens to be open at the start and the end does not count.
 """
 

@@ -1,4 +1,4 @@
-"""Worker processes of a loader: each owns some lanes and makes their batches ahead of time."""
+"""Worker processes of a loader: each owns some streams and makes their batches ahead of time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from openmolmo.core.errors import OpenMolmoError, RunError
-from openmolmo.data.lanes import Lane, LoaderConfig, MadeBatch, TrainProcessor
 from openmolmo.data.mixture import Mixture, MixtureConfig
+from openmolmo.data.streams import LoaderConfig, Stream, StreamBatch, TrainProcessor
 
 __all__ = ["Spec", "WorkerPool"]
 
 Spec = tuple[MixtureConfig, int, TrainProcessor, LoaderConfig]
-"""What a worker builds its lanes from: mixture, seed, processor, loader settings."""
+"""What a worker builds its streams from: mixture, seed, processor, loader settings."""
 
 _START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 """A forked worker starts at once and knows the plug-ins registered in this process."""
@@ -26,21 +26,21 @@ _POLL_SECONDS = 1.0
 
 
 class WorkerPool:
-    """``config.workers`` processes, to which lanes are dealt out in the order of their turns.
+    """``config.workers`` processes, to which streams are dealt out in the order of their turns.
 
-    ``lanes`` are the numbers and states of the lanes to serve, the one whose turn is next first.
+    ``streams`` are the numbers and states of the streams to serve, the one whose turn is next first.
     """
 
     def __init__(
-        self, spec: Spec, lanes: list[tuple[int, dict[str, Any]]], *, start_method: str = _START_METHOD
+        self, spec: Spec, streams: list[tuple[int, dict[str, Any]]], *, start_method: str = _START_METHOD
     ) -> None:
         config = spec[3]
-        self._worker = {number: place % config.workers for place, (number, _) in enumerate(lanes)}
+        self._worker = {number: place % config.workers for place, (number, _) in enumerate(streams)}
         context = multiprocessing.get_context(start_method)
         self._queues: list[Any] = []
         self._processes: list[BaseProcess] = []
         for worker in range(config.workers):
-            mine = [(number, state) for number, state in lanes if self._worker[number] == worker]
+            mine = [(number, state) for number, state in streams if self._worker[number] == worker]
             results = context.Queue(maxsize=config.prefetch)
             arguments = (spec, mine, results)
             process = context.Process(target=_work, args=arguments, daemon=True, name=f"loader-{worker}")  # type: ignore[attr-defined]
@@ -48,8 +48,8 @@ class WorkerPool:
             self._queues.append(results)
             self._processes.append(process)
 
-    def get(self, number: int) -> MadeBatch:
-        """The next batch of lane ``number``; lanes must be asked for in turn.
+    def get(self, number: int) -> StreamBatch:
+        """The next batch of stream ``number``; streams must be asked for in turn.
 
         Raises what the worker raised, or RunError if it ended without a word.
         """
@@ -67,9 +67,9 @@ class WorkerPool:
                 ) from None
             if isinstance(item, OpenMolmoError):
                 raise item
-            lane, made = item
-            assert lane == number, f"batch of lane {lane} came where lane {number} was due"
-            assert isinstance(made, MadeBatch)
+            stream, made = item
+            assert stream == number, f"batch of stream {stream} came where stream {number} was due"
+            assert isinstance(made, StreamBatch)
             return made
 
     def close(self) -> None:
@@ -86,8 +86,8 @@ class WorkerPool:
             results.cancel_join_thread()
 
 
-def _work(spec: Spec, lanes: list[tuple[int, dict[str, Any]]], results: Any) -> None:
-    """Body of a worker: make the batches of its lanes in turn until told to end."""
+def _work(spec: Spec, streams: list[tuple[int, dict[str, Any]]], results: Any) -> None:
+    """Body of a worker: make the batches of its streams in turn until told to end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     import torch
@@ -97,13 +97,13 @@ def _work(spec: Spec, lanes: list[tuple[int, dict[str, Any]]], results: Any) -> 
     try:
         mixture = Mixture(mixture_config, seed)
         mine = []
-        for number, state in lanes:
-            lane = Lane(number, mixture, processor, config)
-            lane.load_state(state)
-            mine.append(lane)
+        for number, state in streams:
+            stream = Stream(number, mixture, processor, config)
+            stream.load_state(state)
+            mine.append(stream)
         while True:
-            for lane in mine:
-                if not _put(results, (lane.number, lane.make())):
+            for stream in mine:
+                if not _put(results, (stream.number, stream.make())):
                     results.cancel_join_thread()
                     return
     except OpenMolmoError as error:

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from openmolmo.inference.cache import has_windows
 from openmolmo.model.loss import OutputHead
+from openmolmo.model.matmul import OneDnnLinear
 from openmolmo.model.molmo import Molmo
-from openmolmo.model.products import OneDnnLinear
 
 __all__ = ["QuickStep"]
 

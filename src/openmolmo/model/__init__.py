@@ -15,9 +15,9 @@ Importing this room also tells the library's ``AutoConfig`` and ``AutoModelForIm
 
 from openmolmo.model.auto import register_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights, save_model
+from openmolmo.model.components import parameter_counts, parameter_groups
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo, MolmoOutput
-from openmolmo.model.parts import parameter_counts, parameter_groups
 from openmolmo.model.presets import PRESETS, nano
 
 __all__ = [

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.activations import QuickGELUActivation
 
-from openmolmo.model.products import OneDnnLinear, linear
+from openmolmo.model.matmul import OneDnnLinear, linear
 
 __all__ = ["use_fast_activations"]
 

@@ -26,8 +26,8 @@ from openmolmo.core.files import FULL, atomic_file, disk_full_as_error, write_js
 from openmolmo.core.model_folder import CONFIG, INDEX, Settings, read_settings
 from openmolmo.model.adapter import added_to_base, base_of
 from openmolmo.model.config import MolmoConfig
-from openmolmo.model.devices import DeviceMap, filled_over_devices
-from openmolmo.model.filling import StoredModel, copy_into, filled_model
+from openmolmo.model.devices import DeviceMap, materialized_over_devices
+from openmolmo.model.materialize import StoredModel, copy_into, materialized_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.load import config_of_released, open_released
 from openmolmo.model.released.rules import Rule
@@ -113,10 +113,10 @@ def load_model(
     dtype = dtype or torch.float32
     if device_map is None:
         target = torch.device(device or "cpu")
-        model = filled_model(stored, dtype, lambda empty: lambda name: target)
+        model = materialized_model(stored, dtype, lambda empty: lambda name: target)
         model.to(target)  # the buffers
         return model
-    return filled_over_devices(stored, dtype, device_map)
+    return materialized_over_devices(stored, dtype, device_map)
 
 
 def load_weights(model: Molmo, folder: Path | str, put: Callable[[Tensor, Tensor], object] = Tensor.copy_) -> None:

@@ -14,7 +14,7 @@ from openmolmo.model.backbones import read_language_model, read_vision_encoder, 
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.dropout import TEMPLATES
 from openmolmo.model.encoders import find_encoder
-from openmolmo.model.filling import empty_model
+from openmolmo.model.materialize import empty_model
 from openmolmo.model.molmo import Molmo
 
 __all__ = ["Sources", "compose_config", "compose_model", "default_layers"]

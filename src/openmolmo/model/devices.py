@@ -9,15 +9,15 @@ from torch import nn
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.optional import require
-from openmolmo.model.filling import Place, StoredModel, filled_model
+from openmolmo.model.materialize import Place, StoredModel, materialized_model
 from openmolmo.model.molmo import Molmo
 
-__all__ = ["DeviceMap", "filled_over_devices"]
+__all__ = ["DeviceMap", "materialized_over_devices"]
 
 DeviceMap = Literal["auto"] | dict[str, str | int]
 
 
-def filled_over_devices(stored: StoredModel, dtype: torch.dtype, device_map: DeviceMap) -> Molmo:
+def materialized_over_devices(stored: StoredModel, dtype: torch.dtype, device_map: DeviceMap) -> Molmo:
     """The stored model with its modules where ``device_map`` says.
 
     ``"auto"`` fills the accelerators in order, then the processor. Activations are moved between devices by
@@ -39,7 +39,7 @@ def filled_over_devices(stored: StoredModel, dtype: torch.dtype, device_map: Dev
         chosen.update({module: _device(module, where) for module, where in given.items()})
         return lambda name: chosen[_module_of(name, chosen)]
 
-    model = filled_model(stored, dtype, place)
+    model = materialized_model(stored, dtype, place)
     if len(set(chosen.values())) == 1:
         model.to(next(iter(chosen.values())))  # the buffers
     else:

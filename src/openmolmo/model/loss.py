@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from openmolmo.model.products import product
+from openmolmo.model.matmul import matmul
 
 __all__ = ["LossSums", "OutputHead", "Target", "loss_sums", "supervised_rows"]
 
@@ -173,12 +173,12 @@ def _sweep(
         for start in range(0, len(hidden), size):
             span = slice(start, start + size)
             states = hidden[span].to(dtype)
-            values = product(states, table).to(exact)
+            values = matmul(states, table).to(exact)
             sums = _chunk(values, labels[span], weights[span], combination if any(wanted) else None)
             ce, z = ce + sums[0], z + sums[1]
             slope = values.to(dtype)  # of the logits: _chunk has put it there
             if of_hidden is not None:
-                of_hidden[span] = product(slope, table.T)
+                of_hidden[span] = matmul(slope, table.T)
             if of_weight is not None and dtype == exact:
                 of_weight.addmm_(slope.T, states)
             elif of_weight is not None:

@@ -23,7 +23,7 @@ from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.generation import MolmoGeneration
 from openmolmo.model.loss import OutputHead, Target, loss_sums, supervised_rows
 from openmolmo.model.mask import UNDECLARED_FLEX, attention_mask
-from openmolmo.model.products import use_fast_products
+from openmolmo.model.matmul import use_fast_matmul
 from openmolmo.model.vision import VisionEncoder
 
 __all__ = ["Molmo", "MolmoOutput"]
@@ -96,7 +96,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         if self._drops:
             add_residual_dropout(self.decoder.layers, text.model_type)
         self.lm_head = OutputHead(text.hidden_size, text.vocab_size, bias=False)
-        use_fast_products(self)
+        use_fast_matmul(self)
         self.post_init()
         if config.position_init is not None:
             self.encoder.start_positions(config.position_init)

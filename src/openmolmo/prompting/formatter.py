@@ -15,7 +15,7 @@ import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.replies import description_request, exchange
+from openmolmo.prompting.replies import description_request, render_turns
 from openmolmo.records.example import Annotation, Caption, Counting, Example, Pointing, Transcript
 from openmolmo.words.requests import DESCRIPTIONS
 
@@ -79,7 +79,7 @@ class Formatter:
 
     def branch(self, annotation: Annotation, rng: np.random.Generator | None) -> Branch | None:
         """One annotation as a branch, or None when it is not to be used (too many points)."""
-        texts = exchange(annotation, self.config, rng)
+        texts = render_turns(annotation, self.config, rng)
         if texts is None:
             return None
         tag = self._tag(annotation, rng)

@@ -27,7 +27,7 @@ from openmolmo.records.example import (
 from openmolmo.words.points import NOTHING_THERE, write_points
 from openmolmo.words.templates import wording
 
-__all__ = ["POINT_PLACE", "ask_options", "exchange", "most_frequent"]
+__all__ = ["POINT_PLACE", "ask_options", "render_turns", "most_frequent"]
 
 POINT_PLACE = "<|POINT|>"
 _HOW_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
@@ -36,7 +36,7 @@ Random = np.random.Generator | None  # None: the plain wording, nothing at rando
 
 
 @singledispatch
-def exchange(annotation: Annotation, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
+def render_turns(annotation: Annotation, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     """User and assistant texts in turn, user first; None when the annotation is not to be used.
 
     Without ``rng`` the plain wording is taken and ties go to the first.
@@ -44,12 +44,12 @@ def exchange(annotation: Annotation, config: FormatConfig, rng: Random) -> tuple
     raise PromptError(f"no wording is known for annotations of type {type(annotation).__name__}")
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: Caption, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     return (description_request("caption", config, rng), annotation.text)
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: Transcript, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     return (description_request("transcript", config, rng), annotation.text)
 
@@ -60,7 +60,7 @@ def description_request(kind: str, config: FormatConfig, rng: Random) -> str:
     return "" if config.system_prompt in ("style", "style_and_length") else wording("caption")
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: QuestionAnswer, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     if annotation.options:
         if annotation.answer_index is None:
@@ -77,7 +77,7 @@ def _(annotation: QuestionAnswer, config: FormatConfig, rng: Random) -> tuple[st
     return (question, most_frequent(annotation.answers, rng))
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: Pointing, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     if len(annotation.points) > config.max_points:
         return None
@@ -86,14 +86,14 @@ def _(annotation: Pointing, config: FormatConfig, rng: Random) -> tuple[str, ...
     return (question, write_points(annotation.points, label, order=config.point_order))
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: NotPresent, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     asked = "counting" if annotation.style == "point_count" else "pointing"
     question = annotation.question or _label_request(asked, annotation.label.lower(), config, rng)
     return (question, NOTHING_THERE)
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: Counting, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     if len(annotation.points) > config.max_points:
         return None
@@ -118,7 +118,7 @@ def _counting_reply(count: int, points: Sequence[Point], label: str, config: For
     return f"Counting the {text} shows a total of {count}."
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: PointExplanation, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     pieces = annotation.answer.split(POINT_PLACE)
     if not len(pieces) - 1 == len(annotation.points) == len(annotation.labels):
@@ -135,7 +135,7 @@ def _(annotation: PointExplanation, config: FormatConfig, rng: Random) -> tuple[
     return (annotation.question, "".join(texts))
 
 
-@exchange.register
+@render_turns.register
 def _(annotation: Dialogue, config: FormatConfig, rng: Random) -> tuple[str, ...] | None:
     if not annotation.turns or len(annotation.turns) % 2:
         raise PromptError(f"a dialogue has {len(annotation.turns)} turns; it must be user and assistant in turn")

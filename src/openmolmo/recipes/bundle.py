@@ -24,7 +24,7 @@ from openmolmo.core.runlog import read_jsonl
 from openmolmo.evaluation.report import markdown_table
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.model.checkpoint import load_model, save_model
-from openmolmo.model.parts import parameter_counts
+from openmolmo.model.components import parameter_counts
 from openmolmo.prompting.processor import Processor
 
 __all__ = ["bundle", "stage_facts", "write_card"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
+from openmolmo.data.streams import LoaderConfig
 from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig

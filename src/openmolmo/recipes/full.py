@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from openmolmo.core.errors import NotRegisteredError
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
 from openmolmo.data.presets import PRESETS as MIXTURES
+from openmolmo.data.streams import LoaderConfig
 from openmolmo.imaging import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
@@ -211,7 +211,7 @@ def _run(stage: str, size: _Size, mixture: MixtureConfig) -> RunConfig:
             row_length=kind.row_length,
             packing=False,
             row_examples=images,
-            lanes=1024,
+            streams=1024,
             workers=4,
             max_skipped=1000,
         ),

@@ -9,8 +9,8 @@ openmolmo train micro_sft --out runs/micro_sft
 
 from __future__ import annotations
 
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
+from openmolmo.data.streams import LoaderConfig
 from openmolmo.imaging import CropConfig
 from openmolmo.prompting.format_config import DEMO_STYLES, FormatConfig
 from openmolmo.training.config import (
@@ -82,7 +82,7 @@ def micro_sft() -> RunConfig:
         ),
         resize_mode="fast",
         attention="sdpa",
-        loader=LoaderConfig(rows=8, row_length=256, packing=True, lanes=4, workers=1),
+        loader=LoaderConfig(rows=8, row_length=256, packing=True, streams=4, workers=1),
         optimizer=OptimizerConfig(
             encoder=PartConfig(lr=0.0),
             connector=PartConfig(lr=2e-4, warmup=100),

@@ -11,9 +11,9 @@ openmolmo train nano_sft --out runs/nano_sft
 
 from __future__ import annotations
 
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
-from openmolmo.engine.synth.patches import FACTS
+from openmolmo.data.streams import LoaderConfig
+from openmolmo.engine.synth.patch_labels import FACTS
 from openmolmo.imaging import CropConfig
 from openmolmo.prompting.format_config import DEMO_STYLES, FormatConfig
 from openmolmo.training.config import (
@@ -30,7 +30,7 @@ __all__ = ["NANO_CROPS", "nano_caption", "nano_connector", "nano_encoder", "nano
 NANO_CROPS = CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
 """112 px crops of 8x8 patches, a margin of 2 on each side, at most 6 and the global one."""
 
-_LOADER = LoaderConfig(rows=8, row_length=512, packing=True, lanes=4, workers=1)
+_LOADER = LoaderConfig(rows=8, row_length=512, packing=True, streams=4, workers=1)
 
 # Questions with short answers and about clocks are asked without their tag too: that is how users ask.
 _UNTAGGED = (*DEMO_STYLES, "vqa2", "clocks")

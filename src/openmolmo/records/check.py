@@ -20,7 +20,7 @@ from openmolmo.records.folder import open_dataset
 from openmolmo.records.jsonl import JsonlDataset
 from openmolmo.records.notes import Notes
 from openmolmo.records.pictures import picture_bytes, picture_facts
-from openmolmo.records.rules import breaches
+from openmolmo.records.rules import violations
 
 __all__ = ["CheckReport", "Fault", "check_dataset"]
 
@@ -79,9 +79,9 @@ def check_dataset(path: str | Path, *, limit: int = 50, pictures: bool = True) -
         for item in example.annotations:
             report.annotations[item.kind] += 1
         notes.add(example, f"{place['file']} row {place['row']}")
-        for breach in breaches(example):
-            name = dataset.field_name(index, breach.field) if isinstance(dataset, JsonlDataset) else breach.field
-            report.add(Fault(**place, field=name, rule=breach.rule, message=breach.message))
+        for violation in violations(example):
+            name = dataset.field_name(index, violation.field) if isinstance(dataset, JsonlDataset) else violation.field
+            report.add(Fault(**place, field=name, rule=violation.rule, message=violation.message))
         if example.id in seen:
             message = f"{example.id!r} is also the id of {seen[example.id]}"
             report.add(Fault(**place, field="id", rule="unique", message=message))

@@ -31,7 +31,7 @@ from openmolmo.records.quality_hash import LookAlikes, signature
 from openmolmo.records.quality_mend import Joiner, mend
 from openmolmo.records.quality_report import QualityReport
 from openmolmo.records.readable import Unread, readable
-from openmolmo.records.rules import RULES, Breach, breaches
+from openmolmo.records.rules import RULES, Violation, violations
 from openmolmo.records.shards import write_dataset
 from openmolmo.records.stats import stats_of
 
@@ -157,25 +157,25 @@ class _Sieve:
 
     def _mended(self, example: Example) -> list[Annotation] | None:
         """The annotations without what breaks a rule of one example; None if the example as a whole does."""
-        broken: dict[int, list[Breach]] = {}
-        for breach in breaches(example):
-            if breach.rule not in self.settings.rules:
+        broken: dict[int, list[Violation]] = {}
+        for violation in violations(example):
+            if violation.rule not in self.settings.rules:
                 continue
-            place = _FIELD.match(breach.field)
+            place = _FIELD.match(violation.field)
             if place is None:
-                self._drop(breach.rule, example, f"{breach.field}: {breach.message}")
+                self._drop(violation.rule, example, f"{violation.field}: {violation.message}")
                 return None
-            broken.setdefault(int(place[1]), []).append(breach)
+            broken.setdefault(int(place[1]), []).append(violation)
         kept = []
         for number, item in enumerate(example.annotations):
             found = broken.get(number, [])
-            mended = mend(item, [_FIELD.sub("", breach.field) for breach in found]) if found else item
+            mended = mend(item, [_FIELD.sub("", violation.field) for violation in found]) if found else item
             if mended is not None:
                 kept.append(mended)
-            for breach in found if mended is not None else found[:1]:
-                what = f"{breach.field}: {breach.message}"
+            for violation in found if mended is not None else found[:1]:
+                what = f"{violation.field}: {violation.message}"
                 lost = mended is None
-                self.report.add(breach.rule, example.id, what, annotations=int(lost), parts=int(not lost))
+                self.report.add(violation.rule, example.id, what, annotations=int(lost), parts=int(not lost))
         return kept
 
     def _picture(self, example: Example) -> bytes | None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from openmolmo.records.example import Annotation, Counting, Example, NotPresent, Point, PointExplanation, Pointing
 from openmolmo.records.notes import question_key
 from openmolmo.records.quality_report import QualityReport
-from openmolmo.records.rules import breaches
+from openmolmo.records.rules import violations
 
 __all__ = ["Joiner", "mend"]
 
@@ -94,7 +94,7 @@ class Joiner:
 
 def _is_sound(example: Example) -> bool:
     """Whether it stays, but for points and masks: a row that goes as a whole must not take others' points with it."""
-    return all(breach.rule in ("percent", "mask") for breach in breaches(example))
+    return all(violation.rule in ("percent", "mask") for violation in violations(example))
 
 
 def _questions(rows: Iterable[Example]) -> Iterator[tuple[Example, Annotation, tuple[str, str, str]]]:

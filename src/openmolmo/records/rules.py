@@ -32,7 +32,7 @@ from openmolmo.records.example import (
 )
 from openmolmo.records.names import is_whole, whole_text
 
-__all__ = ["RULES", "Breach", "breaches"]
+__all__ = ["RULES", "Violation", "violations"]
 
 IMAGE_PLACE = "<|image|>"
 
@@ -61,7 +61,7 @@ _MOST = 2**31
 
 
 @dataclass(frozen=True, kw_only=True)
-class Breach:
+class Violation:
     """One broken rule: the field, the rule's name, and the values that disagree."""
 
     field: str
@@ -69,15 +69,15 @@ class Breach:
     message: str
 
 
-def breaches(example: Example) -> Iterator[Breach]:
+def violations(example: Example) -> Iterator[Violation]:
     """Every broken rule of one example, in the order of its fields."""
     yield from _text(example.id, "id")
     if example.image is None and example.more_images:
-        yield Breach(field="image", rule="image", message="there are more images but no first one")
+        yield Violation(field="image", rule="image", message="there are more images but no first one")
     for number, image in enumerate(example.images):
         yield from _image(image, number)
     if not example.annotations:
-        yield Breach(field="annotations", rule="annotations", message="there is none")
+        yield Violation(field="annotations", rule="annotations", message="there is none")
     for number, annotation in enumerate(example.annotations):
         yield from _annotation(annotation, f"annotations[{number}]", example.images)
     yield from _contradictions(example)
@@ -85,10 +85,10 @@ def breaches(example: Example) -> Iterator[Breach]:
     yield from _provenance(example.provenance, {item.kind for item in example.annotations})
     yield from _facts(example.facts)
     if example.split not in get_args(Split):
-        yield Breach(field="split", rule="split", message=f"{example.split!r} is no split")
+        yield Violation(field="split", rule="split", message=f"{example.split!r} is no split")
 
 
-def _annotation(item: Annotation, where: str, images: tuple[ImageRef, ...]) -> Iterator[Breach]:
+def _annotation(item: Annotation, where: str, images: tuple[ImageRef, ...]) -> Iterator[Violation]:
     yield from _text(item.style, f"{where}.style")
     match item:
         case Caption() | Transcript():
@@ -107,85 +107,85 @@ def _annotation(item: Annotation, where: str, images: tuple[ImageRef, ...]) -> I
             yield from _explanation(item, where, len(images))
         case Dialogue():
             if not item.turns or len(item.turns) % 2:
-                yield Breach(field=f"{where}.turns", rule="dialogue", message=f"there are {len(item.turns)} turns")
+                yield Violation(field=f"{where}.turns", rule="dialogue", message=f"there are {len(item.turns)} turns")
             yield from _texts(item.turns, f"{where}.turns")
 
 
-def _text(text: str, where: str) -> Iterator[Breach]:
+def _text(text: str, where: str) -> Iterator[Violation]:
     if not text.strip():
-        yield Breach(field=where, rule="text", message="the text is empty")
+        yield Violation(field=where, rule="text", message="the text is empty")
     yield from _whole(text, where)
 
 
-def _whole(text: str, where: str) -> Iterator[Breach]:
+def _whole(text: str, where: str) -> Iterator[Violation]:
     if not is_whole(text):
         message = f"half a character stands in {whole_text(text)[:40]!r}: no file can keep it"
-        yield Breach(field=where, rule="text", message=message)
+        yield Violation(field=where, rule="text", message=message)
 
 
-def _texts(texts: tuple[str, ...], where: str) -> Iterator[Breach]:
+def _texts(texts: tuple[str, ...], where: str) -> Iterator[Violation]:
     for number, text in enumerate(texts):
         yield from _text(text, f"{where}[{number}]")
 
 
-def _label(label: str, question: str | None, where: str) -> Iterator[Breach]:
+def _label(label: str, question: str | None, where: str) -> Iterator[Violation]:
     yield from _text(label, f"{where}.label")
     if question is not None:
         yield from _text(question, f"{where}.question")
 
 
-def _question(item: QuestionAnswer, where: str) -> Iterator[Breach]:
+def _question(item: QuestionAnswer, where: str) -> Iterator[Violation]:
     yield from _text(item.question, f"{where}.question")
     yield from _texts(item.answers, f"{where}.answers")
     yield from _texts(item.options, f"{where}.options")
     if not item.answers and not item.options:
-        yield Breach(field=f"{where}.answers", rule="answers", message="there are neither answers nor options")
+        yield Violation(field=f"{where}.answers", rule="answers", message="there are neither answers nor options")
     if item.options and len(item.options) < 2:
-        yield Breach(field=f"{where}.options", rule="answers", message="there is only one option")
+        yield Violation(field=f"{where}.options", rule="answers", message="there is only one option")
     index = item.answer_index
     if item.options and (index is None or not 0 <= index < len(item.options)):
         message = f"answer_index is {index}, there are {len(item.options)} options (counted from 0)"
-        yield Breach(field=f"{where}.answer_index", rule="answers", message=message)
+        yield Violation(field=f"{where}.answer_index", rule="answers", message=message)
     if index is not None and not item.options:
-        yield Breach(
+        yield Violation(
             field=f"{where}.answer_index", rule="answers", message=f"answer_index is {index}, there are no options"
         )
 
 
-def _points(points: tuple[Point, ...], where: str, images: int) -> Iterator[Breach]:
+def _points(points: tuple[Point, ...], where: str, images: int) -> Iterator[Violation]:
     for number, point in enumerate(points):
         if not 0 <= point.image < max(images, 1):
             message = f"image is {point.image}, there are {images} pictures (counted from 0)"
-            yield Breach(field=f"{where}[{number}].image", rule="picture", message=message)
+            yield Violation(field=f"{where}[{number}].image", rule="picture", message=message)
         for axis, value in (("x", point.x), ("y", point.y)):
             if not (math.isfinite(value) and 0 <= value <= 100):
                 hint = (
                     f"; if these are pixels, divide by the {'width' if axis == 'x' else 'height'} and multiply by 100"
                 )
-                yield Breach(
+                yield Violation(
                     field=f"{where}[{number}].{axis}",
                     rule="percent",
                     message=f"{axis} is {value}{hint if value > 100 and math.isfinite(value) else ''}",
                 )
 
 
-def _count(item: Counting, where: str) -> Iterator[Breach]:
+def _count(item: Counting, where: str) -> Iterator[Violation]:
     if not 0 <= item.count < _MOST:
-        yield Breach(field=f"{where}.count", rule="count", message=f"the count is {item.count}")
+        yield Violation(field=f"{where}.count", rule="count", message=f"the count is {item.count}")
     elif item.points and len(item.points) != item.count:
         message = f"the count is {item.count}, the points are {len(item.points)}"
-        yield Breach(field=f"{where}.count", rule="count", message=message)
+        yield Violation(field=f"{where}.count", rule="count", message=message)
 
 
-def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) -> Iterator[Breach]:
+def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) -> Iterator[Violation]:
     masks, points = item.masks, item.points
     if masks and len(masks) != len(points):
-        yield Breach(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {len(points)} points")
+        yield Violation(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {len(points)} points")
     for number, mask in enumerate(masks):
         place = points[number].image if number < len(points) else 0
         message = _mask_fault(mask, images[place] if 0 <= place < len(images) else None)
         if message:
-            yield Breach(field=f"{where}.masks[{number}]", rule="mask", message=message)
+            yield Violation(field=f"{where}.masks[{number}]", rule="mask", message=message)
 
 
 def _mask_fault(mask: Mask, image: ImageRef | None) -> str | None:
@@ -204,25 +204,25 @@ def _mask_fault(mask: Mask, image: ImageRef | None) -> str | None:
     return None
 
 
-def _explanation(item: PointExplanation, where: str, images: int) -> Iterator[Breach]:
+def _explanation(item: PointExplanation, where: str, images: int) -> Iterator[Violation]:
     yield from _text(item.question, f"{where}.question")
     yield from _text(item.answer, f"{where}.answer")
     yield from _texts(item.labels, f"{where}.labels")
     yield from _texts(item.alts, f"{where}.alts")
     if item.alts and len(item.alts) != len(item.labels):
         message = f"{len(item.alts)} alt texts for {len(item.labels)} labels"
-        yield Breach(field=f"{where}.alts", rule="placeholders", message=message)
+        yield Violation(field=f"{where}.alts", rule="placeholders", message=message)
     places = item.answer.count("<|POINT|>")
     if not places == len(item.labels) == len(item.points):
         message = f"{places} <|POINT|> in the answer, {len(item.labels)} labels, {len(item.points)} groups of points"
-        yield Breach(field=f"{where}.answer", rule="placeholders", message=message)
+        yield Violation(field=f"{where}.answer", rule="placeholders", message=message)
     for number, group in enumerate(item.points):
         if not group:
-            yield Breach(field=f"{where}.points[{number}]", rule="placeholders", message="the group has no points")
+            yield Violation(field=f"{where}.points[{number}]", rule="placeholders", message="the group has no points")
         yield from _points(group, f"{where}.points[{number}]", images)
 
 
-def _contradictions(example: Example) -> Iterator[Breach]:
+def _contradictions(example: Example) -> Iterator[Violation]:
     there = {
         item.label.casefold(): number
         for number, item in enumerate(example.annotations)
@@ -231,10 +231,10 @@ def _contradictions(example: Example) -> Iterator[Breach]:
     for number, item in enumerate(example.annotations):
         if isinstance(item, NotPresent) and item.label.casefold() in there:
             message = f"{item.label!r} has points in annotations[{there[item.label.casefold()]}]"
-            yield Breach(field=f"annotations[{number}].label", rule="not_present", message=message)
+            yield Violation(field=f"annotations[{number}].label", rule="not_present", message=message)
 
 
-def _image_places(example: Example) -> Iterator[Breach]:
+def _image_places(example: Example) -> Iterator[Violation]:
     images = len(example.images)
     if images < 2:
         return
@@ -242,7 +242,7 @@ def _image_places(example: Example) -> Iterator[Breach]:
     for number, count in enumerate(counts):
         if count != images and any(counts):
             message = f"{count} {IMAGE_PLACE} for {images} pictures"
-            yield Breach(field=f"annotations[{number}]", rule="image_places", message=message)
+            yield Violation(field=f"annotations[{number}]", rule="image_places", message=message)
 
 
 def _asked(item: Annotation) -> tuple[str, ...]:
@@ -252,29 +252,29 @@ def _asked(item: Annotation) -> tuple[str, ...]:
     return (getattr(item, "question", None) or "", *getattr(item, "options", ()))
 
 
-def _facts(facts: dict[str, Any]) -> Iterator[Breach]:
+def _facts(facts: dict[str, Any]) -> Iterator[Violation]:
     try:
         text = json.dumps(facts, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        yield Breach(field="facts", rule="facts", message=f"cannot be written as JSON: {error}")
+        yield Violation(field="facts", rule="facts", message=f"cannot be written as JSON: {error}")
         return
     yield from _whole(text, "facts")
 
 
-def _image(image: ImageRef, number: int) -> Iterator[Breach]:
+def _image(image: ImageRef, number: int) -> Iterator[Violation]:
     where = f"images[{number}]" if number else ""
     if image.data is None and image.path is None and image.url is None:
-        yield Breach(field=where or "image", rule="image", message="it has neither bytes nor path nor URL")
+        yield Violation(field=where or "image", rule="image", message="it has neither bytes nor path nor URL")
     yield from _whole(image.url or "", where or "image")
     for side, value in (("width", image.width), ("height", image.height)):
         if value is not None and value < 1:
-            yield Breach(field=f"{where}.{side}" if where else side, rule="image", message=f"{side} is {value}")
+            yield Violation(field=f"{where}.{side}" if where else side, rule="image", message=f"{side} is {value}")
 
 
-def _provenance(provenance: Provenance, kinds: set[str]) -> Iterator[Breach]:
+def _provenance(provenance: Provenance, kinds: set[str]) -> Iterator[Violation]:
     for name, text in (("dataset", provenance.dataset), ("licence", provenance.licence)):
         if not text.strip():
-            yield Breach(field=f"provenance.{name}", rule="provenance", message=f"the {name} is missing")
+            yield Violation(field=f"provenance.{name}", rule="provenance", message=f"the {name} is missing")
     for text in (provenance.dataset, provenance.licence, provenance.image, provenance.tool, provenance.version):
         yield from _whole(text, "provenance")
     for key, receipt in provenance.receipts.items():
@@ -282,7 +282,9 @@ def _provenance(provenance: Provenance, kinds: set[str]) -> Iterator[Breach]:
     for kind in sorted(kinds):
         if not provenance.made.get(kind):
             message = f"how the {kind} annotations were made is missing"
-            yield Breach(field=f"provenance.made.{kind}", rule="provenance", message=message)
+            yield Violation(field=f"provenance.made.{kind}", rule="provenance", message=message)
     for kind in provenance.made:
         if kind not in ANNOTATION_KINDS:
-            yield Breach(field=f"provenance.made.{kind}", rule="provenance", message=f"{kind!r} is no annotation kind")
+            yield Violation(
+                field=f"provenance.made.{kind}", rule="provenance", message=f"{kind!r} is no annotation kind"
+            )

@@ -19,10 +19,10 @@ from openmolmo.imaging import CropConfig, make_plan
 from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights
 from openmolmo.model.config import MolmoConfig
-from openmolmo.model.filling import empty_model
+from openmolmo.model.materialize import empty_model
+from openmolmo.model.matmul import multiplies_bfloat16
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.presets import PRESETS
-from openmolmo.model.products import multiplies_bfloat16
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor

@@ -34,9 +34,9 @@ from openmolmo.model.checkpoint import save_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training.card import write_card
+from openmolmo.training.checksums import Hashes, fault_of, has_all_sizes, hash_files, sync, write_checksums
 from openmolmo.training.lora import is_adapted, merged, save_adapter
 from openmolmo.training.optim import Optimizer
-from openmolmo.training.seal import Hashes, fault_of, has_all_sizes, hash_files, seal, sync
 
 __all__ = [
     "SHARDS",
@@ -83,7 +83,7 @@ def save_step(
         saved = {"optimizer": optimizer.state_dict(), "torch_rng": torch.get_rng_state(), **(tensors or {})}
         _save_tensors(saved, temporary / "run/optimizer.pt")
         write_state(temporary, step, state)
-        seal(temporary)
+        write_checksums(temporary)
     sync(out)
     return folder
 
@@ -120,7 +120,7 @@ def save_final(
         save_model(model, temporary, weights=weights)
         processor.save_pretrained(temporary)
         write_card(temporary, facts)
-        seal(temporary)
+        write_checksums(temporary)
     sync(out)
     return out / "final"
 

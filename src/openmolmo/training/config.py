@@ -8,9 +8,9 @@ from typing import Literal
 
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
-from openmolmo.data.lanes import LoaderConfig
 from openmolmo.data.mixture import MixtureConfig
-from openmolmo.engine.synth.patches import FACTS
+from openmolmo.data.streams import LoaderConfig
+from openmolmo.engine.synth.patch_labels import FACTS
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.training.lora_config import LoraConfig
@@ -227,7 +227,7 @@ class PatchRunConfig(BaseRunConfig):
     """A run that teaches the encoder alone: a step takes ``batch`` crops.
 
     A share ``clocks`` of the pictures drawn are clocks of one of ``clock_sizes`` pixels, the others scenes,
-    their kinds drawn evenly. ``facts`` are the labels taught, of those in ``openmolmo.engine.synth.patches``.
+    their kinds drawn evenly. ``facts`` are the labels taught, of those in ``openmolmo.engine.synth.patch_labels``.
     With ``tokens`` the labels are those of image tokens, read behind the connector, which is taught too.
     The layer that reads them learns at the rate of the part that it reads; the rest of the model is saved as it
     was. ``workers`` are processes that draw the scenes (0: none beside this one).

@@ -18,10 +18,10 @@ from openmolmo.training.estimate.memory import memory
 from openmolmo.training.estimate.planned import Planned, planned
 from openmolmo.training.estimate.times import require_utilisation, times
 from openmolmo.training.estimate.traffic import Traffic, traffic
+from openmolmo.training.format_config import format_config
 from openmolmo.training.parallel.world import require_size
-from openmolmo.training.shown import shown
 from openmolmo.training.watch.callbacks import require_callbacks
-from openmolmo.training.watch.sinks import require_sinks
+from openmolmo.training.watch.writers import require_writers
 
 __all__ = ["Description", "describe"]
 
@@ -41,7 +41,7 @@ class Description:
     """
 
     def __init__(self, config: BaseRunConfig, tables: list[Table], notes: Mapping[str, Sequence[str]]) -> None:
-        self.settings, self.shown = json.dumps(to_dict(config), indent=2), shown(config)
+        self.settings, self.shown = json.dumps(to_dict(config), indent=2), format_config(config)
         self.tables, self.notes = tables, notes
 
 
@@ -59,7 +59,7 @@ def describe(
     Raises:
         ConfigError: the settings do not fit each other, the number of devices or any known GPU.
     """
-    require_sinks(config.watch.sinks, here=False)
+    require_writers(config.watch.writers, here=False)
     require_callbacks(config.watch.callbacks)
     require_utilisation(utilisation)
     kind = _gpu(gpu)

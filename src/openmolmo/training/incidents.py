@@ -10,9 +10,9 @@ from openmolmo.core.errors import DataError
 from openmolmo.core.files import write_json
 from openmolmo.core.progress import say
 from openmolmo.core.runlog import RunLog, read_jsonl
-from openmolmo.data.lanes import Skipped
 from openmolmo.data.loader import Batch
 from openmolmo.data.mixture import Mixture
+from openmolmo.data.streams import Skipped
 
 __all__ = ["examples_of", "tell_skipped", "too_many_skipped", "write_nan_report", "write_skipped"]
 

@@ -17,8 +17,8 @@ from openmolmo.core.config import to_dict
 from openmolmo.core.errors import OpenMolmoError, RunError
 from openmolmo.core.files import write_json
 from openmolmo.core.progress import say
-from openmolmo.data.lanes import Skipped
 from openmolmo.data.loader import Batch, Loader, TooManySkippedError, merge_states
+from openmolmo.data.streams import Skipped
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
@@ -38,22 +38,22 @@ from openmolmo.training.incidents import examples_of, tell_skipped, too_many_ski
 from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, require_weight
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
+from openmolmo.training.parallel.parallelize import Parallelized, parallelize
 from openmolmo.training.parallel.pictures import has_pictures
 from openmolmo.training.parallel.saving import Saver, fill, load_run
-from openmolmo.training.parallel.spread import Spread, spread
 from openmolmo.training.parallel.world import ALONE, World, open_world
 from openmolmo.training.resume import check_same_run
-from openmolmo.training.steps import carry_out
-from openmolmo.training.watch.callbacks import Examiner
+from openmolmo.training.steps import run_training
+from openmolmo.training.watch.callbacks import EvaluationCallbacks
 from openmolmo.training.watch.meter import Meter
 
 __all__ = ["Trainer", "run"]
 
 
 def run(config: RunConfig, out: Path, resume: bool = False, finish: bool = False) -> Path:
-    """Train a whole model; :func:`~openmolmo.training.steps.carry_out` says what comes back and what may go wrong."""
+    """Train a whole model; :func:`~openmolmo.training.steps.run_training` says what comes back and may go wrong."""
     with open_world(config.parallel, cuda=pick_device(config).type == "cuda") as world:
-        return carry_out(config, out, resume, partial(Trainer.start, world=world), world, finish=finish)
+        return run_training(config, out, resume, partial(Trainer.start, world=world), world, finish=finish)
 
 
 @dataclass
@@ -64,13 +64,13 @@ class Trainer:
     out: Path
     processor: Processor
     loader: Loader
-    spread: Spread
+    parallelized: Parallelized
     optimizer: Optimizer
     device: torch.device
     precision: torch.dtype
     saver: Saver
     meter: Meter
-    examiner: Examiner
+    callbacks: EvaluationCallbacks
     audit: DataAudit
     world: World = ALONE
     step: int = 0
@@ -82,7 +82,7 @@ class Trainer:
         world.batches_of(config.accumulate)
         device = pick_device(config)
         processor = build_processor(config)
-        examiner = Examiner(config, processor)
+        callbacks = EvaluationCallbacks(config, processor)
         loader = Loader(
             config.mixture, processor, config.loader, seed=config.seed, rank=world.rank, world_size=world.size
         )
@@ -103,7 +103,7 @@ class Trainer:
             on_error.pop_all()
         meter = Meter(model, device)
         precision = pick_precision(config, device)
-        placed = spread(model, config.parallel, world, device, precision)
+        placed = parallelize(model, config.parallel, world, device, precision)
         if sharded:
             fill(model, folder or find_source(config))
         trained = trained_parameters(model, config.optimizer)
@@ -111,7 +111,7 @@ class Trainer:
             trained, config.optimizer, config.steps, matrices_of(model), placed.shards, undecayed=undecayed_of(model)
         )
         saver = Saver(out, config, world, sharded=sharded)
-        parts = (processor, loader, placed, optimizer, device, precision, saver, meter, examiner, audit, world)
+        parts = (processor, loader, placed, optimizer, device, precision, saver, meter, callbacks, audit, world)
         trainer = cls(config, out, *parts)
         if folder is not None and state is not None:
             load_run(folder, model, optimizer, world)
@@ -124,7 +124,7 @@ class Trainer:
     @property
     def model(self) -> Molmo:
         """The model in training."""
-        return self.spread.model
+        return self.parallelized.model
 
     def take_step(self) -> dict[str, Any]:
         """One optimiser step over ``accumulate`` batches of all processes; returns what the log says about it."""
@@ -165,8 +165,8 @@ class Trainer:
         }
         if self.audit.line is not None and step == min(self.config.log_every, self.config.steps):  # the first line
             figures["audit"] = self.audit.line
-        if self.examiner.due(step):
-            figures["evaluation"] = self.examiner.judge(self.model, self.device, self.precision)
+        if self.callbacks.due(step):
+            figures["evaluation"] = self.callbacks.judge(self.model, self.device, self.precision)
         return figures
 
     def save(self, *, wait: bool = False) -> None:
@@ -227,16 +227,16 @@ class Trainer:
             seed_step(self.config.seed, self.step + 1, number * self.world.size + self.world.rank)
             seen = seen or has_pictures(batch.tensors)
             tensors = {key: _sent(tensor, self.device) for key, tensor in batch.tensors.items()}
-            with self.spread.backward_of(last=number == len(batches) - 1):
+            with self.parallelized.backward_of(last=number == len(batches) - 1):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-                    output = self.spread.forward(**tensors)
+                    output = self.parallelized.forward(**tensors)
                 # Gradients are averaged over the processes, and the step's is their sum.
                 torch.autograd.backward(micro_loss(output, weight / self.world.size, self.config.z_loss))
             loss.add(output)
         loss.read(weight)
         loss.ce, loss.z, seeing = self.world.sum([loss.ce, loss.z, seen])
         if not seeing:
-            self.spread.forget_pictures()
+            self.parallelized.forget_pictures()
         return loss
 
     def _note_skipped(self, skipped: list[Skipped]) -> None:

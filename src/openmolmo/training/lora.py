@@ -26,8 +26,8 @@ from openmolmo.core.optional import require
 from openmolmo.core.rng import derive_seed
 from openmolmo.model.adapter import PREFIX, fingerprint
 from openmolmo.model.checkpoint import load_model
+from openmolmo.model.components import part_of
 from openmolmo.model.molmo import Molmo
-from openmolmo.model.parts import part_of
 from openmolmo.training.lora_config import LoraConfig
 
 __all__ = ["adapt", "is_adapted", "load_adapter", "merged", "save_adapter", "target_pattern"]

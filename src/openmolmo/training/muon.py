@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from openmolmo.model.products import multiplies_bfloat16
+from openmolmo.model.matmul import multiplies_bfloat16
 
 __all__ = ["Muon"]
 

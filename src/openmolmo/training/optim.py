@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.model.components import parameter_groups
 from openmolmo.model.embedding import ExtendedEmbedding
-from openmolmo.model.parts import parameter_groups
 from openmolmo.training.config import PARTS, OptimizerConfig
 from openmolmo.training.muon import Muon
 from openmolmo.training.schedule import rate_factor

@@ -103,7 +103,7 @@ def _find(text: str) -> Recipe:
 def run_of(config: BaseRunConfig) -> Callable[..., Path]:
     """What carries a run out: (folder, resume, finish) -> the final checkpoint."""
     if isinstance(config, PatchRunConfig):
-        from openmolmo.training.patches.loop import run_patches
+        from openmolmo.training.patch_labels.loop import run_patches
 
         return partial(run_patches, config)
     from openmolmo.training.loop import run

@@ -12,9 +12,9 @@ from openmolmo.core.config import from_dict, to_dict
 from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.core.progress import console
 from openmolmo.training.checkpoint import newest_whole
+from openmolmo.training.checksums import Hashes, hash_files
 from openmolmo.training.config import BaseRunConfig
 from openmolmo.training.parallel.world import told_by
-from openmolmo.training.seal import Hashes, hash_files
 
 __all__ = ["FREE_SETTINGS", "changed_settings", "check_same_run", "open_out", "require_same", "saved_config"]
 

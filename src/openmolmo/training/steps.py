@@ -21,9 +21,9 @@ from openmolmo.training.plot import try_plot
 from openmolmo.training.resume import open_out
 from openmolmo.training.signals import StopRequest, signal_name
 from openmolmo.training.watch.callbacks import require_callbacks
-from openmolmo.training.watch.sinks import WatchedLog, require_sinks
+from openmolmo.training.watch.writers import WatchedLog, require_writers
 
-__all__ = ["carry_out", "take_steps"]
+__all__ = ["run_training", "take_steps"]
 
 _AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 
@@ -41,7 +41,7 @@ class _Trainer(Protocol):
     def close(self) -> None: ...
 
 
-def carry_out(
+def run_training(
     config: _AnyRun,
     out: Path,
     resume: bool,
@@ -59,7 +59,7 @@ def carry_out(
     All processes of ``world`` do this together; the first one logs and prints.
     """
     with told_by(world.first):
-        require_sinks(config.watch.sinks)
+        require_writers(config.watch.writers)
         require_callbacks(config.watch.callbacks)
     folder = open_out(out, resume or finish, world.hash_files, world.first)
     if finish and folder is None:

@@ -8,9 +8,9 @@ from types import TracebackType
 
 import aiohttp
 
-from openmolmo.engine.download.judge import HEAD, starts_like_a_picture
 from openmolmo.engine.download.pace import retry_after_seconds
 from openmolmo.engine.download.states import FetchFailed, State, state_of_status
+from openmolmo.engine.download.verify import HEAD, starts_like_a_picture
 
 __all__ = ["Client", "Timeouts", "opted_out"]
 

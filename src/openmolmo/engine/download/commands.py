@@ -14,8 +14,7 @@ from openmolmo.core.errors import ConfigError
 from openmolmo.core.hub import fetch_tables
 from openmolmo.core.optional import require
 from openmolmo.core.progress import console, make_progress, print_table, say
-from openmolmo.engine.download.book import StatusBook
-from openmolmo.engine.download.judge import Limits
+from openmolmo.engine.download.database import StatusDatabase
 from openmolmo.engine.download.listing import Shared, fates, shared_files
 from openmolmo.engine.download.report import SetReport
 from openmolmo.engine.download.report import report as make_report
@@ -23,6 +22,7 @@ from openmolmo.engine.download.sets import SETS
 from openmolmo.engine.download.states import MEANING, STATUS, State
 from openmolmo.engine.download.store import ImageStore
 from openmolmo.engine.download.tables import Columns, add_set, find_tables, read_rows
+from openmolmo.engine.download.verify import Limits
 
 __all__ = ["download"]
 
@@ -122,9 +122,9 @@ def _fetch(
     tables, columns = _tables(target, rows, given)
     label = name or (target if target in SETS else Path(target).stem)
     next(read_rows(tables[0], columns), None)  # a wrong column is said before anything is written
-    with StatusBook(out) as book:
-        total = add_set(book, label, tables, columns)
-        planned = book.plan([State.TRANSIENT, *retry], tries=given.tries, name=label, limit=given.limit)
+    with StatusDatabase(out) as database:
+        total = add_set(database, label, tables, columns)
+        planned = database.plan([State.TRANSIENT, *retry], tries=given.tries, name=label, limit=given.limit)
         console.print(f"{label}: {total} rows, {planned} pictures to try", highlight=False, soft_wrap=True)
         with make_progress("note") as progress:
             bar = progress.add_task(label, total=planned, note="")
@@ -136,8 +136,8 @@ def _fetch(
                 progress.update(bar, advance=state is not State.TRANSIENT, note=f"{images} fetched")
 
             store = ImageStore(out, limits=Limits(bytes=int(given.max_mb * 2**20)))
-            summary = run(book, store, settings, on_result=on_result)
-        _tell_run(label, book, summary.images, summary.seconds, summary.left)
+            summary = run(database, store, settings, on_result=on_result)
+        _tell_run(label, database, summary.images, summary.seconds, summary.left)
     console.print(f"the whole account:  openmolmo download report {out}", highlight=False, soft_wrap=True)
 
 
@@ -177,11 +177,11 @@ def _tables(target: str, rows: Path | None, given: _Options) -> tuple[list[Path]
     return find_tables(rows or fetch_tables(published.repository)), columns
 
 
-def _tell_run(name: str, book: StatusBook, images: int, seconds: float, left: dict[str, str]) -> None:
+def _tell_run(name: str, database: StatusDatabase, images: int, seconds: float, left: dict[str, str]) -> None:
     rate = f"{images / seconds:.0f}" if seconds > 0 else "-"
-    for shared in shared_files(book, name):
+    for shared in shared_files(database, name):
         say(_shared_note(shared))
-    rows = [[str(state), count, MEANING[state]] for state, count in book.counts().items()]
+    rows = [[str(state), count, MEANING[state]] for state, count in database.counts().items()]
     print_table(f"{name}: {images} fetched in {seconds:.0f} s, {rate} a second", ["state", "URLs", "meaning"], rows)
     for host, why in list(left.items())[:10]:
         console.print(f"left to a later run: {host or '(no host)'}: {why}", highlight=False, markup=False)
@@ -204,16 +204,16 @@ def list_(folder: Path, only: str, as_json: bool) -> None:
     Columns, with tabs between them: state, file (in FOLDER; - for none), URL, why.
     """
     states = _states(only, [*State], "--state")
-    with _book(folder) as book:
-        for fate in fates(book, states):
+    with _book(folder) as database:
+        for fate in fates(database, states):
             line = "\t".join((fate.state, fate.file or "-", fate.url, " ".join(fate.why.split())))
             click.echo(json.dumps(fate.to_dict(), ensure_ascii=False) if as_json else line.rstrip())
 
 
-def _book(folder: Path) -> StatusBook:
+def _book(folder: Path) -> StatusDatabase:
     if not (folder / STATUS).is_file():
         raise click.UsageError(f"{folder} holds no {STATUS}: name the folder given to download as --out")
-    return StatusBook(folder)
+    return StatusDatabase(folder)
 
 
 @download.command()
@@ -222,8 +222,8 @@ def _book(folder: Path) -> StatusBook:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def report(folder: Path, most: int, as_json: bool) -> None:
     """Say of each set in FOLDER what is there, why the rest is not, and how labels moved by the loss."""
-    with _book(folder) as book:
-        found = make_report(book, most=most)
+    with _book(folder) as database:
+        found = make_report(database, most=most)
     if as_json:
         click.echo(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
         return

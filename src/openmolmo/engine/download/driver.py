@@ -1,6 +1,6 @@
-"""All hosts at once, each at its own pace; whatever happens, every result is in the book when it is there.
+"""All hosts at once, each at its own pace; whatever happens, every result is in the database when it is there.
 
-A host that is active has one task, which claims due URLs from the book and starts requests as its pace
+A host that is active has one task, which claims due URLs from the database and starts requests as its pace
 allows. A host that wants to be left alone is parked until it may be asked again, and another takes its
 place. So memory does not grow with the number of URLs, and one slow host holds up nobody.
 """
@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError
-from openmolmo.engine.download.book import Job, StatusBook, host_of
 from openmolmo.engine.download.client import Client, Timeouts
-from openmolmo.engine.download.judge import Verdict
+from openmolmo.engine.download.database import Job, StatusDatabase, host_of
 from openmolmo.engine.download.lock import only_one
 from openmolmo.engine.download.nearby import candidates, check_mirrors, mirror_urls
 from openmolmo.engine.download.pace import Pace
 from openmolmo.engine.download.robots import Robots
 from openmolmo.engine.download.states import FetchFailed, State
 from openmolmo.engine.download.store import ImageStore
+from openmolmo.engine.download.verify import Verdict
 
 __all__ = ["Settings", "Summary", "download"]
 
@@ -80,17 +80,17 @@ class Summary:
 
 
 def download(
-    book: StatusBook, store: ImageStore, settings: Settings, *, on_result: Callable[[State], None] | None = None
+    database: StatusDatabase, store: ImageStore, settings: Settings, *, on_result: Callable[[State], None] | None = None
 ) -> Summary:
-    """Fetch everything that the book has planned (see :meth:`StatusBook.plan`).
+    """Fetch everything that the database has planned (see :meth:`StatusDatabase.plan`).
 
     Ctrl-C ends it at once; what was fetched is kept. Raises DiskFullError when the disk is full, RunError when
     another download into the same folder is running.
     """
-    run = _Run(book, store, settings, on_result or (lambda state: None))
+    run = _Run(database, store, settings, on_result or (lambda state: None))
     started = time.monotonic()
     try:
-        with only_one(book.folder):
+        with only_one(database.folder):
             asyncio.run(run.everything())
     except BaseExceptionGroup as group:  # a task group wraps what ended it
         error: BaseException = group
@@ -115,9 +115,9 @@ class _Run:
     """The state of one run."""
 
     def __init__(
-        self, book: StatusBook, store: ImageStore, settings: Settings, on_result: Callable[[State], None]
+        self, database: StatusDatabase, store: ImageStore, settings: Settings, on_result: Callable[[State], None]
     ) -> None:
-        self.book, self.store, self.settings, self.on_result = book, store, settings, on_result
+        self.database, self.store, self.settings, self.on_result = database, store, settings, on_result
         self.summary = Summary()
         self._paces: dict[str, Pace] = {}
         self._folders = [Path(mirror) for mirror in settings.mirrors if not mirror.startswith("http")]
@@ -126,11 +126,11 @@ class _Run:
         """Go through all hosts until nothing is due any more, or only after more than ``patience`` seconds."""
         settings = self.settings
         self._connections = asyncio.Semaphore(settings.connections)
-        waiting = deque(name for name, _ in self.book.hosts())
+        waiting = deque(name for name, _ in self.database.hosts())
         parked: list[tuple[float, str]] = []
         active: dict[asyncio.Task[float | None], str] = {}
         limit = self.store.limits.bytes
-        with ThreadPoolExecutor(settings.threads, thread_name_prefix="judge") as self._threads:
+        with ThreadPoolExecutor(settings.threads, thread_name_prefix="verify") as self._threads:
             async with (
                 Client(
                     connections=settings.connections,
@@ -173,16 +173,16 @@ class _Run:
         async with asyncio.TaskGroup() as group:
             while not self._hopeless(host):
                 if not queue:
-                    queue.extend(self.book.claim(name, time.time(), _CLAIM))
+                    queue.extend(self.database.claim(name, time.time(), _CLAIM))
                 if not queue or not await self._may_start(host):
                     break
                 await self._connections.acquire()
                 host.pace.start(time.time())
                 group.create_task(self._one(queue.popleft(), host))
-        self.book.release(queue)
+        self.database.release(queue)
         if name in self.summary.left:  # requests that were in flight may have asked for another try
-            self.book.give_up(name, self.summary.left[name])
-        due = self.book.next_due(name)
+            self.database.give_up(name, self.summary.left[name])
+        due = self.database.next_due(name)
         return None if due is None else max(due, host.pace.resume_at)
 
     async def _may_start(self, host: _Host) -> bool:
@@ -213,13 +213,13 @@ class _Run:
     def _leave(self, name: str, why: str) -> None:
         if name not in self.summary.left:
             self.summary.left[name] = why
-            self.book.give_up(name, why)
+            self.database.give_up(name, why)
 
     def _pace(self, name: str) -> Pace:
         return self._paces.setdefault(name, Pace(self.settings.per_host))
 
     async def _one(self, job: Job, host: _Host) -> None:
-        """One try of one URL, from wherever it may be had, and its line in the book."""
+        """One try of one URL, from wherever it may be had, and its line in the database."""
         started, clock = time.time(), time.monotonic()
         try:
             verdict, origin = await self._fetch(job, host)
@@ -227,11 +227,11 @@ class _Run:
             self._pace_after(failure, host, started)
             delay = self.settings.backoff * 2 ** max(0, self.settings.tries - job.left)
             due = time.time() + max(delay, failure.retry_after or 0.0)
-            self.book.fail(job, failure, seconds=time.monotonic() - clock, due=due)
+            self.database.fail(job, failure, seconds=time.monotonic() - clock, due=due)
             self._tell(failure.state)
         else:
             host.pace.answered()
-            self.book.succeed(job, verdict, seconds=time.monotonic() - clock, origin=origin)
+            self.database.succeed(job, verdict, seconds=time.monotonic() - clock, origin=origin)
             self._tell(State.OK)
         finally:
             host.pace.in_flight -= 1

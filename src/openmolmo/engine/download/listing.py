@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openmolmo.engine.download.book import StatusBook
+from openmolmo.engine.download.database import StatusDatabase
 from openmolmo.engine.download.states import State
 from openmolmo.engine.download.store import ImageStore
 
@@ -42,37 +42,37 @@ class Shared:
     hosts: int
 
 
-def fates(book: StatusBook, states: Collection[State] = ()) -> Iterator[Fate]:
+def fates(database: StatusDatabase, states: Collection[State] = ()) -> Iterator[Fate]:
     """Every URL, or those in one of ``states``, in the order in which they became known."""
-    store = ImageStore(book.folder)
-    rows = book.db.execute("SELECT url, state, sha256, bytes, detail FROM urls ORDER BY id")
+    store = ImageStore(database.folder)
+    rows = database.db.execute("SELECT url, state, sha256, bytes, detail FROM urls ORDER BY id")
     for url, state, digest, size, detail in rows:
         if states and State(state) not in states:
             continue
         file = store.find(digest, size) if state == State.OK else None
         why = detail if state != State.OK or file is not None else "its file is not there any more, or not whole"
-        yield Fate(url=url, state=State(state), file=None if file is None else _inside(book, file), why=why)
+        yield Fate(url=url, state=State(state), file=None if file is None else _inside(database, file), why=why)
 
 
-def shared_files(book: StatusBook, name: str | None = None, *, most: int = 5) -> tuple[Shared, ...]:
+def shared_files(database: StatusDatabase, name: str | None = None, *, most: int = 5) -> tuple[Shared, ...]:
     """Files that at least three addresses gave (of the set ``name``, or of all), those of most addresses first."""
-    store = ImageStore(book.folder)
+    store = ImageStore(database.folder)
     where = ""
     values: list[object] = [_MANY, most]
     if name is not None:
         where = " AND id IN (SELECT url_id FROM uses JOIN sets ON sets.id = set_id WHERE name = ?)"
         values.insert(0, name)
-    rows = book.db.execute(
+    rows = database.db.execute(
         f"SELECT sha256, bytes, COUNT(*), COUNT(DISTINCT host) FROM urls WHERE state = 'ok'{where}"
         " GROUP BY sha256 HAVING COUNT(*) >= ? ORDER BY 3 DESC, 1 LIMIT ?",
         values,
     ).fetchall()
     found = ((digest, store.find(digest, size), urls, hosts) for digest, size, urls, hosts in rows)
     return tuple(
-        Shared(file=digest if file is None else _inside(book, file), sha256=digest, urls=urls, hosts=hosts)
+        Shared(file=digest if file is None else _inside(database, file), sha256=digest, urls=urls, hosts=hosts)
         for digest, file, urls, hosts in found
     )
 
 
-def _inside(book: StatusBook, file: Path) -> str:
-    return file.relative_to(book.folder).as_posix()
+def _inside(database: StatusDatabase, file: Path) -> str:
+    return file.relative_to(database.folder).as_posix()

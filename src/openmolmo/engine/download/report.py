@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from openmolmo.engine.download.book import StatusBook
+from openmolmo.engine.download.database import StatusDatabase
 from openmolmo.engine.download.listing import Shared, shared_files
 from openmolmo.engine.download.states import State
 
@@ -61,13 +61,16 @@ class SetReport:
         return {**dataclasses.asdict(self), "reasons": reasons, "alive": self.alive}
 
 
-def report(book: StatusBook, *, most: int = 10) -> list[SetReport]:
-    """Every set of the book, by name; ``most``: how many values and hosts to name."""
-    return [_one(book, number, name, most) for number, name in book.db.execute("SELECT id, name FROM sets ORDER BY 2")]
+def report(database: StatusDatabase, *, most: int = 10) -> list[SetReport]:
+    """Every set of the database, by name; ``most``: how many values and hosts to name."""
+    return [
+        _one(database, number, name, most)
+        for number, name in database.db.execute("SELECT id, name FROM sets ORDER BY 2")
+    ]
 
 
-def _one(book: StatusBook, number: int, name: str, most: int) -> SetReport:
-    db = book.db
+def _one(database: StatusDatabase, number: int, name: str, most: int) -> SetReport:
+    db = database.db
     states = db.execute(
         "SELECT state, COUNT(*), SUM(rows) FROM uses JOIN urls ON urls.id = url_id WHERE set_id = ?"
         " GROUP BY state ORDER BY 2 DESC",
@@ -98,9 +101,9 @@ def _one(book: StatusBook, number: int, name: str, most: int) -> SetReport:
         alive_images=urls,
         bytes=size,
         reasons=reasons,
-        labels=tuple(_shift(book, number, column, most) for (column,) in columns),
+        labels=tuple(_shift(database, number, column, most) for (column,) in columns),
         hosts=tuple((host, lost, count) for host, lost, count in hosts),
-        shared=shared_files(book, name, most=most),
+        shared=shared_files(database, name, most=most),
     )
 
 
@@ -109,14 +112,14 @@ _BY_VALUE = (
 )
 
 
-def _shift(book: StatusBook, number: int, column: str, most: int) -> LabelShift:
-    rows, alive = book.db.execute(
+def _shift(database: StatusDatabase, number: int, column: str, most: int) -> LabelShift:
+    rows, alive = database.db.execute(
         f"SELECT SUM(rows), COALESCE(SUM(rows * (state = 'ok')), 0) {_BY_VALUE}", (number, column)
     ).fetchone()
     values = lost = 0
     moved = chance = 0.0
     heap: list[tuple[float, str, float, float]] = []
-    cursor = book.db.execute(
+    cursor = database.db.execute(
         f"SELECT value, SUM(rows), SUM(rows * (state = 'ok')) {_BY_VALUE} GROUP BY label_id", (number, column)
     )
     for value, before, after in cursor:

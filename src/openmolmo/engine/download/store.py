@@ -1,6 +1,6 @@
 """The pictures of a download folder, by the hash of their content.
 
-DIR/status.sqlite3         what became of every URL (book.py)
+DIR/status.sqlite3         what became of every URL (database.py)
 DIR/images/ab/abcd....jpg  the file whose SHA-256 begins with abcd; equal files exist once, and end as their format does
 
 store = ImageStore("pixmo")
@@ -19,9 +19,9 @@ from typing import Any
 
 from openmolmo.core.errors import DataError, ImageError
 from openmolmo.core.files import disk_full_as_error
-from openmolmo.engine.download.book import StatusBook
-from openmolmo.engine.download.judge import Limits, Verdict, judge
+from openmolmo.engine.download.database import StatusDatabase
 from openmolmo.engine.download.states import STATUS, FetchFailed, State
+from openmolmo.engine.download.verify import Limits, Verdict, verify_download
 from openmolmo.pictures import FORMATS
 
 __all__ = ["ImageStore"]
@@ -67,8 +67,8 @@ class ImageStore:
             ImageError: the bytes are no whole picture.
             DataError: the hash on record for this URL is another one.
         """
-        with StatusBook(self.folder) as book:
-            job = book.job(url)
+        with StatusDatabase(self.folder) as database:
+            job = database.job(url)
             try:
                 verdict = self.keep(data, expected=job.expected)
             except FetchFailed as failure:
@@ -77,12 +77,12 @@ class ImageStore:
                 raise ImageError(
                     f"{url}: {failure.detail}", kind=_IMAGE_KINDS[failure.state], fix="get the file again"
                 ) from failure
-            book.succeed(job, verdict)
+            database.succeed(job, verdict)
         return verdict.sha256
 
     def keep(self, data: bytes, *, expected: str | None = None) -> Verdict:
         """Judge bytes and write them to their place; raises :class:`FetchFailed`, and then nothing is kept."""
-        verdict = judge(data, expected=expected, limits=self.limits)
+        verdict = verify_download(data, expected=expected, limits=self.limits)
         if self.find(verdict.sha256, verdict.bytes) is not None:
             return verdict
         path = self.path_of(verdict.sha256, verdict.ending)

@@ -1,4 +1,4 @@
-"""Rows with URLs, read piece by piece from parquet, jsonl, csv or txt files, and taken into the book."""
+"""Rows with URLs, read piece by piece from parquet, jsonl, csv or txt files, and taken into the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_bytes
-from openmolmo.engine.download.book import StatusBook, host_of
+from openmolmo.engine.download.database import StatusDatabase, host_of
 
 __all__ = ["Columns", "Row", "add_set", "find_tables", "read_rows"]
 
@@ -71,28 +71,30 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         yield from _READERS[path.suffix](path, columns)
 
 
-def add_set(book: StatusBook, name: str, tables: list[Path], columns: Columns) -> int:
-    """Take the rows of a set into the book, unless the same files are there already; returns its rows.
+def add_set(database: StatusDatabase, name: str, tables: list[Path], columns: Columns) -> int:
+    """Take the rows of a set into the database, unless the same files are there already; returns its rows.
 
-    All or nothing: a run that is killed meanwhile leaves the book as it was.
+    All or nothing: a run that is killed meanwhile leaves the database as it was.
     """
     stamp = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in tables]
     source = sha256_bytes(repr((stamp, columns)).encode())
-    known = book.db.execute("SELECT id, source FROM sets WHERE name = ?", (name,)).fetchone()
+    known = database.db.execute("SELECT id, source FROM sets WHERE name = ?", (name,)).fetchone()
     if known is None or known[1] != source:
-        book.db.execute("BEGIN IMMEDIATE")
+        database.db.execute("BEGIN IMMEDIATE")
         try:
-            _replace_set(book, name, source, (row for file in tables for row in read_rows(file, columns)))
+            _replace_set(database, name, source, (row for file in tables for row in read_rows(file, columns)))
         except BaseException:
-            book.db.execute("ROLLBACK")
+            database.db.execute("ROLLBACK")
             raise
-        book.db.execute("COMMIT")
-    rows = book.db.execute("SELECT SUM(rows) FROM uses JOIN sets ON id = set_id WHERE name = ?", (name,)).fetchone()[0]
+        database.db.execute("COMMIT")
+    rows = database.db.execute(
+        "SELECT SUM(rows) FROM uses JOIN sets ON id = set_id WHERE name = ?", (name,)
+    ).fetchone()[0]
     return int(rows or 0)
 
 
-def _replace_set(book: StatusBook, name: str, source: str, rows: Iterable[Row]) -> None:
-    db = book.db
+def _replace_set(database: StatusDatabase, name: str, source: str, rows: Iterable[Row]) -> None:
+    db = database.db
     db.execute(
         "INSERT INTO sets (name, source) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET source = excluded.source",
         (name, source),

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from openmolmo.core.errors import DataError
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.replies import exchange
+from openmolmo.prompting.replies import render_turns
 from openmolmo.records.example import Annotation, Example, ImageRef
 from openmolmo.words.answer import Answer
 from openmolmo.words.requests import ImageSource, Request
@@ -121,7 +121,7 @@ def annotation_questions(
 
 def ask_and_reply(annotation: Annotation) -> tuple[str, str]:
     """The plain wording of what an annotation asks, and the reply that a perfect model would write."""
-    texts = exchange(annotation, _PLAIN, None)
+    texts = render_turns(annotation, _PLAIN, None)
     assert texts is not None, "nothing has so many points"
     return texts[0], texts[-1]
 

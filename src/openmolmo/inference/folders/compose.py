@@ -14,9 +14,9 @@ from openmolmo.imaging import CropConfig, make_plan
 from openmolmo.inference.folders.fits import require_released
 from openmolmo.model.backbones import text_settings, vision_settings
 from openmolmo.model.checkpoint import save_model
+from openmolmo.model.components import parameter_counts
 from openmolmo.model.compose import Sources, compose_config, compose_model, default_layers
 from openmolmo.model.config import MolmoConfig
-from openmolmo.model.parts import parameter_counts
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
 
 __all__ = ["STYLES", "ComposeConfig", "compose", "default_crops"]

@@ -13,7 +13,7 @@ from torch import Tensor
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.model_folder import Settings, read_settings
 from openmolmo.model.config import MolmoConfig
-from openmolmo.model.filling import StoredModel, filled_model
+from openmolmo.model.materialize import StoredModel, materialized_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.config import is_moe, read_config
 from openmolmo.model.released.dense import dense_rules
@@ -48,7 +48,7 @@ def load_released(folder: Path | str, dtype: torch.dtype | None = None, *, resid
         CheckpointError: the folder is not a released Molmo, or its tensors do not fit its configuration.
     """
     stored = open_released(read_settings(folder), residual_dropout)
-    return filled_model(stored, dtype or torch.float32, lambda model: lambda name: torch.device("cpu"))
+    return materialized_model(stored, dtype or torch.float32, lambda model: lambda name: torch.device("cpu"))
 
 
 def config_of_released(settings: Settings, residual_dropout: float = 0.0) -> MolmoConfig:

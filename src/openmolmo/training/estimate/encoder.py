@@ -12,7 +12,7 @@ from openmolmo.model.molmo import Molmo
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.estimate.planned import settings_of
 from openmolmo.training.estimate.work import Load, Work
-from openmolmo.training.patches.head import make_reader, trained_in
+from openmolmo.training.patch_labels.head import make_reader, trained_in
 
 __all__ = ["PlannedReader", "planned_reader"]
 

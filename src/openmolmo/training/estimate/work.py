@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from openmolmo.imaging import CropConfig, make_plan
+from openmolmo.model.components import PARTS, part_of
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.molmo import Molmo
-from openmolmo.model.parts import PARTS, part_of
 
 __all__ = ["Load", "Work", "full_row", "most_image_tokens"]
 

@@ -30,11 +30,11 @@ from openmolmo.model.checkpoint import load_weights, save_config
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training import checkpoint
+from openmolmo.training.checksums import sync, write_checksums
 from openmolmo.training.config import RunConfig
 from openmolmo.training.optim import Optimizer, share_of
 from openmolmo.training.parallel.shards import gather_weights, read_shards, take_tensors, write_shards
 from openmolmo.training.parallel.world import World
-from openmolmo.training.seal import seal, sync
 
 __all__ = ["Saver", "fill", "load_run"]
 
@@ -127,7 +127,7 @@ class Saver:
             names = words.tell(_files(temporary) if words.first else None)
             hashes = words.hash_files(temporary, names)
             if words.first:
-                seal(temporary, lambda _, listed: {name: hashes[name] for name in listed})
+                write_checksums(temporary, lambda _, listed: {name: hashes[name] for name in listed})
         if words.first:
             sync(self._out)
             checkpoint.prune(self._out, self._keep)

@@ -17,8 +17,8 @@ import torch
 import torch.distributed as dist
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError, RunError
+from openmolmo.training.checksums import hash_files
 from openmolmo.training.parallel.config import ParallelConfig
-from openmolmo.training.seal import hash_files
 
 __all__ = ["ALONE", "World", "open_world", "require_size", "told_by"]
 

@@ -22,7 +22,7 @@ from openmolmo.records.example import Example
 from openmolmo.training.config import RunConfig
 from openmolmo.training.watch.held_out import held_out
 
-__all__ = ["CALLBACKS", "Examiner", "require_callbacks", "undisturbed"]
+__all__ = ["CALLBACKS", "EvaluationCallbacks", "require_callbacks", "undisturbed"]
 
 Callback = Callable[[Molmo], Mapping[str, float]]
 Factory = Callable[..., Callback]
@@ -38,7 +38,7 @@ def require_callbacks(names: Sequence[str]) -> None:
             CALLBACKS.get(name)
 
 
-class Examiner:
+class EvaluationCallbacks:
     """All callbacks of a run."""
 
     def __init__(self, config: RunConfig, processor: Processor) -> None:

@@ -14,13 +14,13 @@ __all__ = ["WatchConfig"]
 class WatchConfig(Config):
     """Where figures go beside ``metrics.jsonl``, and what is judged every ``evaluate_every`` steps (0: nothing).
 
-    ``sinks`` and ``callbacks`` are registered names; ``project`` is what sinks file the run under. Judged are
+    ``writers`` and ``callbacks`` are registered names; ``project`` is what writers file the run under. Judged are
     the first ``examples`` of each set that is held out: of ``data`` (a data set folder or JSONL file: its part that
     is not for training, or all of it), else of the validation parts of the sets trained on. ``tasks`` are those
     of the callback ``generation``; ``radius`` (percent of the width) says what is near enough to points without masks.
     """
 
-    sinks: tuple[str, ...] = ()
+    writers: tuple[str, ...] = ()
     project: str = "openmolmo"
     evaluate_every: int = 0
     callbacks: tuple[str, ...] = ("losses",)

@@ -8,9 +8,9 @@ from openmolmo.engine.synth.clocks.canvas import Canvas, box, circle
 from openmolmo.engine.synth.clocks.dial import draw_text
 from openmolmo.engine.synth.clocks.dice import Dice
 from openmolmo.engine.synth.clocks.family import family
+from openmolmo.engine.synth.clocks.fittings import BLACK, WHITE, bracelet, screws, strap, wood_grain
 from openmolmo.engine.synth.clocks.look import Taste
 from openmolmo.engine.synth.clocks.palette import choose, grey, mix
-from openmolmo.engine.synth.clocks.parts import BLACK, WHITE, bracelet, screws, strap, wood_grain
 from openmolmo.engine.synth.clocks.shapes import Shape
 
 __all__: list[str] = []

@@ -9,9 +9,9 @@ import numpy as np
 from openmolmo.engine.synth.clocks.canvas import Canvas, box, circle, rotated
 from openmolmo.engine.synth.clocks.dice import Dice
 from openmolmo.engine.synth.clocks.family import family
+from openmolmo.engine.synth.clocks.fittings import BLACK, WHITE, case, knob, screws, wood_grain
 from openmolmo.engine.synth.clocks.look import Taste
 from openmolmo.engine.synth.clocks.palette import choose, grey, mix
-from openmolmo.engine.synth.clocks.parts import BLACK, WHITE, case, knob, screws, wood_grain
 from openmolmo.engine.synth.clocks.shapes import ROUND, Shape
 
 __all__: list[str] = []

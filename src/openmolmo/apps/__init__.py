@@ -1,0 +1,1 @@
+"""Programs that use the rooms as a user would; nothing imports them."""
