@@ -121,7 +121,7 @@ MISTAKES = [
     ("eval hollow --out new --tasks pointin", "did you mean pointing"),
     ("eval hollow --out new --data nowhere", "nowhere"),
     ("eval hollow --out new --data empty", "has no example"),
-    ("eval hollow --out new --count 0", "0 is not in the range"),
+    ("eval model hollow --out new --count 0", "0 is not in the range"),
     ("eval hollow --out file", "file is a file"),
     ("eval hollow --out new --synth clocks --count 2 --size 64", "hollow"),
     # ask, caption, point, count

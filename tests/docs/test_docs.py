@@ -60,6 +60,9 @@ def test_command_lines_parse(page: str, line: str) -> None:
     context = click.Context(cli, info_name="openmolmo")
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         found = command.get_command(context, words[0])
+        if found is None and hasattr(command, "default"):
+            words.insert(0, command.default)
+            found = command.get_command(context, words[0])
         assert found is not None, f"{page}: no verb {words[0]!r} in: {line}"
         command, words = found, words[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}

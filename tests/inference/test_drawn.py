@@ -47,7 +47,7 @@ def test_photographs_are_not_drawings() -> None:
 def test_it_is_said_once_and_of_a_bundled_model_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("openmolmo.inference.load.bundled_models", lambda: ["nano"])
+    monkeypatch.setattr("openmolmo.model.find.bundled_models", lambda: ["nano"])
     photo, drawing = like_a_photograph(640, 480), np.zeros((480, 640, 3), np.uint8)
     running._note_photographs("nano", [("a.jpg", photo), ("b.jpg", drawing), ("c.jpg", photo)])
     said = capsys.readouterr()

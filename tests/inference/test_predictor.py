@@ -12,8 +12,9 @@ from inference_toys import noise
 from PIL import Image
 
 from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, PromptError
-from openmolmo.inference.load import find_model, load
+from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
+from openmolmo.model.find import find_model
 from openmolmo.records.example import Point
 from openmolmo.words.answer import read_answer
 from openmolmo.words.points import write_points
@@ -194,7 +195,7 @@ def test_a_run_folder_means_its_final_or_newest_checkpoint(tmp_path, model_folde
 
 
 def test_a_missing_model_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr("openmolmo.inference.load._BUNDLED", tmp_path / "bundled")
+    monkeypatch.setattr("openmolmo.model.find._BUNDLED", tmp_path / "bundled")
     with pytest.raises(CheckpointError, match="train one"):
         find_model("nano")
     with pytest.raises(CheckpointError, match="holds no model"):

@@ -12,7 +12,7 @@ from PIL import Image
 
 from openmolmo.apps.demo.commands import demo
 from openmolmo.core.runlog import read_jsonl
-from openmolmo.inference.load import find_model
+from openmolmo.model.find import find_model
 
 
 class Page(HTMLParser):

@@ -14,13 +14,13 @@ from click.testing import CliRunner
 import openmolmo
 from openmolmo.core.config import override
 from openmolmo.core.errors import CheckpointError, ConfigError, DataError
-from openmolmo.core.model_folder import steps_done
 from openmolmo.core.runlog import read_jsonl
 from openmolmo.evaluation.commands import evaluate
 from openmolmo.evaluation.held_out import from_folder
 from openmolmo.evaluation.runner import run as judge
 from openmolmo.evaluation.tasks.pointing import PointingTask
-from openmolmo.inference.load import bundled_models
+from openmolmo.model.find import bundled_models
+from openmolmo.model.folder import steps_done
 from openmolmo.training.commands import train
 from openmolmo.training.loop import run
 from openmolmo.training.recipe import load_recipe, parameters_of

@@ -16,10 +16,12 @@ __all__ = ["eval_group"]
 class _JudgesByDefault(OpenGroup):
     """Takes what is none of its commands for the arguments of judging a model."""
 
+    default = "model"
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
         if first not in self.list_commands(ctx) and first not in ctx.help_option_names:
-            args = ["model", *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -40,5 +42,5 @@ def _group(**kwargs: Any) -> _JudgesByDefault:
 
 
 eval_group = _group()
-eval_group.add_command(evaluate, "model")
+eval_group.add_command(evaluate, _JudgesByDefault.default)
 eval_group.add_command(metrics, "metrics")

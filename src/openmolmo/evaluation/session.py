@@ -13,13 +13,14 @@ import torch
 from openmolmo import __version__
 from openmolmo.core.commit import code_commit
 from openmolmo.core.files import sha256_file
-from openmolmo.core.model_folder import ADAPTER
 from openmolmo.evaluation.held_out import HeldOut, from_folder, from_generators
 from openmolmo.evaluation.overlap import overlap_of
 from openmolmo.evaluation.results import Results
 from openmolmo.evaluation.runner import run
 from openmolmo.evaluation.tasks import TASKS, Task
-from openmolmo.inference.load import bundled_models, find_model, load
+from openmolmo.inference.load import load
+from openmolmo.model.find import bundled_models, find_model
+from openmolmo.model.folder import ADAPTER
 
 __all__ = ["Setup", "judge"]
 

@@ -89,8 +89,9 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
     if out.is_dir():
         raise RunError(f"{out} is a folder; answers go to a file", fix="give a file's name, e.g. answers.jsonl")
     require_writable(out)
+    predictor = settings.load()
     _note_photographs(settings.model, _first_pictures(asked))
-    outcome = answer_into(out, asked, settings.load(), settings.of_answers())
+    outcome = answer_into(out, asked, predictor, settings.of_answers())
     click.echo(f"{out}: {outcome.answered} answered, {outcome.before} were there already", err=True)
     if outcome.failed:
         name, reason = next(iter(outcome.failed.items()))
@@ -110,8 +111,8 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
     wrong = _unreadable(pictures)
     good = [place for place, picture in enumerate(pictures) if picture not in wrong]
     requests = [requests[place] for place in good]
-    _note_photographs(settings.model, ((pictures[place], open_image(pictures[place])) for place in good))
     predictor = settings.load()
+    _note_photographs(settings.model, ((pictures[place], open_image(pictures[place])) for place in good))
     several = len(pictures) > 1
     if shown.stream:
         before = [f"{pictures[place]}: " if several else "" for place in good]
@@ -172,7 +173,7 @@ def _first_pictures(asked: Sequence[Asked]) -> Iterator[tuple[str, np.ndarray]]:
 def _note_photographs(model: str, opened: Iterable[tuple[str, np.ndarray]]) -> None:
     """Say once, of all pictures, that a bundled model is asked about one that it cannot know anything of."""
     from openmolmo.inference.drawn import looks_drawn
-    from openmolmo.inference.load import bundled_models
+    from openmolmo.model.find import bundled_models
 
     if model not in bundled_models():
         return

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.hub import fetch_model, is_repository
-from openmolmo.core.model_folder import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, Settings, holds_adapter
+from openmolmo.model.folder import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, Settings, holds_adapter
 
 __all__ = ["PREFIX", "added_to_base", "base_of", "fingerprint"]
 

@@ -23,10 +23,10 @@ from torch import Tensor
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.files import FULL, atomic_file, disk_full_as_error, write_json, write_text
-from openmolmo.core.model_folder import CONFIG, INDEX, Settings, read_settings
 from openmolmo.model.adapter import added_to_base, base_of
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.devices import DeviceMap, materialized_over_devices
+from openmolmo.model.folder import CONFIG, INDEX, Settings, read_settings
 from openmolmo.model.materialize import StoredModel, copy_into, materialized_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.load import config_of_released, open_released

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from openmolmo.core.errors import CheckpointError
-from openmolmo.core.model_folder import INDEX, NATIVE_WEIGHTS
+from openmolmo.model.folder import INDEX, NATIVE_WEIGHTS
 
 __all__ = ["WEIGHTS", "PickledWeights", "SafetensorsWeights", "StoredWeights", "open_weights", "weight_files"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.model_folder import Settings, read_settings
 from openmolmo.imaging import CropConfig
 from openmolmo.imaging.config import NORMALIZATIONS
+from openmolmo.model.folder import Settings, read_settings
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.processor import PROCESSOR_FILE, Processor
 from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, TextTokenizer

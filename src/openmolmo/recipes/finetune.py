@@ -10,8 +10,8 @@ from pathlib import Path
 
 from openmolmo.data.mixture import GroupConfig, MixtureConfig, SourceConfig
 from openmolmo.data.streams import LoaderConfig
-from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config
+from openmolmo.model.find import bundled_models, find_model
 from openmolmo.training.config import DropoutConfig, OptimizerConfig, PartConfig, RunConfig
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig

@@ -12,13 +12,13 @@ from torch.utils._triton import has_triton
 import openmolmo
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import is_repository
-from openmolmo.core.model_folder import read_settings
 from openmolmo.core.progress import console
 from openmolmo.core.rng import derive_seed
 from openmolmo.imaging import CropConfig, make_plan
-from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.find import bundled_models, find_model
+from openmolmo.model.folder import read_settings
 from openmolmo.model.materialize import empty_model
 from openmolmo.model.matmul import multiplies_bfloat16
 from openmolmo.model.molmo import Molmo

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openmolmo.core.files import write_json, write_text
-from openmolmo.core.model_folder import FACTS
+from openmolmo.model.folder import FACTS
 from openmolmo.training.audit import DataAudit
 from openmolmo.training.config import BaseRunConfig
 

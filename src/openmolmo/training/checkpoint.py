@@ -29,8 +29,8 @@ from openmolmo import __version__
 from openmolmo.core.commit import code_commit
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.files import atomic_dir, write_json
-from openmolmo.core.model_folder import SHARES
 from openmolmo.model.checkpoint import save_model
+from openmolmo.model.folder import SHARES
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
 from openmolmo.training.card import write_card

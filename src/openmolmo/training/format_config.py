@@ -19,9 +19,9 @@ _LISTED = 3
 def format_config(config: BaseRunConfig) -> str:
     """JSON, a line for each setting of the run, or a few for one of many parts; numbers have 12 digits.
 
-    Not to be read back: ``to_dict`` has every digit and every data set.
+    What is off (null or false) is left out. Not to be read back: ``to_dict`` has every digit and every data set.
     """
-    values = to_dict(config)
+    values = {name: value for name, value in to_dict(config).items() if value is not None and value is not False}
     for group in values.get("mixture", {}).get("groups", ()):
         if len(group["sources"]) > _LISTED:
             group["sources"] = f"{len(group['sources'])} data sets, see the table"

@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.files import write_json
-from openmolmo.core.model_folder import ADAPTER, ADAPTER_BASE, ADAPTER_WEIGHTS
 from openmolmo.core.optional import require
 from openmolmo.core.rng import derive_seed
 from openmolmo.model.adapter import PREFIX, fingerprint
 from openmolmo.model.checkpoint import load_model
 from openmolmo.model.components import part_of
+from openmolmo.model.folder import ADAPTER, ADAPTER_BASE, ADAPTER_WEIGHTS
 from openmolmo.model.molmo import Molmo
 from openmolmo.training.lora_config import LoraConfig
 

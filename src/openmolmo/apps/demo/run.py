@@ -24,7 +24,8 @@ from openmolmo.core.errors import ConfigError, StoppedError
 from openmolmo.core.files import disk_full_as_error
 from openmolmo.core.optional import require
 from openmolmo.core.progress import console
-from openmolmo.inference.load import find_model, load
+from openmolmo.inference.load import load
+from openmolmo.model.find import find_model
 from openmolmo.recipes.micro import MICRO_SIZE
 
 __all__ = ["run_demo"]

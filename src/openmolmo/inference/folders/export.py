@@ -12,12 +12,13 @@ import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.files import atomic_dir, require_writable, write_json
-from openmolmo.core.model_folder import CONFIG, read_settings, steps_done
 from openmolmo.imaging.config import NORMALIZATIONS
 from openmolmo.inference.batch import left_padded
 from openmolmo.inference.folders.fits import require_released
-from openmolmo.inference.load import find_model, find_tokenizer
+from openmolmo.inference.load import find_tokenizer
 from openmolmo.model.checkpoint import load_config, load_model
+from openmolmo.model.find import find_model
+from openmolmo.model.folder import CONFIG, read_settings, steps_done
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.export import export_weights
 from openmolmo.prompting import Processor

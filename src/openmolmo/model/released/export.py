@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from openmolmo.core.files import atomic_file, write_json
-from openmolmo.core.model_folder import CONFIG, INDEX, read_settings
+from openmolmo.model.folder import CONFIG, INDEX, read_settings
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.config import read_config
 from openmolmo.model.released.load import released_rules, unused_weights

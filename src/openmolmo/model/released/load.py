@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.errors import CheckpointError
-from openmolmo.core.model_folder import Settings, read_settings
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.folder import Settings, read_settings
 from openmolmo.model.materialize import StoredModel, materialized_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.config import is_moe, read_config

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from openmolmo.imaging import CropConfig
-from openmolmo.inference.load import bundled_models, find_model
 from openmolmo.model.checkpoint import load_config
 from openmolmo.model.components import PARTS, part_of
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.find import bundled_models, find_model
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.presets import PRESETS
 from openmolmo.training.build import build_processor, require_room

@@ -112,6 +112,8 @@ class Scene:
                 "ground": self.background.ground,
             },
             "style": self.style,
+            # Captions of a plain world leave this out, so nobody can be asked to state it.
+            **({"unsaid": ["style"]} if self.world.plain else {}),
         }
 
 

@@ -47,7 +47,8 @@ def reference_statements(facts: Mapping[str, Any]) -> set[Statement]:
     found = {Statement("count", "object", str(len(facts["objects"])))} if len(groups) > 1 else set()
     for subject, things in groups.items():
         found |= {s for s in _about(subject, things) if s.value != "plain"}
-    return found | _surroundings(facts)
+    unsaid = facts.get("unsaid", ())
+    return found | {statement for statement in _surroundings(facts) if statement.kind not in unsaid}
 
 
 def true_statements(facts: Mapping[str, Any]) -> set[Statement]:
