@@ -176,7 +176,7 @@ def test_each_extra_alone(install: Callable[[list[str]], Path], tmp_path: Path, 
 
 @pytest.mark.slow
 def test_the_plain_installation_has_no_torch(install: Callable[[list[str]], Path], tmp_path: Path) -> None:
-    """Data sets, metrics of replies and votes need no more; a command with a model in it says what it needs."""
+    """Data sets need no more; a command with a model in it says what it needs."""
     program = str(install([]))
     torch_free.prepare(tmp_path)
     succeed([program, "data", "import", *torch_free.MARKS, "set"], cwd=tmp_path)

@@ -25,7 +25,6 @@ MARKS = ["csv", "marks.csv", "--images", "pictures", "--made", "person-clicked",
 """Arguments of an import, but for the last."""
 
 PLAIN: dict[str, list[str]] = {
-    "arena fit": ["votes.csv", "--rounds", "5"],
     "data audit": ["set"],
     "data check": ["set"],
     "data filter": ["set", "--out", "filtered"],
@@ -38,6 +37,7 @@ PLAIN: dict[str, list[str]] = {
 """Without torch, and without any extra."""
 
 WITH_EXTRAS: dict[str, list[str]] = {
+    "arena fit": ["votes.csv", "--rounds", "5"],
     "download SET_OR_FILE": ["urls.csv", "--out", "fetched again", "--mirror", "mine"],
     "download join": ["rows.jsonl", "--images", "fetched", "--out", "joined"],
     "download list": ["fetched"],
