@@ -1,7 +1,8 @@
 """openmolmo: build, run and judge a vision-language model without distilling a closed one.
 
 The public names below are loaded on first use, so that ``import openmolmo`` (and the
-command line's ``--help``) never pays for torch.
+command line's ``--help``) never pays for torch. Without torch, most of them raise MissingDependencyError with
+the line that installs it.
 """
 
 from __future__ import annotations
@@ -34,5 +35,8 @@ __all__ = ["Example", "Molmo", "Predictor", "Processor", "__version__", "load", 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
+        from openmolmo.core.optional import torch_as_extra
+
+        with torch_as_extra():
+            return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'openmolmo' has no attribute {name!r}")

@@ -20,6 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch_free
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from PIL import Image
@@ -29,21 +30,25 @@ pytest.importorskip("build")
 ROOT = Path(__file__).parents[2]
 SOURCES = ("src", "pyproject.toml", "README.md", "LICENSE")
 EXTRAS = sorted(set(metadata.distribution("openmolmo").metadata.get_all("Provides-Extra") or []) - {"dev"})
-MODELS = ["torch"] if "torch" in EXTRAS else []
+MODELS = ["torch"]
 """What a command with a model in it needs besides the plain installation."""
 
 COMMANDS: dict[str, list[str]] = {
-    "eval": ["eval", "--help"],
+    "eval": ["eval", "metrics", *torch_free.WITH_EXTRAS["eval metrics"]],
     "download": ["download", "--help"],
     "synth": ["synth", "clocks", "--count", "1", "--size", "64", "--out", "made"],
 }
 """A command that uses the extra."""
 
 
-def succeed(command: list[str], **options: object) -> str:
+def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
     # Nothing of the tests' own environment may leak in.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, **options)  # type: ignore[call-overload]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, **options)  # type: ignore[no-any-return,call-overload]
+
+
+def succeed(command: list[str], **options: object) -> str:
+    done = run(command, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return str(done.stdout)
 
@@ -167,6 +172,30 @@ def test_each_extra_alone(install: Callable[[list[str]], Path], tmp_path: Path, 
     assert "Usage: openmolmo" in succeed([str(program), "--help"], cwd=tmp_path)
     if extra in COMMANDS:
         succeed([str(program), *COMMANDS[extra]], cwd=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_plain_installation_has_no_torch(install: Callable[[list[str]], Path], tmp_path: Path) -> None:
+    """Data sets need no more; a command with a model in it says what it needs."""
+    program = str(install([]))
+    torch_free.prepare(tmp_path)
+    succeed([program, "data", "import", *torch_free.MARKS, "set"], cwd=tmp_path)
+    for name, arguments in torch_free.PLAIN.items():
+        assert succeed([program, *torch_free.words(name, arguments)], cwd=tmp_path)
+    assert "Usage: openmolmo" in succeed([program, "--help"], cwd=tmp_path)
+    for name, arguments in torch_free.MODELS.items():
+        refused = run([program, *torch_free.words(name, arguments)], cwd=tmp_path)
+        assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", torch_free.SENTENCE)
+
+
+@pytest.mark.slow
+def test_data_is_made_and_downloaded_without_torch(install: Callable[[list[str]], Path], tmp_path: Path) -> None:
+    program = str(install(["download", "eval", "synth"]))
+    torch_free.prepare(tmp_path)
+    succeed([program, "download", "urls.csv", "--out", "fetched", "--mirror", "mine"], cwd=tmp_path)
+    for name, arguments in torch_free.WITH_EXTRAS.items():
+        assert succeed([program, *torch_free.words(name, arguments)], cwd=tmp_path)
+    assert run([program, "ask", "pictures/a.png", "What?"], cwd=tmp_path).stderr == torch_free.SENTENCE
 
 
 @pytest.mark.network

@@ -71,6 +71,19 @@ def test_a_missing_extra_is_a_note_with_its_pip_line(monkeypatch: pytest.MonkeyP
     assert peft["value"].endswith("peft is not installed")
 
 
+def test_without_torch_nothing_is_broken_and_extras_with_models_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "torch")
+    told = call("--json")
+    findings = json.loads(told.stdout)["findings"]
+    assert told.return_value == 0
+    torch, train = found(findings, "torch"), found(findings, "train")
+    assert (torch["state"], torch["fix"]) == ("note", 'pip install "openmolmo[torch]"')
+    assert torch["value"].endswith(": torch is not installed")
+    assert (train["state"], train["fix"]) == ("note", 'pip install "openmolmo[train]"')
+    assert train["value"].endswith(": the extra torch is not complete")
+    assert {found(findings, extra)["state"] for extra in ("download", "synth", "eval")} == {"ok"}
+
+
 def test_what_is_needed_and_missing_or_old_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "jinja2", pyarrow="3.0")
     told = call("--json")

@@ -9,6 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from openmolmo.core.optional import torch_as_extra
+
 __all__ = ["OpenGroup"]
 
 
@@ -33,6 +35,11 @@ class OpenGroup(click.Group):
                 assert isinstance(command, click.Command)
                 return command
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Load and run a command; one that needs torch says so where torch is not installed."""
+        with torch_as_extra():
+            return super().invoke(ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Verbs and options that begin so. Nothing is loaded: each press of a key would wait for torch."""

@@ -7,13 +7,16 @@ M image tokens of the whole batch, in reading order of ``input_ids``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from openmolmo.core.errors import DataError
-from openmolmo.prompting.sequence import Tokens, join_images
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from openmolmo.prompting.sequence import Tokens
 
 __all__ = ["collate", "collate_arrays", "to_tensors"]
 
@@ -37,6 +40,8 @@ def collate(rows: Sequence[Sequence[Tokens]], row_length: int | None = None) -> 
 
 def to_tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """The same batch as tensors; memory is shared where it can be."""
+    import torch  # here, because mixtures and joined data sets come through this room without it
+
     return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
@@ -70,4 +75,6 @@ def _images(examples: Sequence[Tokens]) -> dict[str, np.ndarray]:
             "patch_mask": np.zeros((0, 0), np.float32),
             "pooled_patches": np.zeros((0, 0), np.int64),
         }
+    from openmolmo.prompting.sequence import join_images
+
     return join_images(examples)

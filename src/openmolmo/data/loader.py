@@ -13,15 +13,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.data.collate import to_tensors
 from openmolmo.data.mixture import Mixture, MixtureConfig
 from openmolmo.data.streams import LoaderConfig, Skipped, Stream, StreamBatch, TrainProcessor
 from openmolmo.data.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Batch", "Loader", "TooManySkippedError", "check_world", "merge_states"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from openmolmo.core.errors import ConfigError, DataError, ImageError, OpenMolmoE
 from openmolmo.data.collate import collate_arrays
 from openmolmo.data.mixture import Mixture
 from openmolmo.data.packing import Packer, Row
-from openmolmo.prompting.sequence import Tokens
 from openmolmo.records.example import Example
+
+if TYPE_CHECKING:
+    from openmolmo.prompting.sequence import Tokens
 
 __all__ = ["Stream", "LoaderConfig", "StreamBatch", "Skipped", "TrainProcessor"]
 

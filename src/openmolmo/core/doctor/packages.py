@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from openmolmo.core.doctor.finding import Finding
 
@@ -25,7 +26,7 @@ PURPOSES: Mapping[str, str] = {
     "hub": "published sets by name",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
-    "synth": "making data: clocks and scenes; the demo",
+    "synth": "making data: clocks and scenes; with eval and train, the demo",
     "tensorboard": "curves in TensorBoard",
     "torch": "models: ask, train, judge",
     "trackio": "curves in trackio",
@@ -67,20 +68,29 @@ def installed_findings(name: str = "openmolmo") -> Iterator[Finding]:
 
 def _extra(found: metadata.Distribution, extra: str) -> Finding:
     what = PURPOSES.get(extra, "a plug-in's")
-    faults = [(r.name, fault) for r in _requirements(found, extra) if (fault := _fault(r)) is not None]
-    if not faults:
+    lacking = ", ".join(_lacking(found, extra))
+    if not lacking:
         return Finding(group="extras", name=extra, value=what)
-    lacking = ", ".join(f"{package} {fault}" for package, fault in faults)
     fix = f'pip install "{found.metadata["Name"]}[{extra}]"'
     return Finding(group="extras", name=extra, value=f"{what}: {lacking}", state="note", fix=fix)
 
 
 def _requirements(found: metadata.Distribution, extra: str) -> list[Requirement]:
-    """What the plain installation needs, or what ``extra`` adds to it."""
+    """What the plain installation needs, or what ``extra`` adds to it: this package itself, for extras it includes."""
     parsed = [Requirement(text) for text in found.requires or []]
     if not extra:
         return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": ""})]
     return [r for r in parsed if r.marker is not None and _only_with(r, extra)]
+
+
+def _lacking(found: metadata.Distribution, extra: str) -> Iterator[str]:
+    """What ``extra`` needs and is not well here, in words; of the extras that it includes only their names."""
+    for requirement in _requirements(found, extra):
+        if canonicalize_name(requirement.name) == canonicalize_name(found.metadata["Name"]):
+            included = (other for other in sorted(requirement.extras) if any(_lacking(found, other)))
+            yield from (f"the extra {other} is not complete" for other in included)
+        elif (fault := _fault(requirement)) is not None:
+            yield f"{requirement.name} {fault}"
 
 
 def _only_with(requirement: Requirement, extra: str) -> bool:

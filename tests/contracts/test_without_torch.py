@@ -1,0 +1,147 @@
+"""Where torch is not installed: data sets, generators, downloads, metrics and the arena work; the rest says why not.
+
+Processes here find no torch because ``tests/without_torch/sitecustomize.py`` hides it. The slow tests of the wheel do
+the same where it really is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch_free
+
+import openmolmo
+from openmolmo.core.optional import torch_as_extra
+
+HIDING = Path(__file__).parents[1] / "without_torch"
+ROOMS = ("core", "pictures", "records", "words", "engine", "evaluation.metrics", "evaluation.arena", "cli")
+"""The rooms of the contract in pyproject.toml."""
+
+
+def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python without torch."""
+    environment = {**os.environ, "PYTHONPATH": str(HIDING)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+    )
+
+
+def call(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return python("-m", "openmolmo", *words, folder=folder)
+
+
+def succeed(words: list[str], folder: Path) -> str:
+    done = call(words, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("small machine")
+    torch_free.prepare(place)
+    succeed(["data", "import", *torch_free.MARKS, "set"], place)
+    succeed(["download", "urls.csv", "--out", "fetched", "--mirror", "mine"], place)
+    return place
+
+
+def test_torch_is_hidden_here(tmp_path: Path) -> None:
+    done = python("-c", "import torch", folder=tmp_path)
+    assert "ModuleNotFoundError: No module named 'torch'" in done.stderr
+
+
+def test_every_command_stands_in_one_list() -> None:
+    """A new one has to be placed: does it do without torch?"""
+    placed = [*torch_free.PLAIN, *torch_free.WITH_EXTRAS, *torch_free.MODELS]
+    assert sorted(placed) == sorted(torch_free.every_command())
+
+
+def test_the_help_of_every_command_needs_no_torch(tmp_path: Path) -> None:
+    calls = [[*name.split(), "--help"] for name in torch_free.every_command()]
+    code = (
+        "import json, sys\n"
+        "from click.testing import CliRunner\n"
+        "from openmolmo.cli import cli\n"
+        "for words in [['--help'], *json.loads(sys.argv[1])]:\n"
+        "    result = CliRunner().invoke(cli, words)\n"
+        "    assert result.exit_code == 0 and 'Usage:' in result.output, (words, result.exception)\n"
+        "    print(*words)\n"
+    )
+    done = python("-c", code, json.dumps(calls), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(calls) + 1
+
+
+@pytest.mark.parametrize("name", sorted({*torch_free.PLAIN, *torch_free.WITH_EXTRAS}))
+def test_it_runs_without_torch(name: str, folder: Path) -> None:
+    arguments = {**torch_free.PLAIN, **torch_free.WITH_EXTRAS}[name]
+    said = succeed(torch_free.words(name, arguments), folder)
+    assert said.strip()
+    if "--out" in arguments:
+        assert (folder / arguments[arguments.index("--out") + 1]).exists()
+
+
+@pytest.mark.parametrize("name", sorted(torch_free.MODELS))
+def test_it_says_that_it_needs_torch_and_leaves_nothing(name: str, folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    done = call(torch_free.words(name, torch_free.MODELS[name]), folder)
+    assert (done.stdout, done.stderr) == ("", torch_free.SENTENCE)
+    assert done.returncode == 1
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_dry_run_of_training_says_it_too(folder: Path) -> None:
+    assert call(["train", "nano_sft", "--dry-run"], folder).stderr == torch_free.SENTENCE
+
+
+def test_names_of_the_package_say_it_too(tmp_path: Path) -> None:
+    code = (
+        "import openmolmo\n"
+        "from openmolmo.core.errors import MissingDependencyError\n"
+        "print(openmolmo.__version__, openmolmo.Example.__name__)\n"
+        "for name in openmolmo.__all__:\n"
+        "    try:\n"
+        "        getattr(openmolmo, name)\n"
+        "    except MissingDependencyError as error:\n"
+        "        print(name, error.fix)\n"
+    )
+    done = python("-c", code, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, *others = done.stdout.splitlines()
+    assert first == f"{openmolmo.__version__} Example"
+    models = [name for name in openmolmo.__all__ if name not in ("Example", "__version__")]
+    assert others == [f'{name} pip install "openmolmo[torch]"' for name in models]
+
+
+def test_every_module_of_these_rooms_can_be_imported(tmp_path: Path) -> None:
+    code = (
+        "import importlib, pkgutil, sys\n"
+        "def stop(name):\n"
+        "    raise SystemExit(f'{name} cannot be imported')\n"
+        "for room in sys.argv[1:]:\n"
+        "    module = importlib.import_module(f'openmolmo.{room}')\n"
+        "    print(module.__name__)\n"
+        "    for found in pkgutil.walk_packages(getattr(module, '__path__', ()), f'{module.__name__}.', stop):\n"
+        "        print(importlib.import_module(found.name).__name__)\n"
+    )
+    done = python("-c", code, *ROOMS, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    source = Path(openmolmo.__file__).parent
+    files = {
+        path.relative_to(source.parent).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+        for room in ROOMS
+        for path in [*(source / room.replace(".", "/")).rglob("*.py"), source / f"{room.replace('.', '/')}.py"]
+        if path.is_file()
+    }
+    assert set(done.stdout.split()) == files
+
+
+def test_a_broken_torch_is_not_called_missing() -> None:
+    with pytest.raises(ModuleNotFoundError, match="_C"), torch_as_extra():
+        raise ModuleNotFoundError("No module named 'torch._C'", name="torch._C")
