@@ -128,7 +128,7 @@ def _answer_line(path: Path, number: int, line: str) -> dict[str, Any]:
         values = json.loads(line)
     except json.JSONDecodeError:
         values = None
-    if not isinstance(values, dict) or not {"id", "asked"} <= values.keys():
+    if not isinstance(values, dict) or "asked" not in values or not isinstance(values.get("id"), str):
         raise DataError(
             "is no line of answers",
             file=str(path),

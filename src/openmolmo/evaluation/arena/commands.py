@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import click
@@ -44,9 +45,12 @@ def fit(votes: Path, rounds: int, seed: int, anchor: str | None, as_json: bool) 
 def _anchor(text: str) -> tuple[str, float]:
     name, equals, rating = text.rpartition("=")
     try:
-        return name, float(rating if equals else "")
+        fixed = float(rating if equals else "")
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not of the form MODEL=RATING", param_hint="--anchor") from error
+    if not math.isfinite(fixed):
+        raise click.BadParameter(f"{text!r} fixes no rating: it must be a finite number", param_hint="--anchor")
+    return name, fixed
 
 
 def _tell(found: Ratings, votes: Votes, path: Path) -> None:

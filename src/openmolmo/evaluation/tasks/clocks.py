@@ -28,11 +28,12 @@ class ClocksTask:
         for index, annotation in enumerate(example.annotations):
             if not isinstance(annotation, QuestionAnswer) or annotation.style != "clocks" or example.image is None:
                 continue
+            answers = annotation.answers or annotation.options[annotation.answer_index or 0 :][:1]
             facts = example.facts.get("clock")
             if facts:
                 truth = ClockTime(facts["hour"], facts["minute"], facts.get("second"))
             else:
-                truth = _read(example.id, annotation.answers)
+                truth = _read(example.id, answers)
             yield Question(
                 id=f"{example.id}/{index}",
                 example_id=example.id,
@@ -41,7 +42,7 @@ class ClocksTask:
                 text=annotation.question,
                 style=annotation.style,
                 truth=truth,
-                reply=annotation.answers[0],
+                reply=answers[0],
                 max_new_tokens=32,
                 group=str(facts.get("display", "")) if facts else "",
             )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from openmolmo.core.errors import ConfigError
 from openmolmo.evaluation.metrics.pointing import PointingScore, score_points
 from openmolmo.evaluation.tasks.base import Question, annotation_questions, most_frequent
 from openmolmo.records.example import Example, NotPresent, Point, Pointing
@@ -29,6 +31,12 @@ class PointingTask:
     headline: str = "f1"
     metrics: tuple[str, ...] = ("f1", "precision", "recall")
     radius: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.radius is not None and not 0 <= self.radius < math.inf:
+            raise ConfigError(
+                f"radius={self.radius:g} can hit nothing, or everything", fix="percent of the picture's width, e.g. 5"
+            )
 
     def questions(self, example: Example) -> Iterator[Question]:
         """One for each pointing or not-present annotation."""
