@@ -159,9 +159,10 @@ def test_whatever_a_host_says_the_pace_stays_within_its_bounds(events: list[str]
             pace.answered()
             assert pace.strikes == pace.silences == 0
         elif event == "limit":
-            before = pace.interval
+            before, at_once = pace.interval, pace.allowed
             pace.limited(now, now, 0.5)
             assert pace.interval > before or pace.interval == 60.0
+            assert pace.allowed == max(1, at_once // 2)
             assert pace.wait(now) >= 0.5 and pace.silences == 0
         else:
             pace.silent()

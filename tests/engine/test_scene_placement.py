@@ -80,6 +80,22 @@ def test_every_object_stays_mostly_visible_and_the_count_is_kept(
     assert set(np.unique(owner)) <= {0, *range(1, len(placed) + 1)}
 
 
+class Crowded(Dice):
+    """Lets objects of different colours stand as near each other as they like."""
+
+    def pick(self, items):  # type: ignore[no-untyped-def]
+        return 0.0 if isinstance(items[0], float) else super().pick(items)
+
+
+def test_nothing_is_covered_by_more_than_a_third_where_all_crowd_together() -> None:
+    wanted = [Wanted("square", colour, "plain", "large") for colour in COLOURS]
+    shares = []
+    for seed in range(40):
+        placed, _ = place_objects(Crowded(derive(seed, "crowd")), wanted, 96, 96)
+        shares += [item.visible / item.pixels for item in placed]
+    assert 0.65 <= min(shares) < 0.7
+
+
 @given(SEEDS, WANTED, SHAPES_OF_PICTURES)
 @settings(max_examples=60)
 def test_centres_keep_clear_of_the_borders_between_thirds(
