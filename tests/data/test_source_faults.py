@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_cases import declared
+from published_cases import PUBLISHED, declared
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.data.sources.published_source import PublishedSource
@@ -73,13 +74,15 @@ def test_a_broken_row_is_named_where_pictures_are_looked_up(tmp_path: Path, chan
 
 
 def test_a_row_without_its_list_of_parts_is_named(tmp_path: Path) -> None:
-    """AndroidControl has an example for each action of a row: a row without actions is one of no form."""
-    layout = declared("android_control").layouts[0]
-    assert layout.parts == "actions"
-    good = dict.fromkeys(layout.columns)
-    with pytest.raises(DataError):
-        (tmp_path / "train.jsonl").write_text(json.dumps(good) + "\n")
+    """AndroidControl has an example for each action of a row."""
+    (row, *_) = pq.read_table(next((PUBLISHED / "android_control").rglob("*.parquet"))).to_pylist()
+    rows = [row, row, {**row, "actions": None}]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
+    with pytest.raises(DataError, match="column actions holds None") as caught:
         declared("android_control")(path=str(tmp_path))
+    assert (caught.value.file, caught.value.row) == (str(tmp_path / "train.jsonl"), 2)
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows[:2]))
+    assert len(declared("android_control")(path=str(tmp_path))) == 2 * len(row["actions"])
 
 
 def test_an_empty_file_opens_as_nothing_or_says_so(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class PublishedSource:
     def _name_fault(self) -> None:
         """Raise DataError for the first row that the index cannot use; nothing when every row fits."""
         layout = self._layout
-        used = [*layout.keep_columns, *layout.group, layout.url, layout.parts]
+        used = [name for name in (*layout.keep_columns, *layout.group, layout.url, layout.parts) if name is not None]
         columns = {name: layout.columns[name] for name in used if name in layout.columns}
         values = {name: self._rows.column(name) for name in columns}
         for number in range(len(self._rows)):
