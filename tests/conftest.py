@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from openmolmo.cli import hush_libraries
 
@@ -12,6 +13,9 @@ hush_libraries()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# A busy machine is no fault of the code: time is bounded for whole tests, not for each case of one.
+settings.register_profile("openmolmo", deadline=None)
+settings.load_profile("openmolmo")
 
 
 def pytest_configure(config: pytest.Config) -> None:

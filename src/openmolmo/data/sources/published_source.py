@@ -37,7 +37,11 @@ class PublishedSource:
         self.declared, self._layout, self._rows, self._reading, self._finder = declared, layout, rows, reading, finder
         self.name = "-".join(filter(None, (declared.name, reading.config, reading.form)))
         self.dropped: dict[str, int] = {}
-        self._index(**how)
+        try:
+            self._index(**how)
+        except (TypeError, AttributeError):
+            self._name_fault()
+            raise
 
     @property
     def fingerprint(self) -> str:
@@ -86,6 +90,16 @@ class PublishedSource:
             starts = np.arange(len(order) + 1)
         self._order, self._starts = order, starts
         self._choose(limit, fraction)
+
+    def _name_fault(self) -> None:
+        """Raise DataError for the first row that the index cannot use; nothing when every row fits."""
+        layout = self._layout
+        used = [name for name in (*layout.keep_columns, *layout.group, layout.url, layout.parts) if name is not None]
+        columns = {name: layout.columns[name] for name in used if name in layout.columns}
+        values = {name: self._rows.column(name) for name in columns}
+        for number in range(len(self._rows)):
+            row = {name: values[name][number] for name in columns}
+            check_row(row, columns, file=self._rows.name, number=number)
 
     def _choose(self, limit: int | None, fraction: float | None) -> None:
         """Keep the first ``limit`` examples, or a random ``fraction`` that is the same each time."""
@@ -148,11 +162,19 @@ def examples_in_order(
     start: int,
     name: str,
 ) -> Iterator[Example]:
-    """The examples of rows as they come, the first of which has number ``start``."""
+    """The examples of rows as they come, the first of which has number ``start``.
+
+    A row that does not fit ends the stream with a DataError, after the examples before it.
+    """
+    faults: list[DataError] = []
 
     def usable() -> Iterator[tuple[int, Row]]:
         for number, row in enumerate(rows, start=start):
-            check_row(row, layout.columns, file=name, number=number)
+            try:
+                check_row(row, layout.columns, file=name, number=number)
+            except DataError as fault:
+                faults.append(fault)
+                return
             if layout.keep is not None and not layout.keep(row, reading):
                 continue
             if layout.keep_pictures and isinstance(layout.picture, str) and row[layout.picture] is None:
@@ -166,7 +188,13 @@ def examples_in_order(
         numbered = list(together)
         first, row = numbered[0]
         for part in range(len(row[layout.parts]) if layout.parts else 1):
-            yield make_example(declared, layout, [row for _, row in numbered], first, part, reading, finder)
+            try:
+                example = make_example(declared, layout, [row for _, row in numbered], first, part, reading, finder)
+            except DataError as error:
+                raise _placed(error, name, first) from error
+            yield example
+    if faults:
+        raise faults[0]
 
 
 def make_example(

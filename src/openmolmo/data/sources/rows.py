@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import sha256_bytes
+from openmolmo.data.sources.columns import missing_columns
 
 __all__ = ["JoinedRows", "ListedRows", "MemoryRows", "Rows", "find_files", "open_rows"]
 
@@ -86,13 +87,22 @@ class ParquetRows:
         return dict(table.slice(index - self._starts[group], 1).to_pylist()[0])
 
     def column(self, name: str) -> list[Any]:
-        return list(self._file.read(columns=[name]).column(0).to_pylist())
+        return list(self._column(name, name).to_pylist())
 
     def present(self, name: str) -> list[bool]:
-        field = self._file.schema_arrow.field(name)
-        nested = pa.types.is_struct(field.type) and field.type.get_field_index("path") >= 0
-        read = self._file.read(columns=[f"{name}.path" if nested else name])  # not the pictures themselves
-        return list(read.column(0).is_valid().to_pylist())
+        kind = self._file.schema_arrow.field(name).type if name in self.columns else None
+        nested = kind is not None and pa.types.is_struct(kind) and kind.get_field_index("path") >= 0
+        read = self._column(name, f"{name}.path" if nested else name)  # not the pictures themselves
+        return list(read.is_valid().to_pylist())
+
+    def _column(self, name: str, leaf: str) -> pa.ChunkedArray:
+        """The column, or of a struct one ``leaf``. Later files of a set may lack it: DataError."""
+        if name not in self.columns:
+            raise missing_columns([name], self.columns, file=self.name)
+        try:
+            return self._file.read(columns=[leaf]).column(0)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"is damaged in column {name}: {error}", file=self.name, rule="readable") from error
 
     def _group(self, group: int) -> pa.Table:
         if self._pid != os.getpid():  # a forked worker must not share the file's position
@@ -124,6 +134,13 @@ class ListedRows:
         self.fingerprint = f"{path.name}:{sha256_bytes(content)[:16]}"
         try:
             self._rows = _parse(content.decode("utf-8-sig"), path.suffix)
+        except _BadLine as error:
+            raise DataError(
+                f"line {error.number} is no JSON, so the file is no JSONL: {error}",
+                file=self.name,
+                row=error.number,
+                rule="readable",
+            ) from error
         except (ValueError, RecursionError, csv.Error) as error:
             raise DataError(f"is no {path.suffix[1:].upper()}: {error}", file=self.name, rule="readable") from error
         for number, row in enumerate(self._rows):
@@ -240,10 +257,25 @@ def find_files(folder: Path, split: str, *, only_split: bool = False) -> list[Pa
 
 def _parse(text: str, suffix: str) -> list[Any]:
     if suffix == ".jsonl":
-        return [json.loads(line) for line in text.split("\n") if line.strip()]
+        return [_parse_line(line, number) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if suffix == ".csv":
         return [{key: _cell(value) for key, value in row.items()} for row in csv.DictReader(io.StringIO(text))]
     return list(_json_rows(json.loads(text)))
+
+
+class _BadLine(Exception):
+    """A line of a JSONL file that is no JSON, and its number (from 1)."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
+
+
+def _parse_line(line: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _BadLine(number, str(error)) from error
 
 
 def _cell(text: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.pictures import FORMATS
@@ -39,18 +39,18 @@ def candidates(folder: Path, url: str, expected: str | None) -> Iterator[Path]:
     if expected is not None:
         names.insert(0, expected)
     paths = [folder / sub / f"{name}{ending}" for name in names for sub in ("", name[:2]) for ending in _ENDINGS]
-    parts = urlsplit(url)
+    parts = _parts(url)
     inside = unquote(parts.path).lstrip("/")
     if inside and ".." not in inside.split("/"):
         paths.append(folder / parts.netloc / inside)
         if expected is not None:
             paths.append(folder / inside.rpartition("/")[2])
-    yield from (path for path in paths if "\0" not in str(path) and path.is_file())
+    yield from (path for path in paths if _is_file(path))
 
 
 def mirror_urls(mirrors: tuple[str, ...], url: str, expected: str | None) -> Iterator[str]:
     """The addresses of mirrors with their fields filled in; those that need a hash are left out without one."""
-    parts = urlsplit(url)
+    parts = _parts(url)
     values = {
         "{url}": quote(url, safe=""),
         "{url_sha256}": hashlib.sha256(url.encode()).hexdigest(),
@@ -64,3 +64,19 @@ def mirror_urls(mirrors: tuple[str, ...], url: str, expected: str | None) -> Ite
         for field, value in values.items():
             mirror = mirror.replace(field, value)
         yield mirror
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of an address; empty ones for what is none (``http://[broken``)."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; not for names that no file can have: too long, or with a zero byte."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -75,7 +75,7 @@ def retry_after_seconds(text: str | None, now: datetime.datetime | None = None) 
         return float(text)
     try:
         when = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=datetime.UTC)

@@ -38,7 +38,7 @@ class Robots:
     async def _read(self, root: str) -> urllib.robotparser.RobotFileParser:
         rules = urllib.robotparser.RobotFileParser()
         try:
-            rules.parse((await self._client.text(f"{root}/robots.txt")).splitlines())
+            rules.parse((await self._client.text(f"{root}/robots.txt")).removeprefix("\ufeff").splitlines())
         except FetchFailed as failure:
             if failure.state is State.TRANSIENT:
                 raise

@@ -140,7 +140,7 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Row]:
 
 
 def _jsonl(path: Path, columns: Columns) -> Iterator[Row]:
-    found = columns
+    found: Columns | None = None
     with path.open(encoding="utf-8-sig") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -151,7 +151,7 @@ def _jsonl(path: Path, columns: Columns) -> Iterator[Row]:
                 raise DataError(f"the line is not JSON: {error}", file=str(path), row=number, rule="JSON") from error
             if not isinstance(values, dict):
                 raise DataError("the line is no object", file=str(path), row=number, rule="type")
-            if found.url is None:
+            if found is None:
                 found = _resolve(columns, list(values), path)
             yield from _rows([values], found, path, number)
 
