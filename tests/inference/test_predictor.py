@@ -14,6 +14,7 @@ from PIL import Image
 from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, PromptError
 from openmolmo.inference.load import find_model, load
 from openmolmo.inference.predictor import Predictor
+from openmolmo.prompting import Processor
 from openmolmo.records.example import Point
 from openmolmo.words.answer import read_answer
 from openmolmo.words.points import write_points
@@ -56,13 +57,17 @@ def test_questions_are_worded_as_in_training(model, processor):
     pointing, counting, caption, plain, tagged = predictor.asked
     assert pointing == "Point to red star."
     assert counting == "How many stars are there?"
-    assert caption == processor.question("", style="long_caption", length_hint=65)
+    assert caption == processor.question("", style="long_caption")
     assert plain == "What is it?"
     assert tagged == "vqa2: What is it?"
 
 
 def test_a_caption_model_gets_its_length_hint(model, processor):
-    trained = processor.with_format(system_prompt="style_and_length", prompt_templates=False)
+    trained = Processor(
+        processor.tokenizer,
+        processor.crop,
+        processor.format.replace(system_prompt="style_and_length", prompt_templates=False),
+    )
     predictor = Scripted(model, trained, "A star.")
     predictor.caption(noise(60, 80), length=40)
     predictor.point(noise(60, 80), "star")

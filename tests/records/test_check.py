@@ -128,6 +128,12 @@ def test_good_examples_have_no_breach() -> None:
             "annotations[1]",
             "image_places",
         ),
+        (
+            {"annotations": (QuestionAnswer(question="<|image|> and <|image|>: alike?", answers=("yes",)),)},
+            "annotations[0]",
+            "image_places",
+        ),
+        ({"annotations": (Pointing(label="<|image|> <|image|>", points=()),)}, "annotations[0]", "image_places"),
         ({"annotations": ()}, "annotations", "annotations"),
         ({"image": dataclasses.replace(image_ref(), width=0)}, "width", "image"),
         ({"image": dataclasses.replace(image_ref(), data=None)}, "image", "image"),

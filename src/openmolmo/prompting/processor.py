@@ -72,10 +72,6 @@ class Processor:
         self.formatter = Formatter(format)
         self.resize_mode = resize_mode
 
-    def with_format(self, **changes: Any) -> Processor:
-        """The same processor with some format settings changed, e.g. for another training stage."""
-        return Processor(self.tokenizer, self.crop, self.format.replace(**changes), resize_mode=self.resize_mode)
-
     # -------------------------------------------------------------------------------- training
 
     def train(
@@ -83,7 +79,7 @@ class Processor:
     ) -> Tokens:
         """Every usable annotation of an example as one sequence with labels and loss weights.
 
-        Several pictures stand at the start, or where every annotation's text names each by ``<|image|>``.
+        Pictures stand at the start, or where every annotation's text names each by ``<|image|>``, as in prompts.
 
         Without ``pixels`` only the text is made, with a token for every window of the picture, which is not
         opened where its size is known. Raises PromptError when nothing can be trained on or the image does not
@@ -98,7 +94,6 @@ class Processor:
             self.tokenizer,
             weighting=weighting,
             max_length=max_length,
-            placeholders=len(grids) > 1,  # beside one picture the word is just text
         )
 
     def train_parts(
@@ -115,7 +110,6 @@ class Processor:
             self.tokenizer,
             weighting=weighting,
             max_length=max_length,
-            placeholders=len(grids) > 1,
         )
 
     def _training_inputs(
@@ -136,10 +130,6 @@ class Processor:
             grids.append(read.grids)
             crops.append(read.crops)
         return branches, grids, crops if pixels or not grids else None
-
-    def usable(self, example: Example) -> bool:
-        """Whether the example has an annotation to train on under these settings."""
-        return self.formatter.usable(example)
 
     # -------------------------------------------------------------------------------- inference
 
@@ -191,10 +181,6 @@ class Processor:
             source if isinstance(source, Picture) else self._picture(source, f"image {place}", crop)
             for place, source in enumerate(sources, start=1)
         )
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """A reply's text: special tokens left out, the leading space removed."""
-        return self.tokenizer.decode(ids).strip()
 
     def _picture(self, source: ImageSource, name: str, crop: CropConfig) -> Picture:
         if isinstance(source, ImageRef):

@@ -43,7 +43,7 @@ RULES = {
     "dialogue": "a dialogue has an even number of turns, user first",
     "facts": "facts are JSON values without NaN and infinity",
     "image": "an image has bytes, a path or a URL, and a size above zero",
-    "image_places": "of several pictures a user's texts name each once by <|image|>, in every annotation or in none",
+    "image_places": "a user's texts name each picture once by <|image|>, in every annotation or in none",
     "mask": "run lengths are not negative and sum to height * width; as many masks as points; the image's shape",
     "not_present": "a label that is not present has no points elsewhere in the example",
     "picture": "a point is in one of the example's pictures, counted from 0",
@@ -236,12 +236,10 @@ def _contradictions(example: Example) -> Iterator[Violation]:
 
 def _image_places(example: Example) -> Iterator[Violation]:
     images = len(example.images)
-    if images < 2:
-        return
     counts = [sum(text.count(IMAGE_PLACE) for text in _asked(item)) for item in example.annotations]
     for number, count in enumerate(counts):
         if count != images and any(counts):
-            message = f"{count} {IMAGE_PLACE} for {images} pictures"
+            message = f"{count} {IMAGE_PLACE} for {images} picture{'s'[: images != 1]}"
             yield Violation(field=f"annotations[{number}]", rule="image_places", message=message)
 
 
@@ -249,7 +247,7 @@ def _asked(item: Annotation) -> tuple[str, ...]:
     """What a user says in an annotation, where the record has it."""
     if isinstance(item, Dialogue):
         return item.turns[::2]
-    return (getattr(item, "question", None) or "", *getattr(item, "options", ()))
+    return (getattr(item, "question", None) or getattr(item, "label", ""), *getattr(item, "options", ()))
 
 
 def _facts(facts: dict[str, Any]) -> Iterator[Violation]:
