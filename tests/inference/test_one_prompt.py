@@ -135,7 +135,8 @@ def ways_in(predictor, processor, annotation, text):
 @pytest.mark.parametrize("markup", MARKUP, ids=str)
 def test_every_way_asks_as_training_does(model, processor, monkeypatch, tags, markup):
     monkeypatch.setattr(replies, "wording", lambda kind, rng=None, label="": wording(kind, label=label))
-    forced = {"demo_tag_rate": 0.0, "length_hint_sd": 0.0, "length_hint_rate": 1.0, **TAGS[tags], **markup}
+    forced = {"demo_tag_rate": 0.0, "length_hint_sd": 0.0, "length_hint_rate": 1.0}
+    forced |= {"caption_tag_length": False, **TAGS[tags], **markup}
     core = Processor(processor.tokenizer, processor.crop, processor.format.replace(**forced))
     predictor = Listening(model, core)
     asked = 0

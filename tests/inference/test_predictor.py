@@ -108,7 +108,14 @@ def test_every_written_point_is_read_inside_the_picture(places, width, height):
 def test_json_holds_everything():
     values = json.loads(json.dumps(read_answer(POINTS, [(200, 100)]).to_json()))
     assert values["points"][0] == {"label": "red star", "x": 10.0, "y": 20.0, "x_pixel": 20, "y_pixel": 20}
-    assert set(values) == {"text", "points", "count", "finished"}
+    assert set(values) == {"text", "points", "count", "finished", "dropped"}
+
+
+def test_points_outside_are_counted_and_said_to_be_dropped():
+    outside = read_answer('<points x1="10" y1="20" x2="104.2" y2="30" alt="dog">dog</points>', [(200, 100)])
+    assert (len(outside.points), outside.count, outside.dropped) == (1, 2, 1)
+    elsewhere = read_answer('<point image="2" x="1" y="2" alt="dog">dog</point>', [(200, 100)])
+    assert (elsewhere.points, elsewhere.dropped) == ((), 1)
 
 
 def test_answers_keep_the_order_of_their_requests(predictor):

@@ -270,7 +270,7 @@ def test_faults_of_a_users_own_rows(tmp_path: Path) -> None:
     assert "if these are pixels" in report.faults[0].message
     assert "3 caption" not in report.notes[0] and "4 caption" in report.notes[0]
     assert "dataset.json" in report.notes[0]
-    assert report.notes[1].startswith("1 pictures are only URLs")
+    assert report.notes[1].startswith("1 picture is only a URL")
     json.dumps(report.to_dict())
 
 

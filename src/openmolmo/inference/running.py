@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from openmolmo.core.console import counted
 from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
 from openmolmo.core.files import atomic_file, require_writable
 from openmolmo.inference.jobs import answer_into
@@ -129,6 +130,13 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
         picture, target = pictures[place], targets[place]
         if not shown.as_json:
             _show(f"{picture}: " if several else "", answer, shown)
+        if answer.dropped:
+            one = answer.dropped == 1
+            click.echo(
+                f"note: {counted(answer.dropped, 'point')} of the reply {'lies' if one else 'lie'} outside the picture "
+                f"and {'is' if one else 'are'} left out: {picture}",
+                err=True,
+            )
         if not answer.finished:
             click.echo(f"note: cut after {settings.max_new_tokens} tokens; --max-new-tokens N gives more", err=True)
         if target is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from openmolmo.core.console import counted
 from openmolmo.records.example import (
     ANNOTATION_KINDS,
     Annotation,
@@ -155,7 +156,7 @@ def _question(item: QuestionAnswer, where: str) -> Iterator[Violation]:
 def _points(points: tuple[Point, ...], where: str, images: int) -> Iterator[Violation]:
     for number, point in enumerate(points):
         if not 0 <= point.image < max(images, 1):
-            message = f"image is {point.image}, there are {images} pictures (counted from 0)"
+            message = f"image is {point.image}, of {counted(images, 'picture')} (counted from 0)"
             yield Violation(field=f"{where}[{number}].image", rule="picture", message=message)
         for axis, value in (("x", point.x), ("y", point.y)):
             if not (math.isfinite(value) and 0 <= value <= 100):
@@ -180,7 +181,8 @@ def _count(item: Counting, where: str) -> Iterator[Violation]:
 def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) -> Iterator[Violation]:
     masks, points = item.masks, item.points
     if masks and len(masks) != len(points):
-        yield Violation(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {len(points)} points")
+        message = f"{counted(len(masks), 'mask')} for {counted(len(points), 'point')}"
+        yield Violation(field=f"{where}.masks", rule="mask", message=message)
     for number, mask in enumerate(masks):
         place = points[number].image if number < len(points) else 0
         message = _mask_fault(mask, images[place] if 0 <= place < len(images) else None)
@@ -239,7 +241,7 @@ def _image_places(example: Example) -> Iterator[Violation]:
     counts = [sum(text.count(IMAGE_PLACE) for text in _asked(item)) for item in example.annotations]
     for number, count in enumerate(counts):
         if count != images and any(counts):
-            message = f"{count} {IMAGE_PLACE} for {images} picture{'s'[: images != 1]}"
+            message = f"{count} {IMAGE_PLACE} for {counted(images, 'picture')}"
             yield Violation(field=f"annotations[{number}]", rule="image_places", message=message)
 
 
