@@ -27,6 +27,7 @@ from openmolmo.prompting.formatter import Branch, Formatter, Turn
 from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_parts, training_sequence
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.records.example import Example, ImageRef
+from openmolmo.records.names import is_whole
 
 __all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Picture", "Processor", "Prompt"]
 
@@ -151,6 +152,8 @@ class Processor:
         :meth:`pictures`.
         """
         texts = _texts(text_or_messages)
+        if not is_whole("".join((*texts, style or ""))):
+            raise PromptError("half a character stands in the text", fix="was it cut, or read in a wrong encoding?")
         if len(texts) % 2 == 0:
             raise PromptError(f"the {len(texts)} messages end with the assistant's", fix="end with a question")
         texts[-1] = self.question(texts[-1], style=style, length_hint=length_hint)

@@ -181,8 +181,8 @@ def _count(item: Counting, where: str) -> Iterator[Violation]:
 def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) -> Iterator[Violation]:
     masks, points = item.masks, item.points
     if masks and len(masks) != len(points):
-        message = f"{counted(len(masks), 'mask')} for {counted(len(points), 'point')}"
-        yield Violation(field=f"{where}.masks", rule="mask", message=message)
+        numbers = f"{counted(len(masks), 'mask')} for {counted(len(points), 'point')}"
+        yield Violation(field=f"{where}.masks", rule="mask", message=numbers)
     for number, mask in enumerate(masks):
         place = points[number].image if number < len(points) else 0
         message = _mask_fault(mask, images[place] if 0 <= place < len(images) else None)
