@@ -20,7 +20,6 @@ from openmolmo.core.errors import DataError, ImageError
 from openmolmo.data.sources.reading import size_of
 from openmolmo.engine.download import ImageStore
 from openmolmo.imaging import CropConfig
-from openmolmo.inference.prompts import read_pictures
 from openmolmo.pictures import open_image, pictures_in
 from openmolmo.prompting import FormatConfig, Processor, TextTokenizer
 from openmolmo.records.check import check_dataset
@@ -129,11 +128,11 @@ def test_training_and_inference(folder: Path, processor: Processor) -> None:
             with pytest.raises(ImageError):
                 processor.train(example, rng)
             with pytest.raises(ImageError):
-                read_pictures(processor, [example.image.path])
+                processor.pictures([example.image.path])
             continue
         (learned,) = processor.train(example, rng).images
-        (asked,) = read_pictures(processor, [example.image.path])
-        (array,) = read_pictures(processor, [open_image(ODD[example.id].data)])
+        (asked,) = processor.pictures([example.image.path])
+        (array,) = processor.pictures([open_image(ODD[example.id].data)])
         assert asked.size == ODD[example.id].size
         np.testing.assert_array_equal(learned.pixels, asked.crops.pixels)
         np.testing.assert_array_equal(asked.crops.pixels, array.crops.pixels)
