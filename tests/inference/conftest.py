@@ -28,7 +28,7 @@ TEXTS = [
 @pytest.fixture(scope="session")
 def processor():
     crop = CropConfig(crop_size=56, patch_size=14, margins=(0, 0), max_crops=2)
-    return Processor(train_bpe(TEXTS * 4, 320), crop, FormatConfig())
+    return Processor(train_bpe(TEXTS * 4, 320), crop, FormatConfig(caption_tag_length=True))
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_a_file_of_requests(output, model, tmp_path):
     Image.fromarray(noise(40, 70, 1)).save(tmp_path / "b.png")
     rows = [
         {"id": "point", "task": "point", "image": "a.png", "text": "red star"},
-        {"id": "caption", "task": "caption", "image": "a.png", "length": 20},
+        {"id": "caption", "task": "caption", "image": "a.png"},
         {"id": "count", "task": "count", "image": "b.png", "text": "red stars"},
         {"id": "two", "images": ["a.png", "b.png"], "text": "Is <|image|> like <|image|>?"},
         {"id": "words", "text": "Without a picture?", "history": ["Hi.", "Hello."], "stop": ["zz"]},

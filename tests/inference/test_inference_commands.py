@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import json
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from inference_toys import noise
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from openmolmo.core.errors import DataError
+from openmolmo.inference.jobs import answer_into
 from openmolmo.inference.predictor import Predictor
+from openmolmo.inference.request_file import RequestLine, read_requests
 from openmolmo.words.answer import read_answer
 
 POINTS = '<points x1="10.0" y1="20.0" x2="30.5" y2="20.1" alt="red star">red star</points>'
@@ -121,11 +131,11 @@ def test_pictures_of_a_folder_are_known_by_content_and_the_rest_is_counted(
 
 
 def test_no_points_to_draw_is_an_error_and_writes_nothing(run, says, model_folder, picture_file, tmp_path):
-    says("There are none.")
+    says("It is red.")
     target = tmp_path / "points.png"
     code, out, err = run("point", picture_file, "moon", "--model", model_folder, "--out", target)
     assert code == 1
-    assert out == "There are none.\n"
+    assert out == "It is red.\n"
     assert "no points" in err
     assert not target.exists()
 
@@ -340,7 +350,8 @@ def test_a_folder_of_pictures_becomes_a_file_of_answers(run, says, model_folder,
     }
 
 
-def test_mistakes_in_a_file_of_requests_name_line_and_field(run, model_folder, requests_file, tmp_path):
+def test_mistakes_in_a_file_of_requests_name_line_and_field(run, says, model_folder, requests_file, tmp_path):
+    says("A star.")
     out = tmp_path / "answers.jsonl"
     for row, words in (
         ("{", "not JSON"),
@@ -353,6 +364,10 @@ def test_mistakes_in_a_file_of_requests_name_line_and_field(run, model_folder, r
         ('{"image": "a.png", "text": "What?", "length": 5}', "ask has a length"),
         ('{"id": "a", "image": "a.png", "text": "What?"}', "line 1 already"),
         ('{"image": "a.png", "text": "What?", "max_crops": 0}', "max_crops=0"),
+        ('{"image": "a.png", "text": "\\ud83d"}', "half a character"),
+        ('{"image": "a.png", "text": "What?", "history": ["\\udc00", "a"]}', "half a character"),
+        ("[" * 100_000, "not JSON"),
+        ('{"max_crops": ' + "9" * 5000 + "}", "not JSON"),
     ):
         path = tmp_path / "bad.jsonl"
         path.write_text(requests_file.read_text().splitlines()[0] + "\n" + row + "\n")
@@ -361,6 +376,100 @@ def test_mistakes_in_a_file_of_requests_name_line_and_field(run, model_folder, r
         assert words in err, err
         assert "row 2" in err, err
         assert "  -> " in err
+        good, bad = sorted(lines(out), key=lambda line: line["id"])
+        assert good["text"] == "A star." and bad["id"] == "line 2" and words in bad["error"] + bad["fix"]
+    out.unlink()
     (tmp_path / "bad.jsonl").write_text("\n")
     assert "no request" in run("answer", tmp_path / "bad.jsonl", "--out", out, "--model", model_folder)[2]
     assert not out.exists()
+
+
+def test_one_bad_line_takes_no_other_with_it(run, says, model_folder, picture_file, tmp_path):
+    says("A star.")
+    path, out = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
+    body = base64.encodebytes(picture_file.read_bytes()).decode()  # in lines of 76
+    rows = [
+        json.dumps({"id": "lines", "image": f"data:image/png;base64,{body}", "text": "What?"}).encode(),
+        b'{"text": "caf\xe9"}',
+        b"\xff\xfe",
+        b'{"id": "half \\ud83d", "text": "What?"}',
+        json.dumps({"text": "Whose?"}).encode(),
+    ]
+    path.write_bytes(b"\n".join(rows))
+    command = ("answer", path, "--out", out, "--model", model_folder)
+    code, _, err = run(*command)
+    assert code == 1 and "2 of 5 requests failed" in err and "row 2" in err and "row 3" in err
+    found = {line["id"]: line for line in lines(out)}
+    assert {name for name, line in found.items() if "text" in line} == {"lines", "half \ud83d", "5"}
+    assert "not UTF-8" in found["line 2"]["error"] and found["line 3"]["kind"] == "DataError"
+    path.write_bytes(b"\n".join([rows[0], b'{"text": "caf\xc3\xa9"}', b"", *rows[3:]]))
+    code, _, err = run(*command)
+    assert code == 0 and "1 answered, 3 were there already" in err
+    path.write_bytes(b"\xff\n")
+    code, _, err = run("answer", path, "--out", tmp_path / "none.jsonl", "--model", model_folder)
+    assert code == 1 and "not UTF-8" in err and not (tmp_path / "none.jsonl").exists()
+
+
+def test_names_that_are_no_text_are_answered_too(run, says, model_folder, picture_file, tmp_path):
+    says("A star.")
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.png")
+    shutil.copy(picture_file, odd)
+    out = tmp_path / "answers.jsonl"
+    for _ in range(2):
+        code, _, err = run("ask", odd, "What?", "--out", out, "--model", model_folder)
+        assert code == 0, err
+        assert [line["id"] for line in lines(out)] == [odd]
+    code, _, err = run("ask", picture_file, "half \ud83d", "--model", model_folder)
+    assert code == 1 and "half a character" in err
+
+
+def test_none_is_an_answer(run, says, model_folder, picture_file, tmp_path):
+    target = tmp_path / "points.png"
+    for reply, expected, words in (
+        ("There are none.", 0, "there are none in"),
+        ("It is red.", 1, "no points were found"),
+        ('<point x="104.2" y="5.0" alt="star">star</point>', 1, "1 point of the reply lies outside the picture"),
+    ):
+        says(reply)
+        code, _, err = run("point", picture_file, "star", "--model", model_folder, "--out", target)
+        assert (code, target.exists()) == (expected, False) and words in err
+    code, out, err = run("count", picture_file, "star", "--model", model_folder)
+    assert code == 0 and "count: 1" in out and "lies outside" in err
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=8),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+ROWS = st.dictionaries(
+    st.sampled_from([field.name for field in dataclasses.fields(RequestLine)] + ["x", "\ud83d"]), VALUES, max_size=5
+)
+TASKS = st.sampled_from([{}, {"text": "What?"}, {"task": "point", "image": "a.png", "text": "cup"}])
+LINES = st.builds(lambda row, task: json.dumps(row | task).encode(), ROWS, TASKS) | st.binary(max_size=20)
+
+
+class Silent:
+    """Answers everything, and opens no picture."""
+
+    name, weights = "silent", "0"
+
+    def answers(self, requests):
+        yield from ((place, read_answer("")) for place, _ in enumerate(requests))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(LINES, max_size=4))
+def test_any_file_is_answered_line_by_line_or_refused(rows):
+    with tempfile.TemporaryDirectory() as folder:
+        path, out = Path(folder) / "requests.jsonl", Path(folder) / "answers.jsonl"
+        path.write_bytes(b"\n".join(rows))
+        try:
+            asked = read_requests(path)
+        except DataError:
+            return
+        outcome = answer_into(out, asked, Silent(), {})
+        assert outcome.answered + len(outcome.failed) == len(asked)
+        found = lines(out)
+        assert sorted(line["id"] for line in found) == sorted(one.id for one in asked)
+        assert answer_into(out, asked, Silent(), {}).before == outcome.answered

@@ -15,6 +15,7 @@ from openmolmo.core.errors import CheckpointError, ConfigError, ImageError, Prom
 from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
 from openmolmo.model.find import find_model
+from openmolmo.prompting import Processor
 from openmolmo.records.example import Point
 from openmolmo.words.answer import read_answer
 from openmolmo.words.points import write_points
@@ -57,13 +58,17 @@ def test_questions_are_worded_as_in_training(model, processor):
     pointing, counting, caption, plain, tagged = predictor.asked
     assert pointing == "Point to red star."
     assert counting == "How many stars are there?"
-    assert caption == processor.question("", style="long_caption", length_hint=65)
+    assert caption == processor.question("", style="long_caption")
     assert plain == "What is it?"
     assert tagged == "vqa2: What is it?"
 
 
 def test_a_caption_model_gets_its_length_hint(model, processor):
-    trained = processor.with_format(system_prompt="style_and_length", prompt_templates=False)
+    trained = Processor(
+        processor.tokenizer,
+        processor.crop,
+        processor.format.replace(system_prompt="style_and_length", prompt_templates=False),
+    )
     predictor = Scripted(model, trained, "A star.")
     predictor.caption(noise(60, 80), length=40)
     predictor.point(noise(60, 80), "star")
@@ -104,7 +109,14 @@ def test_every_written_point_is_read_inside_the_picture(places, width, height):
 def test_json_holds_everything():
     values = json.loads(json.dumps(read_answer(POINTS, [(200, 100)]).to_json()))
     assert values["points"][0] == {"label": "red star", "x": 10.0, "y": 20.0, "x_pixel": 20, "y_pixel": 20}
-    assert set(values) == {"text", "points", "count", "finished"}
+    assert set(values) == {"text", "points", "count", "finished", "dropped"}
+
+
+def test_points_outside_are_counted_and_said_to_be_dropped():
+    outside = read_answer('<points x1="10" y1="20" x2="104.2" y2="30" alt="dog">dog</points>', [(200, 100)])
+    assert (len(outside.points), outside.count, outside.dropped) == (1, 2, 1)
+    elsewhere = read_answer('<point image="2" x="1" y="2" alt="dog">dog</point>', [(200, 100)])
+    assert (elsewhere.points, elsewhere.dropped) == ((), 1)
 
 
 def test_answers_keep_the_order_of_their_requests(predictor):

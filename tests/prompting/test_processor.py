@@ -54,6 +54,11 @@ def processor(tokenizer: TextTokenizer) -> Processor:
     return Processor(tokenizer, CROP, FormatConfig())
 
 
+def reformatted(processor: Processor, **changes: object) -> Processor:
+    """The same with other format settings."""
+    return Processor(processor.tokenizer, processor.crop, processor.format.replace(**changes))
+
+
 def text_of(processor: Processor, ids: np.ndarray) -> str:
     return processor.tokenizer.decode(ids.tolist())
 
@@ -72,8 +77,12 @@ def test_training_puts_every_annotation_behind_one_image(processor: Processor) -
 
 
 def test_caption_stage(processor: Processor) -> None:
-    stage = processor.with_format(
-        kinds=("caption", "transcript"), system_prompt="style_and_length", prompt_templates=False, loss_weighting="none"
+    stage = reformatted(
+        processor,
+        kinds=("caption", "transcript"),
+        system_prompt="style_and_length",
+        prompt_templates=False,
+        loss_weighting="none",
     )
     tokens = stage.train(EXAMPLE, np.random.default_rng(1), max_length=512)
     assert set(tokens.branch_ids.tolist()) == {0, 1, 2}
@@ -89,7 +98,7 @@ def test_the_same_stream_gives_the_same_numbers_and_another_gives_others(process
 
 
 def test_what_is_asked_later_is_what_was_trained(processor: Processor) -> None:
-    plain = processor.with_format(demo_tag_rate=0.0, prompt_templates=False, shuffle_branches=False)
+    plain = reformatted(processor, demo_tag_rate=0.0, prompt_templates=False, shuffle_branches=False)
     for annotation, text in (
         (EXAMPLE.annotations[2], "Point to dots."),
         (EXAMPLE.annotations[3], "How many dots are there?"),
@@ -110,7 +119,7 @@ def test_prompts(processor: Processor) -> None:
 
     assert asked("Hi") == " User: Hi Assistant:"
     assert asked("Hi", style="vqa2") == " User: vqa2: Hi Assistant:"
-    assert asked("", length_hint=83) == " User: Describe this image. Assistant:"  # as this model was trained
+    assert asked("", style="long_caption") == " User: Describe this image. Assistant:"
     conversation = [("user", "Hi"), ("assistant", "Hello"), ("user", "More?")]
     messages = [{"role": role, "content": content} for role, content in conversation]
     tokens = processor.prompt(messages)
@@ -128,6 +137,17 @@ def test_prompts_take_pictures_of_every_kind(processor: Processor, tmp_path: Pat
         )
     two = processor.prompt("Is <|image|> like <|image|>?", [DATA, path])
     assert len(two.images) == 2
+
+
+def test_a_length_is_written_or_refused_but_never_dropped(processor: Processor) -> None:
+    measured = reformatted(processor, caption_tag_length=True)
+    said = text_of(measured, measured.prompt("", length_hint=83).input_ids)
+    assert said == " User: long_caption 83: Describe this image. Assistant:"
+    for system_prompt in ("none", "style", "demo_or_style"):
+        with pytest.raises(PromptError, match="length hint 83 is given, but this model was trained without lengths"):
+            reformatted(processor, system_prompt=system_prompt).prompt("", length_hint=83)
+    with pytest.raises(PromptError, match="style vqa2 is no description"):
+        measured.prompt("What?", style="vqa2", length_hint=83)
 
 
 def test_wrong_prompts(processor: Processor) -> None:
@@ -150,8 +170,7 @@ def test_wrong_examples(processor: Processor) -> None:
     with pytest.raises(PromptError, match="image 1 ends at token"):
         processor.train(EXAMPLE, rng, max_length=20)
     with pytest.raises(PromptError, match="no annotation to train on"):
-        processor.with_format(kinds=("dialogue",)).train(EXAMPLE, rng)
-    assert processor.usable(EXAMPLE) and not processor.with_format(kinds=("dialogue",)).usable(EXAMPLE)
+        reformatted(processor, kinds=("dialogue",)).train(EXAMPLE, rng)
 
 
 def test_text_alone_trains(processor: Processor) -> None:
@@ -163,7 +182,7 @@ def test_text_alone_trains(processor: Processor) -> None:
 
 
 def test_saved_and_loaded(processor: Processor, tmp_path: Path) -> None:
-    changed = processor.with_format(kinds=("caption",), counting="count", caption_tag_rate=0.5)
+    changed = reformatted(processor, kinds=("caption",), counting="count", caption_tag_rate=0.5)
     changed.save_pretrained(tmp_path)
     loaded = Processor.from_pretrained(tmp_path)
     assert (loaded.crop, loaded.format, loaded.resize_mode) == (changed.crop, changed.format, "exact")

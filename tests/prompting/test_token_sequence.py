@@ -118,13 +118,12 @@ def test_placeholders_and_images_must_agree(tokenizer: TextTokenizer) -> None:
         prompt_sequence(branch("<|image|> <|image|>"), [], [], tokenizer)
 
 
-def test_images_in_training_text_are_text_unless_asked_for(tokenizer: TextTokenizer) -> None:
-    written = [branch(" what is <|image|>?", " a token")]
-    plain = training_sequence(written, [GRIDS], [IMAGE], tokenizer)
-    assert np.count_nonzero(plain.input_ids == tokenizer.special.im_patch) == 7
-    assert plain.branch_ids[7] == 0
-    placed = training_sequence(written, [GRIDS], [IMAGE], tokenizer, placeholders=True)
-    assert placed.branch_ids[1] == 1 and len(placed) < len(plain)
+def test_images_stand_where_a_training_text_names_them(tokenizer: TextTokenizer) -> None:
+    placed = training_sequence([branch(" what is <|image|>?", " a token")], [GRIDS], [IMAGE], tokenizer)
+    assert np.count_nonzero(placed.input_ids == tokenizer.special.im_patch) == 7
+    assert np.count_nonzero(placed.branch_ids == 0) == 1  # BOS alone
+    with pytest.raises(PromptError, match=r"0 <\|image\|> placeholders, 1 image was given"):
+        training_sequence([branch(" <|image|>", " a"), branch(" why?", " b")], [GRIDS], [IMAGE], tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +165,10 @@ def test_a_reply_that_does_not_fit_is_an_error(tokenizer: TextTokenizer) -> None
 def test_images_inside_a_branch_are_dropped_whole(tokenizer: TextTokenizer) -> None:
     turns = branch("a<|image|>", " one two three", " b<|image|>", " four")
     both: tuple[list[Grids], list[Crops]] = ([GRIDS, GRIDS], [IMAGE, IMAGE])
-    whole = training_sequence([turns], *both, tokenizer, placeholders=True)
+    whole = training_sequence([turns], *both, tokenizer)
     for limit in range(len(whole), 0, -1):
         try:
-            cut = training_sequence([turns], *both, tokenizer, placeholders=True, max_length=limit)
+            cut = training_sequence([turns], *both, tokenizer, max_length=limit)
         except PromptError:
             assert limit < 20
             continue

@@ -128,6 +128,12 @@ def test_good_examples_have_no_breach() -> None:
             "annotations[1]",
             "image_places",
         ),
+        (
+            {"annotations": (QuestionAnswer(question="<|image|> and <|image|>: alike?", answers=("yes",)),)},
+            "annotations[0]",
+            "image_places",
+        ),
+        ({"annotations": (Pointing(label="<|image|> <|image|>", points=()),)}, "annotations[0]", "image_places"),
         ({"annotations": ()}, "annotations", "annotations"),
         ({"image": dataclasses.replace(image_ref(), width=0)}, "width", "image"),
         ({"image": dataclasses.replace(image_ref(), data=None)}, "image", "image"),
@@ -264,7 +270,7 @@ def test_faults_of_a_users_own_rows(tmp_path: Path) -> None:
     assert "if these are pixels" in report.faults[0].message
     assert "3 caption" not in report.notes[0] and "4 caption" in report.notes[0]
     assert "dataset.json" in report.notes[0]
-    assert report.notes[1].startswith("1 pictures are only URLs")
+    assert report.notes[1].startswith("1 picture is only a URL")
     json.dumps(report.to_dict())
 
 

@@ -71,7 +71,7 @@ def test_one_question_with_several_answers_is_noted_and_joined(tmp_path: Path) -
     report = check_dataset(CASES / "line-per-point")
     assert report.ok
     (note,) = report.notes
-    assert "1 questions about a label have several answers" in note
+    assert "1 question about a label has several answers" in note
     assert "'berry' in rows.jsonl row 1, rows.jsonl row 2, rows.jsonl row 3" in note
     filtered = filter_dataset(CASES / "line-per-point", tmp_path / "good")
     (one,) = ParquetDataset(tmp_path / "good")

@@ -81,3 +81,52 @@ def test_no_text_makes_it_raise(text: str) -> None:
 def test_number_words(word: str, number: int) -> None:
     assert read_count(f"There are {word} of them.") == number
     assert read_count(word.replace("-", " ").capitalize()) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10:30.",
+        "The clock shows 10:30.",
+        "12 May 2015",
+        "12 May",
+        "2015-03-04",
+        "In 2015 they won the cup.",
+        "IMG_4032",
+        "It says IMG_4032.",
+        "$5",
+        "5 dollars",
+        "50%",
+        "50 percent of them",
+        "There are 50% more.",
+        "1/2",
+        "-5",
+        "3 pm",
+        "5 kg",
+        "A man wears the number 7 shirt.",
+        "Room 12, second floor.",
+    ],
+)
+def test_numbers_that_count_nothing(text: str) -> None:
+    assert read_count(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("3 dogs", 3),
+        ("three red dogs.", 3),
+        ("**3**", 3),
+        ("Yes, 3.", 3),
+        ("About twenty.", 20),
+        ("No, there are 3 of them.", 3),
+        ("In 2015 there were 3 cups.", 3),
+        ("There's one cup.", 1),
+        ("I can see 4 cups.", 4),
+        ("The answer is 7.", 7),
+        ("The number of red dogs is 3.", 3),
+        ("Count: 4", 4),
+    ],
+)
+def test_replies_that_say_how_many(text: str, count: int) -> None:
+    assert read_count(text) == count

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openmolmo.core.errors import PromptError
 from openmolmo.records.example import Point
+from openmolmo.words.answer import read_answer
 from openmolmo.words.points import NOTHING_THERE, order_points, read_points, without_points, write_points
 
+GOLDEN = Path(__file__).parents[1] / "fixtures" / "metrics" / "point_parse.jsonl"
 COORDINATES = st.floats(0, 100, allow_nan=False)
 POINTS = st.lists(st.builds(Point, COORDINATES, COORDINATES), min_size=1, max_size=12)
 LABELS = st.text(min_size=1, max_size=20).map(lambda text: " ".join(text.split())).filter(bool)
@@ -172,3 +177,74 @@ def test_a_cut_text_gives_no_point_in_a_wrong_picture(points: list[Point], data:
     assert sorted(order_points(points)) == sorted((p.x, p.y) for p in whole.points)
     for group in read_points(text[: data.draw(st.integers(0, len(text)))]):
         assert group.points == whole.points[: len(group.points)]
+
+
+def test_every_point_that_the_published_code_finds_in_its_own_form_is_found() -> None:
+    apart = {
+        "point_parse-014",  # y2 follows x1: published code pairs by place, here x1 belongs to y1
+        "point_parse-031",  # x and y inside the alt text are words
+    }
+    rows = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+    tags = [row for row in rows if row["valid_format_v1"] and row["prediction"].startswith("<point")]
+    assert len(tags) > 10
+    for row in tags:
+        if row["id"] in apart:
+            continue
+        width, height = row["metadata"]["image_size"]
+        places = [
+            (p.x / 100 * width, p.y / 100 * height) for group in read_points(row["prediction"]) for p in group.points
+        ]
+        assert places == [pytest.approx(place) for place in row["expected"]], row["id"]
+    for row in rows:
+        assert read_answer(row["prediction"], [tuple(row["metadata"]["image_size"])]).finished  # none makes it raise
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "points"),
+    [
+        ('<points coords="1 1 523 456 2 600 300">dogs</points>', "dogs", [(52.3, 45.6, 0), (60.0, 30.0, 0)]),
+        ('<points coords="1 1 523 456;2 1 600 300">dogs</points>', "dogs", [(52.3, 45.6, 0), (60.0, 30.0, 1)]),
+        ('<points coords="1 1 029 1000" alt="a dog">dog</points>', "dog", [(2.9, 100.0, 0)]),
+        ('<points coords="1 1 523 456 2 600 30', "", [(52.3, 45.6, 0)]),
+        ('<points 1=100,200 2=300,400 alt="d">d</points>', "d", [(10.0, 20.0, 0), (30.0, 40.0, 0)]),
+        ("<point p=100,200 alt='d'>d</point>", "d", [(10.0, 20.0, 0)]),
+        ("Click(45.2, 78.1)", "Click", [(45.2, 78.1, 0)]),
+        ("Action: Long Press( 45, 78.1 )", "Long Press", [(45.0, 78.1, 0)]),
+        ('&lt;point x="61.5" y="40.4" alt="dog"&gt;dog&lt;/point&gt;', "dog", [(61.5, 40.4, 0)]),
+        ("&lt;point x=&quot;61.5&quot; y=&quot;40.4&quot;&gt;a dog\n7", "a dog", [(61.5, 40.4, 0)]),
+        (r"<point x=\"61.5\" y=\"40.4\" alt=\"dog\">dog</point>", "dog", [(61.5, 40.4, 0)]),
+        ('<point x="61,5" y="40,4" alt="dog">dog</point>', "dog", [(61.5, 40.4, 0)]),
+    ],
+)
+def test_forms_of_other_models_are_read(text: str, label: str, points: list[tuple[float, float, int]]) -> None:
+    (group,) = read_points(f"{text}")
+    assert [(p.x, p.y, p.image) for p in group.points] == points
+    assert group.label == label
+
+
+@pytest.mark.parametrize("text", ["(61.5, 40.4)", "Double-clicked (61.5, 40.4)", "<points>dog</points>", "&lt;points"])
+def test_pairs_outside_such_forms_are_no_points(text: str) -> None:
+    assert read_points(text) == []
+
+
+def test_forms_stand_side_by_side() -> None:
+    escaped = '&lt;point x="7" y="8"&gt;jug&lt;/point&gt;'
+    text = f'a Click(1, 2) b <point x="3" y="4" alt="cup">Click(5, 6)</point> c {escaped} d'
+    assert [(g.label, g.points[0].x) for g in read_points(text)] == [("Click", 1.0), ("Click(5, 6)", 3.0), ("jug", 7.0)]
+    assert without_points(text) == "a Click b Click(5, 6) c jug d"
+
+
+@pytest.mark.parametrize(
+    ("broken", "label"),
+    [('">">">', ""), ('">dog</point>', "dog"), ('dog">', "dog"), (' <<>"', ""), ("5' pole</point>", "5' pole")],
+)
+def test_what_a_broken_tag_leaves_is_no_label(broken: str, label: str) -> None:
+    (group,) = read_points(f'<point x="1.0" y="2.0">{broken}')
+    assert group.label == label
+
+
+@given(st.text(alphabet='<>/pointscrdaxy123 ="&;lg(),.k\n', max_size=80))
+def test_no_reply_makes_the_answer_raise(text: str) -> None:
+    answer = read_answer(text, [(20, 10)])
+    assert answer.dropped >= 0
+    assert all(0 <= p.x_pixel < 20 and 0 <= p.y_pixel < 10 for p in answer.points)

@@ -13,6 +13,7 @@ from openmolmo.core.errors import DataError, OpenMolmoError, RunError
 from openmolmo.core.files import disk_full_as_error, sha256_bytes, write_text
 from openmolmo.core.progress import make_progress
 from openmolmo.inference.request_file import Asked
+from openmolmo.records.names import is_whole
 from openmolmo.words.answer import Answer
 from openmolmo.words.requests import Request
 
@@ -46,6 +47,7 @@ def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, setting
 
         {"id": "a1", "model": "nano", "weights": "e07f…", "asked": "5d3c…", "text": …, "points": […], "count": 2, …}
         {"id": "a2", "model": "nano", "weights": "e07f…", "asked": "90ab…", "error": "no picture b.jpg", "kind": …}
+        {"id": "line 3", "model": "nano", "weights": "e07f…", "asked": "77f0…", "error": "… is not JSON", "kind": …}
 
     ``asked`` tells question and ``settings`` (of decoding) apart from others under the same id, ``weights`` the
     model from what it was before it was trained further. Requests that failed are tried again. A last line that
@@ -59,19 +61,33 @@ def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, setting
     _keep(path, kept)
     failed: dict[str, str] = {}
     # A request draws by its place in the whole file, so that an interrupted run gives the same answers.
-    requests = [dataclasses.replace(one.request, seed=place) for place, one in left]
+    sound = [(dataclasses.replace(one.request, seed=place), one) for place, one in left if one.fault is None]
     with make_progress("failed") as progress, disk_full_as_error(path), path.open("a", encoding="utf-8") as stream:
         bar = progress.add_task("answers", total=len(asked), completed=len(asked) - len(left), failed="")
-        for place, outcome in predictor.answers(requests):
-            name = left[place][1].id
+        for name, outcome in _outcomes(left, sound, predictor):
             source = {"model": predictor.name, "weights": predictor.weights}
             line = {"id": name, **source, "asked": marks[name], **_values(outcome)}
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            stream.write(_as_line(line))
             stream.flush()
             if isinstance(outcome, OpenMolmoError):
-                failed[name] = outcome.message
+                failed[name] = f"{outcome.message} -> {outcome.fix}" if outcome.fix else outcome.message
             progress.update(bar, advance=1, failed=f"{len(failed)} failed" if failed else "")
     return Outcome(len(left) - len(failed), len(asked) - len(left), failed)
+
+
+def _outcomes(
+    left: Sequence[tuple[int, Asked]], sound: Sequence[tuple[Request, Asked]], predictor: Answerer
+) -> Iterator[tuple[str, Answer | OpenMolmoError]]:
+    """(id, outcome) of everything: first of what cannot be asked."""
+    yield from ((one.id, one.fault) for _, one in left if one.fault is not None)
+    for place, outcome in predictor.answers([request for request, _ in sound]):
+        yield sound[place][1].id, outcome
+
+
+def _as_line(values: dict[str, Any]) -> str:
+    """One line of JSON; names of files that are no UTF-8, and halves of characters, become escapes."""
+    text = json.dumps(values, ensure_ascii=False)
+    return (text if is_whole(text) else json.dumps(values)) + "\n"
 
 
 def _mark(question: str, settings: dict[str, Any]) -> str:
@@ -80,7 +96,8 @@ def _mark(question: str, settings: dict[str, Any]) -> str:
 
 def _values(outcome: Answer | OpenMolmoError) -> dict[str, Any]:
     if isinstance(outcome, OpenMolmoError):
-        return {"error": outcome.message, "kind": type(outcome).__name__}
+        fix = {"fix": outcome.fix} if outcome.fix else {}
+        return {"error": outcome.message, "kind": type(outcome).__name__, **fix}
     return outcome.to_json()
 
 

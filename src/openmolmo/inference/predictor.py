@@ -24,13 +24,13 @@ from openmolmo.prompting.processor import Processor, Prompt
 from openmolmo.words.answer import Answer, read_answer
 from openmolmo.words.reply import ReplyText
 from openmolmo.words.requests import (
-    DESCRIPTIONS,
     ImageSource,
     Request,
     as_images,
     ask_request,
     caption_request,
     count_request,
+    is_description,
     point_request,
 )
 
@@ -128,7 +128,7 @@ class Predictor:
         limit = self.limit(prompt, request.max_new_tokens, seed=_seed(request, 0), text=text)
         decoding = self.decoding([prompt], room=limit.tokens)
         replies = generate_one(decoding, limit, self.sampling)
-        return pieces(replies, text, prompt.sizes, counted=request.style not in DESCRIPTIONS)
+        return pieces(replies, text, prompt.sizes, counted=not _described(request))
 
     def chat(self, images: Images = None, *, max_crops: int | None = None) -> Chat:
         """Begin a conversation about one picture, several or none; each is looked at once."""
@@ -197,7 +197,7 @@ class Predictor:
             [*request.history, request.text],
             request.images,
             style=request.style,
-            length_hint=request.length_hint if request.style is not None else None,
+            length_hint=request.length_hint,
             max_crops=request.max_crops,
         )
         self.limit(prompt)
@@ -228,9 +228,13 @@ class Predictor:
         for i, reply in zip(chosen, generate(decoding, limits, self.sampling), strict=True):
             reader = reply.limit.text
             text = decode(reply.ids) if reader is None else reader.finish()
-            counted = requests[i].style not in DESCRIPTIONS
+            counted = not _described(requests[i])
             answers.append(read_answer(text, prepared[i].sizes, finished=reply.finished, counted=counted))
         return answers
+
+
+def _described(request: Request) -> bool:
+    return is_description(request.style) or (request.style is None and request.length_hint is not None)
 
 
 def _seed(request: Request, place: int) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,18 +15,25 @@ from openmolmo.core.errors import DataError, ImageError, OpenMolmoError
 from openmolmo.core.progress import say
 from openmolmo.pictures import pictures_in
 from openmolmo.pictures.addresses import beside, is_folder
+from openmolmo.records.names import is_whole
 from openmolmo.words.requests import Request, ask_request, caption_request, count_request, point_request
+
+_BOM = codecs.BOM_UTF8
 
 __all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_requests"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, the name by which its answer is found again, and what makes it another question."""
+    """A request, the name by which its answer is found again, and what makes it another question.
+
+    ``fault``: why it cannot be asked; there is no request then.
+    """
 
     id: str
     request: Request
     question: str
+    fault: OpenMolmoError | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +64,9 @@ class RequestLine(Config):
         """The request, with paths from ``folder``; raises an error where the fields do not go together."""
         if self.image is not None and self.images:
             raise DataError("has image and images", field="image", rule="one of the two")
+        for name in ("text", "style", "history", "stop"):
+            if not is_whole(" ".join(_strings(getattr(self, name)))):
+                raise DataError("half a character stands in it", field=name, rule="text that UTF-8 can hold")
         paths = tuple(beside(folder, path) for path in ((self.image,) if self.image is not None else self.images))
         return dataclasses.replace(
             self._task(paths),
@@ -83,54 +94,56 @@ class RequestLine(Config):
 
 
 def read_requests(path: Path) -> list[Asked]:
-    """Every request of a JSON-lines file; pictures are not opened here.
+    """Every request of a JSON-lines file, in order; pictures are not opened here.
 
-    Raises DataError with file and line where a line cannot be understood or an id comes twice.
+    A line that cannot be understood, or whose id was there before, is one with a ``fault``: a DataError with file and
+    line. Raises DataError where no line can be asked.
     """
     asked: dict[str, Asked] = {}
     lines: dict[str, int] = {}
-    for number, values in _objects(path):
-        try:
-            line: RequestLine = from_dict(RequestLine, values)
-            question = json.dumps({**values, "id": None}, sort_keys=True)
-            found = Asked(line.id or str(number), line.request(path.parent), question)
-        except OpenMolmoError as error:
-            raise DataError(
-                error.message, file=str(path), row=number, fix=error.fix or "mend the line, then run the same again"
-            ) from error
-        if found.id in asked:
-            raise DataError(
-                f"id {found.id!r} was in line {lines[found.id]} already",
-                file=str(path),
-                row=number,
-                fix="give every request an id of its own",
-            )
-        asked[found.id], lines[found.id] = found, number
-    if not asked:
-        raise DataError("there is no request in it", file=str(path), fix='write lines like {"image": …, "text": …}')
-    return list(asked.values())
-
-
-def _objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """(line number from 1, object) of every line that is not blank."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text: {error}", file=str(path), fix="save it as UTF-8") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(path.read_bytes().removeprefix(_BOM).split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"is not JSON: {error}", file=str(path), row=number, fix="write one JSON object a line"
-            ) from error
-        if not isinstance(values, dict):
-            raise DataError(
-                f"holds a {type(values).__name__}", file=str(path), row=number, fix="write one JSON object a line"
-            )
-        yield number, values
+            found = _asked(line, number, path.parent)
+            if found.id in asked:
+                again = f"id {found.id!r} was in line {lines[found.id]} already"
+                raise DataError(again, fix="give every request an id of its own")
+        except OpenMolmoError as error:
+            fix = error.fix or "mend the line, then run the same again"
+            fault = DataError(error.message, file=str(path), row=number, fix=fix)
+            name = f"line {number}"
+            while name in asked:
+                name += "*"
+            found = Asked(name, Request(), "", fault)
+        asked[found.id], lines[found.id] = found, number
+    if not asked:
+        raise DataError("there is no request in it", file=str(path), fix='write lines like {"image": …, "text": …}')
+    faults = [one.fault for one in asked.values() if one.fault is not None]
+    if len(faults) == len(asked):
+        raise faults[0]
+    return list(asked.values())
+
+
+def _asked(line: bytes, number: int, folder: Path) -> Asked:
+    """The request of one line."""
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text: {error}", fix="save it as UTF-8") from error
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also of a number with thousands of digits
+        raise DataError(f"is not JSON: {error}", fix="write one JSON object a line") from error
+    if not isinstance(values, dict):
+        raise DataError(f"holds a {type(values).__name__}", fix="write one JSON object a line")
+    read: RequestLine = from_dict(RequestLine, values)
+    question = json.dumps({**values, "id": None}, sort_keys=True)
+    return Asked(read.id or str(number), read.request(folder), question)
+
+
+def _strings(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value or ()
 
 
 def find_pictures(given: Sequence[str]) -> list[str]:

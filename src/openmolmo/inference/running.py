@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from openmolmo.core.console import counted
 from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
 from openmolmo.core.files import atomic_file, require_writable
 from openmolmo.inference.jobs import answer_into
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "Shown", "answer_file", "show_answers"]
 
 _LOOKED_AT = 8  # requests of a long list whose pictures are opened before all others
+_TOLD = 5  # failures that are named on the terminal; the file names all
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -94,9 +96,10 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
     outcome = answer_into(out, asked, predictor, settings.of_answers())
     click.echo(f"{out}: {outcome.answered} answered, {outcome.before} were there already", err=True)
     if outcome.failed:
-        name, reason = next(iter(outcome.failed.items()))
+        told = [f"{name!r}: {reason}" for name, reason in list(outcome.failed.items())[:_TOLD]]
+        more = [f"{len(outcome.failed) - _TOLD} more"] if len(outcome.failed) > _TOLD else []
         raise RunError(
-            f"{len(outcome.failed)} of {len(asked)} requests failed, first {name!r}: {reason}",
+            f"{len(outcome.failed)} of {len(asked)} requests failed: {'; '.join([*told, *more])}",
             fix=f"the lines of {out} with an error say why; the same command tries those again",
         )
 
@@ -126,20 +129,31 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
             for place, name in enumerate(pictures)
         ]
         click.echo(json.dumps(values if several else values[0], indent=2, ensure_ascii=False))
+    undrawn: list[str] = []
     for place, answer in zip(good, answers, strict=True):
         picture, target = pictures[place], targets[place]
         if not shown.as_json:
             _show(f"{picture}: " if several else "", answer, shown)
+        if answer.dropped:
+            one = answer.dropped == 1
+            click.echo(
+                f"note: {counted(answer.dropped, 'point')} of the reply {'lies' if one else 'lie'} outside the picture "
+                f"and {'is' if one else 'are'} left out: {picture}",
+                err=True,
+            )
         if not answer.finished:
             click.echo(f"note: cut after {settings.max_new_tokens} tokens; --max-new-tokens N gives more", err=True)
-        if target is not None:
-            _draw(picture, answer, target)
+        if target is not None and not _draw(picture, answer, target):
+            undrawn.append(f"no points were found in {picture}, so {target} was not written")
     if wrong:
-        raise RunError(
+        undrawn.insert(
+            0,
             f"{len(wrong)} of {len(pictures)} pictures could not be read: "
             + "; ".join(error.message for error in wrong.values()),
-            fix="the others were answered; mend or leave out these",
         )
+        raise RunError("; ".join(undrawn), fix="the others were answered; mend or leave out these")
+    if undrawn:
+        raise RunError("; ".join(undrawn))
 
 
 def _unreadable(pictures: Sequence[str]) -> dict[str, ImageError]:
@@ -226,13 +240,17 @@ def _targets(pictures: Sequence[str], out: Path | None) -> list[Path | None]:
     return [out]
 
 
-def _draw(picture: str, answer: Answer, target: Path) -> None:
-    """Write the annotated picture; without a point there is nothing to draw, and that is an error."""
+def _draw(picture: str, answer: Answer, target: Path) -> bool:
+    """Write the annotated picture; False where there is nothing to draw, and the model did not say so."""
     from openmolmo.inference.draw import draw_points
     from openmolmo.pictures import open_image
 
     if not answer.points:
-        raise OpenMolmoError(f"no points were found in {picture}, so {target} was not written")
+        if answer.count != 0:
+            return False
+        click.echo(f"note: there are none in {picture}, so {target} was not written", err=True)
+        return True
     with atomic_file(target) as temporary:
         draw_points(open_image(picture), answer.points).save(temporary, format=_FORMATS[target.suffix.lower()])
     click.echo(f"points drawn: {target}", err=True)
+    return True

@@ -16,10 +16,13 @@ import numpy as np
 from openmolmo.core.errors import PromptError
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.replies import description_request, render_turns
-from openmolmo.records.example import Annotation, Caption, Counting, Example, Pointing, Transcript
-from openmolmo.words.requests import DESCRIPTIONS
+from openmolmo.records.example import Annotation, Caption, Example, Transcript
+from openmolmo.words.requests import is_description
 
-__all__ = ["Branch", "Formatter", "Turn"]
+__all__ = ["UNTAGGED_STYLES", "Branch", "Formatter", "Turn"]
+
+UNTAGGED_STYLES = ("android_control", "demo")
+"""Styles without a tag under ``demo_or_style``, as in the released models: their questions bring their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,6 @@ class Formatter:
             worded = [worded[int(i)] for i in rng.permutation(len(worded))]
         return worded
 
-    def usable(self, example: Example) -> bool:
-        """Whether :meth:`branches` would give at least one branch."""
-        kept = [a for a in example.annotations if self.config.kinds is None or a.kind in self.config.kinds]
-        limit = self.config.max_points
-        return any(not isinstance(a, (Pointing, Counting)) or len(a.points) <= limit for a in kept)
-
     def _choose(self, annotations: Sequence[Annotation], rng: np.random.Generator) -> list[Annotation]:
         kinds = self.config.kinds
         kept = [a for a in annotations if kinds is None or a.kind in kinds]
@@ -77,7 +74,7 @@ class Formatter:
             kept = [a for a in kept if not isinstance(a, Transcript) or a is drawn]
         return kept
 
-    def branch(self, annotation: Annotation, rng: np.random.Generator | None) -> Branch | None:
+    def branch(self, annotation: Annotation, rng: np.random.Generator) -> Branch | None:
         """One annotation as a branch, or None when it is not to be used (too many points)."""
         texts = render_turns(annotation, self.config, rng)
         if texts is None:
@@ -85,25 +82,22 @@ class Formatter:
         tag = self._tag(annotation, rng)
         return self.turns([_join(tag, texts[0]), *texts[1:]])
 
-    def _tag(self, annotation: Annotation, rng: np.random.Generator | None) -> str:
+    def _tag(self, annotation: Annotation, rng: np.random.Generator) -> str:
         """What stands before the question: nothing, ``vqa2:``, ``long_caption 83:`` or ``long_caption :``."""
         mode = self.config.system_prompt
-        if mode == "none":
+        if mode == "none" or (mode == "demo_or_style" and annotation.style in UNTAGGED_STYLES):
             return ""
         if mode == "demo_or_style" and annotation.style in self.config.demo_styles:
             rate = self.config.demo_tag_rate
             if isinstance(annotation, Caption) and self.config.caption_tag_rate is not None:
                 rate = self.config.caption_tag_rate
-            if rng is None or rng.random() >= rate:
+            if rng.random() >= rate:
                 return ""
-        hinted = mode == "style_and_length" or (mode == "demo_or_style" and self.config.caption_tag_length)
-        if hinted and isinstance(annotation, (Caption, Transcript)):
+        if isinstance(annotation, (Caption, Transcript)) and self._takes_length(annotation.style):
             return self.tag(annotation.style, self._hint(annotation.text, rng), hinted=True)
         return self.tag(annotation.style)
 
-    def _hint(self, text: str, rng: np.random.Generator | None) -> int | None:
-        if rng is None:
-            return self.config.default_length
+    def _hint(self, text: str, rng: np.random.Generator) -> int | None:
         if rng.random() >= self.config.length_hint_rate:
             return None
         characters = len(text) + rng.normal(0.0, self.config.length_hint_sd)
@@ -118,30 +112,38 @@ class Formatter:
             return f"{style} {length}:"
         return f"{style} :" if hinted else f"{style}:"
 
-    def prompt(self, annotation: Annotation) -> list[Turn]:
-        """What an annotation asks, worded plainly, without its last reply: for evaluation."""
-        branch = self.branch(annotation, None)
-        if branch is None:
-            raise PromptError(f"the {annotation.kind} annotation has more than {self.config.max_points} points")
-        return branch[:-1]
-
     def question(self, text: str, style: str | None = None, length: int | None = None) -> str:
         """A question of a style in the words and with the tag that this model was trained on.
 
-        Descriptions without ``text`` get the plain wording. ``length`` is written where descriptions carried one
-        in training. Styles of ``demo_styles`` have no tag, as most of them had none.
+        Without ``text`` a description is asked for, in the plain wording. Styles of ``demo_styles`` have no tag, as
+        most of them had none. Raises PromptError for a ``length`` where descriptions carried none in training.
         """
-        config, described = self.config, style in DESCRIPTIONS
-        if described and not text:
-            text = description_request("transcript" if style == "transcript" else "caption", config, None)
-        measured = config.system_prompt == "demo_or_style" and config.caption_tag_length
-        hinted = described and (config.system_prompt == "style_and_length" or measured)
-        untagged = config.system_prompt == "demo_or_style" and style in config.demo_styles and not hinted
-        if style is None or untagged or config.system_prompt == "none":
+        config = self.config
+        hinted = style is not None and self._takes_length(style)
+        if length is not None and not hinted:
+            raise PromptError(f"length hint {length} is given, {self._no_length(style)}", fix="leave the length out")
+        if style is None:
             return text
-        if not hinted:
-            return _join(self.tag(style), text)
-        return _join(self.tag(style, config.default_length if length is None else length, hinted=True), text)
+        if not text:
+            text = description_request("transcript" if style == "transcript" else "caption", config, None)
+        if hinted:
+            return _join(self.tag(style, config.default_length if length is None else length, hinted=True), text)
+        mostly_bare = config.system_prompt == "demo_or_style" and style in (*config.demo_styles, *UNTAGGED_STYLES)
+        return text if mostly_bare or config.system_prompt == "none" else _join(self.tag(style), text)
+
+    def _takes_length(self, style: str) -> bool:
+        """Whether the tag of this style carries a length: that of descriptions, where training wrote one."""
+        mode = self.config.system_prompt
+        measured = mode == "style_and_length" or (mode == "demo_or_style" and self.config.caption_tag_length)
+        return measured and is_description(style)
+
+    def _no_length(self, style: str | None) -> str:
+        if not is_description(style):
+            return f"style {style} is no description"
+        return (
+            "but this model was trained without lengths of descriptions "
+            f"(system_prompt={self.config.system_prompt!r}, caption_tag_length={self.config.caption_tag_length})"
+        )
 
     def turns(self, texts: Iterable[str]) -> list[Turn]:
         """Bare texts, user first and in turn, as turns with their roles' markup."""

@@ -27,6 +27,7 @@ from openmolmo.prompting.formatter import Branch, Formatter, Turn
 from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_parts, training_sequence
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.records.example import Example, ImageRef
+from openmolmo.records.names import is_whole
 
 __all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Picture", "Processor", "Prompt"]
 
@@ -72,10 +73,6 @@ class Processor:
         self.formatter = Formatter(format)
         self.resize_mode = resize_mode
 
-    def with_format(self, **changes: Any) -> Processor:
-        """The same processor with some format settings changed, e.g. for another training stage."""
-        return Processor(self.tokenizer, self.crop, self.format.replace(**changes), resize_mode=self.resize_mode)
-
     # -------------------------------------------------------------------------------- training
 
     def train(
@@ -83,7 +80,7 @@ class Processor:
     ) -> Tokens:
         """Every usable annotation of an example as one sequence with labels and loss weights.
 
-        Several pictures stand at the start, or where every annotation's text names each by ``<|image|>``.
+        Pictures stand at the start, or where every annotation's text names each by ``<|image|>``, as in prompts.
 
         Without ``pixels`` only the text is made, with a token for every window of the picture, which is not
         opened where its size is known. Raises PromptError when nothing can be trained on or the image does not
@@ -98,7 +95,6 @@ class Processor:
             self.tokenizer,
             weighting=weighting,
             max_length=max_length,
-            placeholders=len(grids) > 1,  # beside one picture the word is just text
         )
 
     def train_parts(
@@ -115,7 +111,6 @@ class Processor:
             self.tokenizer,
             weighting=weighting,
             max_length=max_length,
-            placeholders=len(grids) > 1,
         )
 
     def _training_inputs(
@@ -137,10 +132,6 @@ class Processor:
             crops.append(read.crops)
         return branches, grids, crops if pixels or not grids else None
 
-    def usable(self, example: Example) -> bool:
-        """Whether the example has an annotation to train on under these settings."""
-        return self.formatter.usable(example)
-
     # -------------------------------------------------------------------------------- inference
 
     def prompt(
@@ -161,6 +152,8 @@ class Processor:
         :meth:`pictures`.
         """
         texts = _texts(text_or_messages)
+        if not is_whole("".join((*texts, style or ""))):
+            raise PromptError("half a character stands in the text", fix="was it cut, or read in a wrong encoding?")
         if len(texts) % 2 == 0:
             raise PromptError(f"the {len(texts)} messages end with the assistant's", fix="end with a question")
         texts[-1] = self.question(texts[-1], style=style, length_hint=length_hint)
@@ -191,10 +184,6 @@ class Processor:
             source if isinstance(source, Picture) else self._picture(source, f"image {place}", crop)
             for place, source in enumerate(sources, start=1)
         )
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """A reply's text: special tokens left out, the leading space removed."""
-        return self.tokenizer.decode(ids).strip()
 
     def _picture(self, source: ImageSource, name: str, crop: CropConfig) -> Picture:
         if isinstance(source, ImageRef):

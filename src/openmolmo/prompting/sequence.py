@@ -92,18 +92,17 @@ def training_sequence(
     *,
     weighting: Weighting = "root_branches",
     max_length: int | None = None,
-    placeholders: bool = False,
 ) -> Tokens:
     """A sequence to train on: EOS after every assistant turn, loss on assistant turns and their EOS.
 
-    ``grids[i]`` and ``crops[i]`` belong to image i (``crops`` None: only the text is wanted). With
-    ``placeholders`` the images go where a branch's user turns hold ``<|image|>`` (every branch then holds
-    one for each image); otherwise, and where there are none, they go to the start. ``weighting``:
+    ``grids[i]`` and ``crops[i]`` belong to image i (``crops`` None: only the text is wanted). Images
+    go where a branch's user turns hold ``<|image|>`` (every branch then holds one for each image), or else
+    to the start. ``weighting``:
     ``root_branches`` gives each of n branches sqrt(1/n). ``max_length``: longer sequences are cut, inside a
     branch if need be, never inside an image and never so that nothing is left to learn; what cannot be cut
     so is a PromptError.
     """
-    draft = _draft(branches, grids, tokenizer, placeholders)
+    draft = _draft(branches, grids, tokenizer)
     return _tokens(draft, _branch_weight(weighting, len(branches)), crops, max_length)
 
 
@@ -115,7 +114,6 @@ def training_parts(
     *,
     max_length: int,
     weighting: Weighting = "root_branches",
-    placeholders: bool = False,
 ) -> list[Tokens]:
     """Like :func:`training_sequence`, but what is longer than ``max_length`` becomes several sequences.
 
@@ -123,14 +121,14 @@ def training_parts(
     weighed together. A branch that is too long alone is cut, and left out where its question leaves no room
     for the reply. PromptError where that goes for all of them.
     """
-    draft = _draft(branches, grids, tokenizer, placeholders)
+    draft = _draft(branches, grids, tokenizer)
     weight = _branch_weight(weighting, len(branches))
     if len(draft.ids) - 1 <= max_length:
         return [_tokens(draft, weight, crops, None)]
     parts: list[Tokens] = []
     unusable: PromptError | None = None
     for first, end in _fitting_runs(np.bincount(draft.branches), max_length):
-        part = _draft(branches[first:end], grids, tokenizer, placeholders)
+        part = _draft(branches[first:end], grids, tokenizer)
         try:
             parts.append(_tokens(part, weight, crops, max_length))
         except PromptError as error:
@@ -181,7 +179,7 @@ def prompt_sequence(
     """
     if turns and turns[-1].role != "user":
         raise PromptError("a prompt ends with an assistant message; it must end with the user's")
-    draft = _draft([list(turns)], grids, tokenizer, placeholders=True)
+    draft = _draft([list(turns)], grids, tokenizer)
     return Tokens(
         input_ids=np.array(draft.ids, dtype=np.int64),
         position_ids=np.array(draft.positions, dtype=np.int64),
@@ -192,8 +190,8 @@ def prompt_sequence(
     )
 
 
-def _draft(branches: Sequence[Branch], grids: Sequence[Grids], tokenizer: TextTokenizer, placeholders: bool) -> _Draft:
-    inline = placeholders and _images_inline(branches, len(grids))
+def _draft(branches: Sequence[Branch], grids: Sequence[Grids], tokenizer: TextTokenizer) -> _Draft:
+    inline = _images_inline(branches, len(grids))
     blocks = [image_token_ids(grid, tokenizer.special) for grid in grids]
     draft = _Draft()
     start = draft.add([tokenizer.special.bos], 0, 0)

@@ -212,8 +212,8 @@ Split = Literal["train", "validation", "test"]
 class Example:
     """One picture (or several, or none for text-only data) and its annotations.
 
-    ``image`` is the first or only picture, ``more_images`` those after it, ``images`` all. Texts may name each of
-    several pictures once, in order, by ``<|image|>``; otherwise all stand before the text.
+    ``image`` is the first or only picture, ``more_images`` those after it, ``images`` all. Texts may name each
+    picture once, in order, by ``<|image|>``; otherwise all stand before the text.
     ``facts`` is what a program knows about the picture (scene graph, clock time): never shown to
     a model, used for judging. JSON values only.
     """

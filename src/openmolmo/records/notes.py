@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
+from openmolmo.core.console import counted
 from openmolmo.records.example import Annotation, Counting, Example, Made, NotPresent, Point, PointExplanation, Pointing
 from openmolmo.records.names import same_label
 
@@ -56,13 +57,16 @@ class Notes:
             )
         if self._several:
             label, places = next(iter(self._several.values()))
+            have = "has" if len(self._several) == 1 else "have"
             yield (
-                f"{len(self._several)} questions about a label have several answers that contradict each other: "
+                f"{counted(len(self._several), 'question')} about a label {have} several answers that contradict each "
+                "other: "
                 f"e.g. {label!r} in {', '.join(places[:4])}; one row should have all points of a "
                 "label, and `openmolmo data filter` joins them"
             )
         if self.urls:
-            yield f"{self.urls} pictures are only URLs and were not looked at"
+            some = "1 picture is only a URL and was"
+            yield f"{some if self.urls == 1 else f'{self.urls} pictures are only URLs and were'} not looked at"
         if self.hidden:
             count = "1 picture is" if len(self.hidden) == 1 else f"{len(self.hidden)} pictures are"
             yield (

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from openmolmo.core.console import counted
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.progress import track
 from openmolmo.core.rng import derive
@@ -236,7 +237,7 @@ class _Sieve:
         rules, report = self.settings.rules, self.report
         points = _points(item)
         if "too_many_points" in rules and points > self.settings.max_points:
-            report.add("too_many_points", example.id, f"{points} points", annotations=1)
+            report.add("too_many_points", example.id, counted(points, "point"), annotations=1)
             return False
         if "repeat" in rules and not self._is_new(item, picture):
             report.add("repeat", example.id, f"a {item.kind} that this picture has already", annotations=1)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from openmolmo.core.console import counted
 from openmolmo.records.example import (
     ANNOTATION_KINDS,
     Annotation,
@@ -43,7 +44,7 @@ RULES = {
     "dialogue": "a dialogue has an even number of turns, user first",
     "facts": "facts are JSON values without NaN and infinity",
     "image": "an image has bytes, a path or a URL, and a size above zero",
-    "image_places": "of several pictures a user's texts name each once by <|image|>, in every annotation or in none",
+    "image_places": "a user's texts name each picture once by <|image|>, in every annotation or in none",
     "mask": "run lengths are not negative and sum to height * width; as many masks as points; the image's shape",
     "not_present": "a label that is not present has no points elsewhere in the example",
     "picture": "a point is in one of the example's pictures, counted from 0",
@@ -155,7 +156,7 @@ def _question(item: QuestionAnswer, where: str) -> Iterator[Violation]:
 def _points(points: tuple[Point, ...], where: str, images: int) -> Iterator[Violation]:
     for number, point in enumerate(points):
         if not 0 <= point.image < max(images, 1):
-            message = f"image is {point.image}, there are {images} pictures (counted from 0)"
+            message = f"image is {point.image}, of {counted(images, 'picture')} (counted from 0)"
             yield Violation(field=f"{where}[{number}].image", rule="picture", message=message)
         for axis, value in (("x", point.x), ("y", point.y)):
             if not (math.isfinite(value) and 0 <= value <= 100):
@@ -180,7 +181,8 @@ def _count(item: Counting, where: str) -> Iterator[Violation]:
 def _masks(item: Pointing | Counting, where: str, images: tuple[ImageRef, ...]) -> Iterator[Violation]:
     masks, points = item.masks, item.points
     if masks and len(masks) != len(points):
-        yield Violation(field=f"{where}.masks", rule="mask", message=f"{len(masks)} masks for {len(points)} points")
+        numbers = f"{counted(len(masks), 'mask')} for {counted(len(points), 'point')}"
+        yield Violation(field=f"{where}.masks", rule="mask", message=numbers)
     for number, mask in enumerate(masks):
         place = points[number].image if number < len(points) else 0
         message = _mask_fault(mask, images[place] if 0 <= place < len(images) else None)
@@ -236,12 +238,10 @@ def _contradictions(example: Example) -> Iterator[Violation]:
 
 def _image_places(example: Example) -> Iterator[Violation]:
     images = len(example.images)
-    if images < 2:
-        return
     counts = [sum(text.count(IMAGE_PLACE) for text in _asked(item)) for item in example.annotations]
     for number, count in enumerate(counts):
         if count != images and any(counts):
-            message = f"{count} {IMAGE_PLACE} for {images} pictures"
+            message = f"{count} {IMAGE_PLACE} for {counted(images, 'picture')}"
             yield Violation(field=f"annotations[{number}]", rule="image_places", message=message)
 
 
@@ -249,7 +249,7 @@ def _asked(item: Annotation) -> tuple[str, ...]:
     """What a user says in an annotation, where the record has it."""
     if isinstance(item, Dialogue):
         return item.turns[::2]
-    return (getattr(item, "question", None) or "", *getattr(item, "options", ()))
+    return (getattr(item, "question", None) or getattr(item, "label", ""), *getattr(item, "options", ()))
 
 
 def _facts(facts: dict[str, Any]) -> Iterator[Violation]:

@@ -40,16 +40,18 @@ class Answer:
     """The text a model wrote and what can be read in it.
 
     ``count`` is the total the text states, else the number of points, else None. ``finished`` is
-    False when the text was cut at the token limit; its complete points are still there.
+    False when the text was cut at the token limit; its complete points are still there. ``dropped`` is
+    how many more points the text has that lie in no picture: outside 0-100 percent, or in one that is not there.
     """
 
     text: str
     points: tuple[FoundPoint, ...] = ()
     count: int | None = None
     finished: bool = True
+    dropped: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values: text, points (percent and pixels), count, finished.
+        """JSON values: text, points (percent and pixels), count, finished, dropped.
 
         Points have ``alt`` where it is not the label, and ``image`` where it is not the first picture.
         """
@@ -59,26 +61,32 @@ class Answer:
             | ({"image": p.image} if p.image else {})
             for p in self.points
         ]
-        return {"text": self.text, "points": points, "count": self.count, "finished": self.finished}
+        return {
+            "text": self.text,
+            "points": points,
+            "count": self.count,
+            "finished": self.finished,
+            "dropped": self.dropped,
+        }
 
 
 def read_answer(
     text: str, sizes: Sequence[tuple[int, int]] = (), *, finished: bool = True, counted: bool = True
 ) -> Answer:
-    """Read points and count out of a reply. ``sizes``: (width, height) in pixels of each picture.
+    """Read points and count out of a reply; never raises. ``sizes``: (width, height) in pixels of each picture.
 
-    Points in a picture that is not there are left out; without any picture their pixels are 0. ``counted`` is
+    Points in a picture that is not there are dropped; without any picture their pixels are 0. ``counted`` is
     False for descriptions, where the first number is no count of anything asked for.
     """
+    groups = read_points(text)
     points = tuple(
         _found(group, point, sizes[point.image] if sizes else (1, 1))
-        for group in read_points(text)
+        for group in groups
         for point in group.points
         if point.image < max(len(sizes), 1)
     )
-    stated = read_count(text) if counted else None
-    count = stated if stated is not None else (len(points) or None) if counted else None
-    return Answer(text.strip(), points, count, finished)
+    dropped = sum(len(group.points) + group.dropped for group in groups) - len(points)
+    return Answer(text.strip(), points, read_count(text) if counted else None, finished, dropped)
 
 
 def _found(group: PointGroup, point: Point, size: tuple[int, int]) -> FoundPoint:

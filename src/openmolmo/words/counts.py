@@ -17,7 +17,22 @@ _DIGITS = r"\d{1,9}(?:,\d{3}){0,3}"
 _VALUE = rf"({_DIGITS}|{_WORD})"
 
 _TOTAL = re.compile(rf"\btotal (?:count )?(?:of|is|:)\s*{_VALUE}(?![\d.]\d|\w)", re.IGNORECASE)
-_NUMBER = re.compile(rf"(?<![\w.:]){_VALUE}(?![.:]\d|\w)", re.IGNORECASE)
+# A number that says how many: no time of day, date, price, share or measure.
+_UNIT = (
+    r"percent|per cent|dollars?|euros?|pounds?|cents?|yen|[ap]\.?m\b|o['’]clock|hours?|minutes?|seconds?|days?|weeks?"
+    r"|months?|(?:milli|centi|kilo)?met(?:er|re)s?|mm|cm|km|m|inch(?:es)?|f(?:ee|oo)t|miles?|(?:kilo)?grams?|kg|g"
+    r"|lit(?:er|re)s?|degrees?|(?:jan|febr)uary|march|april|may|june|july|august|(?:septem|octo|novem|decem)ber"
+)
+_MANY = rf"{_VALUE}(?![.,:/\-–]\d|\w|\s*[%‰°$€£¥]|[\s-]*(?:{_UNIT})\b)"
+_BEFORE = r"(?:(?:about|around|approximately|roughly|exactly|only|just|at least|a total of)\s+)?"
+_SHORT = re.compile(
+    rf"[\s\"'“(*]*(?:(?:yes|no|so)[,:.]\s*)?{_BEFORE}{_MANY}(?:\s+[^\W\d]+){{0,3}}[\s\"'”)*.!]*", re.IGNORECASE
+)
+_STATED = re.compile(
+    rf"(?:\bthere\s+(?:are|is|were|was|appear to be|seem to be)|\bthere['’]s|\bi\s+(?:can\s+)?(?:see|count(?:ed)?)"
+    rf"|\b(?:answer|count|number)(?:\s+of\s+[^\W\d]+(?:\s+[^\W\d]+){{0,3}})?\s*(?:\bis|:|=))\s*{_BEFORE}{_MANY}",
+    re.IGNORECASE,
+)
 _NOTHING = re.compile(
     r"\bthere (?:are|is|were|was)(?:n['’]t any| not any| none| no)\b"
     r"|\b(?:is|are)(?:n['’]t| not) (?:any |present |visible |shown )?in (?:the|this) (?:image|picture|photo)"
@@ -32,9 +47,10 @@ def is_nothing_there(text: str) -> bool:
 
 
 def read_count(text: str) -> int | None:
-    """The count a reply states: its total; else none = 0; else its points counted; else its first number.
+    """The count a reply states: its total; else its points counted; else none = 0; else how many it says there are.
 
-    ``shows a total of 3``, ``There are none.``, ``7``, ``There are twenty-one.``; None when there is no count.
+    ``shows a total of 3``, ``There are none.``, ``7``, ``3 red cups.``, ``There are twenty-one.``; None when the reply
+    is no count: times, dates, prices, percentages, names with numbers in them, sentences about something else.
     """
     if total := _TOTAL.search(text):
         return _value(total[1])
@@ -45,7 +61,7 @@ def read_count(text: str) -> int | None:
         return 0
     # An element too broken to give points must not lend its coordinates as a count.
     plain = re.sub(r"<[^>]*>?", " ", text)
-    stated = _NUMBER.search(plain)
+    stated = _SHORT.fullmatch(plain) or _STATED.search(plain)
     return None if stated is None else _value(stated[1])
 
 

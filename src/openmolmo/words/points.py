@@ -9,8 +9,8 @@ Of several pictures a point that is not in the first says in which it is, counte
 
 Coordinates are percent of width (x) and height (y), 0-100, one decimal (arXiv 2409.17146,
 section 3). Writing is exact. Reading takes whatever a model writes: attributes in any order,
-other quotes or none, no alt, text cut anywhere. It never raises, and of a cut text it gives
-exactly the points that are complete.
+other quotes or none, no alt, text cut anywhere, and the forms of other models (``other_forms``).
+It never raises, and of a cut text it gives exactly the points that are complete.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.records.example import Point
+from openmolmo.words.other_forms import next_escaped, next_press, read_coords, read_tenths
 
 __all__ = [
     "NOTHING_THERE",
@@ -47,7 +48,7 @@ NOTHING_THERE_PAPER = "This isn't in the image."  # the paper's wording; read, n
 
 @dataclass(frozen=True, slots=True)
 class PointGroup:
-    """One ``<point>`` or ``<points>`` element found in a text.
+    """One ``<point>`` or ``<points>`` element, or one ``Click(x, y)``, found in a text.
 
     ``points`` in percent, in the order of their indices; ``start``/``end`` are the element's place
     in the text; ``complete`` says that its closing tag was there; ``dropped`` counts the points left
@@ -130,7 +131,7 @@ _CLOSE = re.compile(r"<\s?/\s?points?\s?>?", re.IGNORECASE)
 _NAME = re.compile(r"([A-Za-z_]\w{0,30})\s{0,4}[=:]\s{0,4}")
 _AXIS = re.compile(r"([xy]|image)[_ ]?(\d{0,6})\Z", re.IGNORECASE)
 # A number counts only when something follows it: at the end of a cut text it may be half a number.
-_NUMBER = re.compile(r"[\"'“”]?\s{0,4}([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s{0,4}%?(?=[^\d.%])[\"'“”]?")
+_NUMBER = re.compile(r"\\{0,2}[\"'“”]?\s{0,4}([+-]?(?:\d+(?:\.\d*|,\d+)?|\.\d+))\s{0,4}%?(?=[^\d.%])[\"'“”]?")
 # The quote that ends a text is followed by a space, the tag's end or the text's end: an inch mark or
 # an apostrophe inside is not.
 _QUOTE_ENDS = {quote: re.compile(rf"{quote}(?=\s|/?>|\Z)") for quote in ('"', "'")}
@@ -143,18 +144,62 @@ def read_points(text: str, *, out_of_range: OutOfRange = "drop") -> list[PointGr
     ``out_of_range``: what to do with coordinates outside 0-100: ``drop`` the point (counted in
     ``dropped``), ``keep`` it, or ``clamp`` it to the edge. Never raises.
     """
+    # The readers of each form say where its next element is; the first of them is read.
+    readers = {reader: reader(text, 0, out_of_range) for reader in (_element, _escaped, _press)}
     groups: list[PointGroup] = []
-    position = 0
-    while opened := _OPEN.search(text, position):
-        attributes = _Attributes()
-        inside = attributes.read(text, opened.end())
-        label, end, complete = _read_label(text, inside)
-        points, dropped = _select(attributes.points(), out_of_range)
-        if points or dropped:
-            alt = _clean(attributes.alt)
-            groups.append(PointGroup(_clean(label) or alt, alt, points, opened.start(), end, complete, dropped))
-        position = max(end, opened.end())
+    while found := min((one for one in readers.values() if one is not None), key=lambda one: one.start, default=None):
+        if found.points or found.dropped:
+            groups.append(found)
+        for reader, known in readers.items():
+            if known is not None and known.start < found.end:
+                readers[reader] = reader(text, found.end, out_of_range)
     return groups
+
+
+def _element(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | None:
+    """The next element, maybe without a point."""
+    opened = _OPEN.search(text, position)
+    if opened is None:
+        return None
+    attributes = _Attributes()
+    label, end, complete = _read_label(text, attributes.read(text, opened.end()))
+    points, dropped = _select(attributes.points(), out_of_range)
+    alt = _clean(attributes.alt)
+    return PointGroup(_clean(label) or alt, alt, points, opened.start(), max(end, opened.end()), complete, dropped)
+
+
+def _escaped(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | None:
+    """The next element that stands there as HTML text."""
+    found = next_escaped(text, position)
+    if found is None:
+        return None
+    plain, start, end = found
+    inner = _element(plain, 0, out_of_range)
+    if inner is None:
+        return PointGroup("", "", (), start, end)
+    if not inner.complete:  # nothing closes it: what follows the line is text again
+        end = start + _escaped_length(text[start:end], inner.end)
+    return replace(inner, start=start, end=end)
+
+
+def _escaped_length(text: str, length: int) -> int:
+    """How much of an escaped text makes so many characters, at least."""
+    pieces, made = re.finditer(r"&#?\w{1,8};|.", text, re.DOTALL), 0
+    for piece in pieces:
+        made += len(html.unescape(piece[0]))
+        if made >= length:
+            return piece.end()
+    return len(text)
+
+
+def _press(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | None:
+    """The next click or long press; its own name is its label."""
+    found = next_press(text, position)
+    if found is None:
+        return None
+    name, x, y, start, end = found
+    points, dropped = _select([Point(x, y)], out_of_range)
+    return PointGroup(name, name, points, start, end, True, dropped)
 
 
 def without_points(text: str) -> str:
@@ -181,12 +226,19 @@ class _Attributes:
             if text[position] == "<":
                 return position
             named = _NAME.match(text, position)
-            if named is None:
+            tenths = read_tenths(text, position) if text[position - 1 : position].isspace() else None
+            if tenths is not None:
+                x, y, position = tenths
+                self._places.append((0, {"x": x, "y": y}))
+            elif named is None:
                 position += 1
+            elif named[1].lower() == "coords":
+                places, position = read_coords(text, named.end())
+                self._places += [(0, {"x": x, "y": y, "image": image}) for x, y, image in places]
             elif axis := _AXIS.match(named[1]):
                 number = _NUMBER.match(text, named.end())
                 if number is not None:
-                    self._add(axis[1].lower(), int(axis[2] or 0), float(number[1]))
+                    self._add(axis[1].lower(), int(axis[2] or 0), float(number[1].replace(",", ".")))
                 position = named.end() if number is None else number.end()
             else:
                 value, position = _read_value(text, named.end())
@@ -226,7 +278,7 @@ def _read_value(text: str, position: int) -> tuple[str, int]:
         position += 1
     ended = _BARE_ENDS.search(text, position)
     assert ended is not None  # the pattern matches at the text's end
-    return text[position : ended.start()].rstrip("\"' "), ended.start()
+    return text[position : ended.start()].lstrip('\\"').rstrip("\\\"' "), ended.start()
 
 
 def _read_label(text: str, position: int) -> tuple[str, int, bool]:
@@ -257,5 +309,10 @@ def _select(found: Iterable[Point], out_of_range: OutOfRange) -> tuple[tuple[Poi
     return tuple(points), dropped
 
 
+# What a broken tag leaves around its label, `">` and the like: a label that has such signs escapes them.
+_LEAVINGS = re.compile(r'\A[\s"]*>[\s">]*|[\s"]*>[\s">]*\Z|\A[\s"<>]*\Z')
+
+
 def _clean(text: str) -> str:
-    return " ".join(html.unescape(text).split())
+    """A label as it was meant; what is nothing but markup is none."""
+    return " ".join(html.unescape(_LEAVINGS.sub("", text)).split())

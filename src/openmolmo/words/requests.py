@@ -13,18 +13,15 @@ from openmolmo.core.errors import ConfigError, PromptError
 from openmolmo.words.templates import wording
 
 __all__ = [
-    "DESCRIPTIONS",
     "ImageSource",
     "Request",
     "as_images",
     "ask_request",
     "caption_request",
     "count_request",
+    "is_description",
     "point_request",
 ]
-
-DESCRIPTIONS = ("long_caption", "transcript")
-"""Styles that ask for a description."""
 
 ImageSource = bytes | str | Path | Image.Image | np.ndarray
 """A picture: encoded bytes, a path, a PIL picture, or an array (H, W, 3) uint8 RGB."""
@@ -65,6 +62,11 @@ class Request:
             raise PromptError(
                 f"history has {len(self.history)} texts", fix="it holds questions and replies in turn, an even number"
             )
+
+
+def is_description(style: str | None) -> bool:
+    """Whether a style asks for a description: ``long_caption``, ``short_caption``, ``transcript`` …"""
+    return style is not None and style.endswith(("caption", "transcript"))
 
 
 def ask_request(images: ImageSource | Sequence[ImageSource] | None, text: str, style: str | None = None) -> Request:

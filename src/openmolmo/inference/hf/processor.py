@@ -91,13 +91,21 @@ class MolmoProcessor(ProcessorMixin):  # type: ignore[misc]
         tokenize: bool = False,
         return_dict: bool = False,
         continue_final_message: bool = False,
+        style: str | None = None,
+        length_hint: int | None = None,
         **kwargs: Any,
     ) -> Any:
         """A conversation (or a list of them) as text, or with ``tokenize`` as inputs of the model.
 
         Tokenised, everything that people wrote is plain text: a special token's name in it means nothing.
-        ``continue_final_message``: the last message is the beginning of the reply.
+        ``continue_final_message``: the last message is the beginning of the reply. ``style`` and ``length_hint`` word
+        and tag the last question as :meth:`Processor.prompt` does; they need ``tokenize``.
         """
+        if (style is not None or length_hint is not None) and (not tokenize or chat_template is not None):
+            raise PromptError(
+                f"style={style!r} and length_hint={length_hint} are nothing that a chat template writes",
+                fix="give tokenize=True, without a template of your own",
+            )
         if not tokenize or chat_template is not None:
             return super().apply_chat_template(
                 conversation,
@@ -109,17 +117,18 @@ class MolmoProcessor(ProcessorMixin):  # type: ignore[misc]
             )
         several = not isinstance(conversation[0], Mapping)
         chats = conversation if several else [conversation]
-        made = self._batch([self._chat(getattr(c, "messages", c), continue_final_message) for c in chats])
+        tagged: dict[str, Any] = {"style": style, "length_hint": length_hint}
+        made = self._batch([self._chat(getattr(c, "messages", c), continue_final_message, **tagged) for c in chats])
         return made if return_dict else made["input_ids"]
 
-    def _chat(self, messages: Sequence[Mapping[str, Any]], go_on: bool) -> Tokens:
+    def _chat(self, messages: Sequence[Mapping[str, Any]], go_on: bool, **tagged: Any) -> Tokens:
         chat = read_conversation(messages)
         texts, images = list(chat.texts), list(chat.images)
         if not go_on:
-            return self.core.prompt(texts, images)
+            return self.core.prompt(texts, images, **tagged)
         if len(texts) % 2:
             raise PromptError("the last message is the user's, so no reply has begun", fix="end with the assistant's")
-        return _longer(self.core.prompt(texts[:-1], images), self.core.tokenizer.encode(f" {texts[-1]}"))
+        return _longer(self.core.prompt(texts[:-1], images, **tagged), self.core.tokenizer.encode(f" {texts[-1]}"))
 
     def _raw(self, text: str, images: Sequence[Any]) -> Tokens:
         core = self.core
