@@ -74,15 +74,18 @@ class Formatter:
             kept = [a for a in kept if not isinstance(a, Transcript) or a is drawn]
         return kept
 
-    def branch(self, annotation: Annotation, rng: np.random.Generator) -> Branch | None:
-        """One annotation as a branch, or None when it is not to be used (too many points)."""
+    def branch(self, annotation: Annotation, rng: np.random.Generator | None) -> Branch | None:
+        """One annotation as a branch, or None when it is not to be used (too many points).
+
+        Without ``rng`` nothing is drawn: plain wordings, no tag that comes by chance, the length of inference.
+        """
         texts = render_turns(annotation, self.config, rng)
         if texts is None:
             return None
         tag = self._tag(annotation, rng)
         return self.turns([_join(tag, texts[0]), *texts[1:]])
 
-    def _tag(self, annotation: Annotation, rng: np.random.Generator) -> str:
+    def _tag(self, annotation: Annotation, rng: np.random.Generator | None) -> str:
         """What stands before the question: nothing, ``vqa2:``, ``long_caption 83:`` or ``long_caption :``."""
         mode = self.config.system_prompt
         if mode == "none" or (mode == "demo_or_style" and annotation.style in UNTAGGED_STYLES):
@@ -91,13 +94,15 @@ class Formatter:
             rate = self.config.demo_tag_rate
             if isinstance(annotation, Caption) and self.config.caption_tag_rate is not None:
                 rate = self.config.caption_tag_rate
-            if rng.random() >= rate:
+            if rng is None or rng.random() >= rate:
                 return ""
         if isinstance(annotation, (Caption, Transcript)) and self._takes_length(annotation.style):
             return self.tag(annotation.style, self._hint(annotation.text, rng), hinted=True)
         return self.tag(annotation.style)
 
-    def _hint(self, text: str, rng: np.random.Generator) -> int | None:
+    def _hint(self, text: str, rng: np.random.Generator | None) -> int | None:
+        if rng is None:
+            return self.config.default_length
         if rng.random() >= self.config.length_hint_rate:
             return None
         characters = len(text) + rng.normal(0.0, self.config.length_hint_sd)
