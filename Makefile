@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## make data, train from scratch, judge, ask about pictures -> demo/report.html (under 12 minutes)
 	@$(BIN)/openmolmo demo --out demo
 
-test: $(STAMP) ## the default tests (under 5 minutes on two cores)
+test: $(STAMP) ## the default tests (about 6 minutes on two cores)
 	@$(BIN)/python -m pytest
 
 test-slow: $(STAMP) ## the tests that take minutes

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from openmolmo import __version__
 from openmolmo.apps.demo.curves import curve
 from openmolmo.apps.demo.pictures import Asked
@@ -19,6 +17,7 @@ from openmolmo.apps.demo.plan import Plan
 from openmolmo.apps.demo.scores import Comparison, case_views
 from openmolmo.apps.demo.training import Stage
 from openmolmo.core.files import write_text
+from openmolmo.core.pages import page
 from openmolmo.evaluation.pictures import RIGHT, TRUTH, WRONG, data_url
 from openmolmo.inference.draw import enlarge
 from openmolmo.pictures import open_image
@@ -47,10 +46,11 @@ class Story:
 
 def write_report(story: Story) -> Path:
     """Write ``OUT/report.html``; it needs no other file."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("openmolmo.apps.demo", "."), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("report.html.j2").render(
+    rendered = page(
+        "openmolmo.apps.demo",
+        "report.html.j2",
+        folder=".",
+        title=f"openmolmo: the demo of {story.date}",
         story=story,
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         version=__version__,
@@ -62,7 +62,7 @@ def write_report(story: Story) -> Path:
         colours={"right": RIGHT, "wrong": WRONG, "truth": TRUTH},
     )
     path = story.out / "report.html"
-    write_text(path, page)
+    write_text(path, rendered)
     return path
 
 
