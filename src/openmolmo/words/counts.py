@@ -6,11 +6,13 @@ import re
 
 from openmolmo.words.points import read_points
 
-__all__ = ["is_nothing_there", "read_count"]
+__all__ = ["NUMBER_WORDS", "is_nothing_there", "read_count"]
 
 _LOW = "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
 _UNITS = (*_LOW.split("|"), "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+NUMBER_WORDS = (*_UNITS, "twenty")
+"""Number words in order, zero to twenty."""
 _WORDS = {word: value for value, word in enumerate(_UNITS)} | {word: 20 + 10 * i for i, word in enumerate(_TENS)}
 _WORD = rf"(?:(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_UNITS[1:10])}))?|{'|'.join(sorted(_UNITS, key=len)[::-1])})"
 _DIGITS = r"\d{1,9}(?:,\d{3}){0,3}"

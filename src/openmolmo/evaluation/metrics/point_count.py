@@ -13,33 +13,11 @@ from collections.abc import Iterable, Mapping
 
 from openmolmo.evaluation.metrics.profile import Profile
 from openmolmo.evaluation.metrics.released_points import points_in
+from openmolmo.words.counts import NUMBER_WORDS
 
 __all__ = ["macro_accuracy", "read_stated_count", "score_stated_count"]
 
-_WORDS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-]
-_NUMBERS = {word: value for value, word in enumerate(_WORDS)}
+_NUMBERS = {word: value for value, word in enumerate(NUMBER_WORDS)}
 _TOTAL = re.compile(r".*a total of ([0-9]+).*")
 _NONE = re.compile(r".*\bnone\b.*")
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from openmolmo.words.counts import NUMBER_WORDS
+
 __all__ = ["normalise", "score_short_answer"]
 
-_WORDS = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"),
-)
-_NUMBERS = {word: str(value) for value, word in enumerate(_WORDS)} | {"none": "0"}
+_NUMBERS = {word: str(value) for value, word in enumerate(NUMBER_WORDS)} | {"none": "0"}
 _ARTICLES = {"a", "an", "the"}
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 _DECIMAL_POINT = re.compile(r"(?<!\d)\.|\.(?!\d)")
