@@ -13,7 +13,7 @@ from openmolmo.core.rng import derive
 from openmolmo.engine.llm import prompts
 from openmolmo.engine.llm.cache import Cache, Kept
 from openmolmo.engine.llm.failures import CallFailed
-from openmolmo.engine.llm.json_reply import NotTheJson, check_schema, read_json
+from openmolmo.engine.llm.json_reply import NotTheJson, check_schema, read_json, without_thoughts
 from openmolmo.engine.llm.providers.base import Answer, Provider
 from openmolmo.engine.llm.request import Call, Request
 from openmolmo.engine.llm.settings import LLMSettings
@@ -48,9 +48,7 @@ class Asking:
         messages = plain_messages(request.messages)
         call = Call(request=request, messages=messages, seed=self._seed(request.sample), key=key)
         if request.schema is None:
-            answer, value = await self._send(call), None
-            if not answer.text.strip():
-                raise CallFailed("empty", f"{self._settings.line()} sent an empty reply", fix="ask it in other words")
+            answer, value = await self._text(call), None
         else:
             check_schema(request.schema)
             answer, value = await self._json(call, request.schema)
@@ -63,6 +61,17 @@ class Asking:
             completion_tokens=answer.completion_tokens,
             seconds=round(time.perf_counter() - started, 4),
         )
+
+    async def _text(self, call: Call) -> Answer:
+        """A reply with something in it, without what was thought aloud."""
+        answer = await self._send(call)
+        answer = replace(answer, text=without_thoughts(answer.text))
+        if answer.text.strip():
+            return answer
+        if answer.cut:
+            limit = self._settings.max_tokens
+            raise CallFailed("cut", f"max_tokens={limit} ended the reply before it began", fix="give it more")
+        raise CallFailed("empty", f"{self._settings.line()} sent an empty reply", fix="ask it in other words")
 
     async def holds_to_schemas(self) -> bool:
         """Whether the server holds replies to a schema: tried once, with a question that invites another answer."""

@@ -62,7 +62,7 @@ class LLM:
         self.settings = settings
         self.usage = Usage()
         self._provider = provider or PROVIDERS.get(settings.provider)(settings)
-        self._cache = Cache(settings.cache) if settings.cache is not None else None
+        self._cache = Cache(settings.cache) if settings.cache and self._provider.kept else None
         self._asking = Asking(settings, self._provider, self.usage, self._cache)
         self._thread = LoopThread(f"llm {settings.line()}")
         self._turns = asyncio.Semaphore(settings.concurrency)

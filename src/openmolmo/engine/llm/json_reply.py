@@ -10,10 +10,10 @@ from typing import Any
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.optional import require
 
-__all__ = ["NotTheJson", "check_schema", "read_json"]
+__all__ = ["NotTheJson", "check_schema", "read_json", "without_thoughts"]
 
 _FENCE = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
-_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_THOUGHTS = re.compile(r"\A(?:.*?</think>|\s*<think>.*\Z)\s*", re.DOTALL)
 _SHOWN = 80
 
 
@@ -30,6 +30,11 @@ def check_schema(schema: Mapping[str, Any]) -> None:
         raise ConfigError(f"this is no JSON schema: {error.message}", fix="json-schema.org says what is one") from error
 
 
+def without_thoughts(text: str) -> str:
+    """A reply without what a model thought aloud before it: ``<think> ... </think>``, the first tag may lack."""
+    return _THOUGHTS.sub("", text)
+
+
 def read_json(text: str, schema: Mapping[str, Any]) -> tuple[Any, bool]:
     """The JSON value in a reply, and whether it had to be mended. Raises NotTheJson.
 
@@ -37,7 +42,7 @@ def read_json(text: str, schema: Mapping[str, Any]) -> tuple[Any, bool]:
     what would be made up of it may fit the schema and lack half of what was meant.
     """
     jsonschema = require("jsonschema", extra="llm")
-    value, mended = _value(_FENCE.sub(r"\1", _THOUGHTS.sub("", text)).strip())
+    value, mended = _value(_FENCE.sub(r"\1", without_thoughts(text)).strip())
     fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
     if fault is not None:
         where = "".join(f"[{part!r}]" for part in fault.absolute_path) or "the whole"

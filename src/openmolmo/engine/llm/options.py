@@ -25,16 +25,16 @@ def llm_options(
     that can do nothing without.
     """
 
+    first: dict[str, Any] = {"required": True} if required else {"default": default, "show_default": True}
+
     def decorate(function: F) -> Callable[..., Any]:
-        @click.option(
-            "--llm", "line", metavar="LINE", default=default, required=required, show_default=True, help=f"{FORMS}."
-        )
+        @click.option("--llm", "line", metavar="LINE", help=f"{FORMS}.", **first)
         @click.option(
             "--llm-set",
             "assignments",
             multiple=True,
             metavar="KEY=VALUE",
-            help=f"Change how it is asked; repeatable: {', '.join(known_settings()[3:])}.",
+            help=f"Change how it is asked; repeatable: {', '.join(_CHANGED)}.",
         )
         @click.option(
             "--llm-cache",
@@ -56,3 +56,6 @@ def llm_options(
         return command
 
     return decorate
+
+
+_CHANGED = [name for name in known_settings() if name not in ("provider", "model", "base_url", "cache")]

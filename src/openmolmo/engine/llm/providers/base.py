@@ -29,11 +29,13 @@ class Answer:
 class Provider(Protocol):
     """Answers calls. ``made`` is how its texts are made, for provenance; ``schemas`` whether it is asked or told.
 
-    ``schemas`` is True where replies are held to a schema that is sent, None where that must be tried first.
+    ``schemas`` is True where replies are held to a schema that is sent, None where that must be tried first. ``kept``
+    says whether answers go into the cache: what costs nothing need not be kept, and is then never out of date.
     """
 
     made: Made
     schemas: bool | None
+    kept: bool
 
     async def send(self, call: Call) -> Answer:
         """The answer. Raises CallFailed where there is none; a transient one is tried again by the caller."""

@@ -37,6 +37,7 @@ class MockProvider:
     """Scripted replies and seeded faults, for tests; a text of it is marked as made by a program."""
 
     made = Made.PROGRAM
+    kept = True
     schemas: bool | None = True
 
     def __init__(

@@ -30,6 +30,7 @@ class OpenAIServer:
     """OpenAI, or any server with its protocol: vLLM, Ollama, llama.cpp, a vendor. ``openai:MODEL[@BASE_URL]``."""
 
     made = Made.TEXT_LLM
+    kept = True
     schemas: bool | None = None
 
     def __init__(self, settings: LLMSettings) -> None:

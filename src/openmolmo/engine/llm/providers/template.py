@@ -30,6 +30,7 @@ class TemplateProvider:
     """Answers without a model, by a function for the request's purpose; the text is marked as made by a program."""
 
     made = Made.PROGRAM
+    kept = False
     schemas: bool | None = True
 
     def __init__(self, settings: LLMSettings) -> None:
@@ -39,10 +40,11 @@ class TemplateProvider:
         purpose = call.request.purpose
         try:
             template = TEMPLATES.get(purpose)
-        except NotRegisteredError as error:
+        except NotRegisteredError:
             raise CallFailed(
                 "purpose",
-                f"without a model there is no answer to this: {error.message}",
+                f"without a model there is no answer to {f'the purpose {purpose!r}' if purpose else 'a free question'}"
+                f"; there are functions for: {', '.join(TEMPLATES)}",
                 fix=f"name a model: --llm {FORMS.partition(' | ')[2]}",
             ) from None
         try:
