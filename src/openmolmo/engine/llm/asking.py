@@ -203,6 +203,6 @@ def _spelt(schema: Mapping[str, Any]) -> str:
 
 def _pause(key: str, attempt: int) -> float:
     """Seconds before the next try: longer each time, and not the same for all requests."""
-    longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
-    share: float = derive(0, "pause", key, attempt).random()
+    longest = min(_FIRST_PAUSE * 2.0**attempt, _LONGEST_PAUSE)
+    share = derive(0, "pause", key, attempt).random()
     return longest * (0.5 + 0.5 * share)

@@ -30,7 +30,7 @@ _GAPS = re.compile(r"\s+")
 _DATA_URL = re.compile(
     r"data:[\w.+/-]*(?:;[\w.=+/-]+)*;base64,|data:image/[\w.+-]+(?:;[\w.=+-]+)*,[<%\ufffd\x89\xff]", re.I
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{128,}={0,2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
 _HEAD = 64  # signs of base64 that give the 48 bytes by which a format is told
 _OTHER_FILES = re.compile(rb"%PDF|....ftyp|RIFF....(?:AVI |WAVE)|OggS|ID3|\x1a\x45\xdf\xa3", re.DOTALL)
 
