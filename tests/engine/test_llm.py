@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from click.testing import CliRunner
 from fake_llm_server import FakeLLMServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from openmolmo.core.errors import ConfigError, DataError, NotRegisteredError, PromptError, RunError
 from openmolmo.engine.llm import (
@@ -41,6 +43,7 @@ from openmolmo.engine.llm.providers.mock import MockProvider
 from openmolmo.engine.llm.request import Call
 from openmolmo.engine.llm.settings import LLMSettings
 from openmolmo.engine.llm.text_only import plain_messages
+from openmolmo.pictures.formats import FORMATS
 from openmolmo.records import write_dataset
 from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
@@ -151,6 +154,8 @@ TEXTS = [
     "sha256 " + "0f3a9b" * 40,
     "100 % of 50% &amp; more, data: 1;2;3, base64",
     "Quoth the raven Qk " * 40,
+    "A" * 200_000 + "=",
+    "data:;" * 50_000,
 ]
 
 
@@ -182,6 +187,16 @@ def test_pictures_elsewhere_in_a_request_are_refused_and_plain_texts_are_not() -
             llm.complete(Request(messages=[]))
     for text in TEXTS:
         assert plain_messages([{"role": "user", "content": text}]) == [{"role": "user", "content": text}]
+
+
+def test_every_format_of_pictures_is_known_as_base64() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 12, 3), dtype=np.uint8)
+    for name in (*FORMATS, "PDF"):
+        stream = io.BytesIO()
+        Image.fromarray(noise).save(stream, name)
+        for data in (base64.b64encode(stream.getvalue()), base64.urlsafe_b64encode(stream.getvalue())):
+            with pytest.raises(PictureRefused, match="as base64"):
+                plain_messages([{"role": "user", "content": f"see {data.decode()} there"}])
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.sampled_from([PNG, JPEG]))
