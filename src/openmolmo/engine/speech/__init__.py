@@ -2,9 +2,10 @@
 
 ::
 
-    from openmolmo.engine.speech import read_audio, transcribe
+    from openmolmo.engine.speech import Gates, check_recording, read_audio, transcribe
 
     audio = read_audio("recording.webm")                # 16 kHz mono, whatever the browser made
+    refusals = check_recording(audio, Gates(min_seconds=60))  # too short, too long, silent, little speech
     said = transcribe(audio, "pocketsphinx")            # Transcript: text, words, segments, engine, model, version
 
 Drivers: ``pocketsphinx`` (offline, for trying things out), ``faster_whisper`` (any folder in CTranslate2's form),
@@ -14,16 +15,20 @@ an entry point in ``openmolmo.speech_drivers``.
 
 from openmolmo.engine.speech.audio import Audio, read_audio, remux_ogg
 from openmolmo.engine.speech.driver import DRIVERS, SpeechDriver, build_driver, transcribe
+from openmolmo.engine.speech.gates import Gates, Refusal, check_recording
 from openmolmo.engine.speech.transcript import Segment, Transcript, Word
 
 __all__ = [
     "DRIVERS",
     "Audio",
+    "Gates",
+    "Refusal",
     "Segment",
     "SpeechDriver",
     "Transcript",
     "Word",
     "build_driver",
+    "check_recording",
     "read_audio",
     "remux_ogg",
     "transcribe",
