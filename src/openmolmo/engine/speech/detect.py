@@ -44,7 +44,8 @@ def by_silero(audio: Audio, file: Path, *, threshold: float = 0.5) -> NDArray[np
     before[1:] = windows[:-1, -_CONTEXT:]
     state = np.zeros((1, 1, 128), np.float32)
     scores, *_ = _session(file).run(None, {"input": np.concatenate([before, windows], 1), "h": state, "c": state})
-    return np.asarray(scores).reshape(-1) > threshold
+    speech: NDArray[np.bool_] = np.asarray(scores).reshape(-1) > threshold
+    return speech
 
 
 def by_energy(audio: Audio, *, above_floor: float = 12.0, least: float = -50.0) -> NDArray[np.bool_]:
