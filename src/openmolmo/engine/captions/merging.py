@@ -1,4 +1,4 @@
-"""One caption out of one to three transcripts, without a language model: 4 ms, and no fact is made up.
+"""One caption out of one to three transcripts, without a language model: milliseconds, and no fact is made up.
 
 People say different sentences of one picture, so nothing is aligned word by word: the longest transcript is the
 spine, and what another one adds is put where it belongs.
@@ -20,7 +20,11 @@ MOST = 3
 """Transcripts of one picture, as in the paper."""
 
 NEW_SHARE = 0.34
-"""A sentence is put in where at least this share of its content stems is new: 16 of 16 probe facts are kept so."""
+"""A sentence is put in where at least this share of its content stems is new.
+
+Measured on three transcripts with 16 facts: 15 or 16 are kept, the best single transcript has 8 to 10. What is lost
+is one new word among three: ``There are flags hanging over the street`` after ``a sign hangs`` and ``a street``.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

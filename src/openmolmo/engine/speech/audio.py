@@ -82,17 +82,18 @@ def read_audio(source: AudioSource, *, max_seconds: float = MAX_SECONDS) -> Audi
         while True:
             try:
                 packet = next(packets, None)
-                frames = list(packet.decode()) if packet is not None else []
-            except av.FFmpegError:
+            except av.FFmpegError:  # the file itself cannot be followed further
                 damaged = True
-                if packet is None:
-                    break
-                continue
+                break
             if packet is None:
                 break
-            for piece in _resampled(resampler, frames):
-                pieces.append(piece)
-                counted += len(piece)
+            try:
+                new = list(_resampled(resampler, packet.decode()))
+            except (av.FFmpegError, ValueError):  # broken sound; or sound of another rate, out of broken bytes
+                damaged = True
+                continue
+            pieces.extend(new)
+            counted += sum(map(len, new))
             if counted > max_seconds * RATE:
                 raise DataError(f"{name} is longer than {max_seconds:g} seconds", fix="cut it, or raise max_seconds")
         pieces.extend(_resampled(resampler, [None]) if pieces else ())
@@ -174,7 +175,10 @@ def _opened(av: Any, source: AudioSource) -> Any:
 def _stream(container: Any, name: str) -> Any:
     if not container.streams.audio:
         raise _no_sound(name, f"this {container.format.name} file has no audio in it")
-    return container.streams.audio[0]
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise _no_sound(name, "no decoder is known for its kind of audio")
+    return stream
 
 
 def _resampled(resampler: Any, frames: list[Any]) -> Iterator[NDArray[np.float32]]:
