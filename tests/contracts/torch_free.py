@@ -34,6 +34,7 @@ PLAIN: dict[str, list[str]] = {
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
+    "eval published": ["academic"],
 }
 """Without torch, and without any extra."""
 
