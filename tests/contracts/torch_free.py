@@ -34,6 +34,7 @@ PLAIN: dict[str, list[str]] = {
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
+    "eval power": ["500"],
     "eval published": ["academic"],
 }
 """Without torch, and without any extra."""
@@ -44,6 +45,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "download join": ["rows.jsonl", "--images", "fetched", "--out", "joined"],
     "download list": ["fetched"],
     "download report": ["fetched"],
+    "eval compare": ["results.json", "results.json", "--rounds", "100"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
@@ -101,5 +103,7 @@ def prepare(folder: Path) -> None:
     row = {"image_url": "http://images.example/a.png", "label": "cup", "points": [{"x": 10, "y": 20}]}
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
+    rows = [{"id": f"p/{i}", "scores": {"accuracy": i % 2}} for i in range(4)]
+    (folder / "results.json").write_text(json.dumps({"meta": {"model": "x"}, "rows": {"pointing": rows}}))
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}
     (folder / "requests.jsonl").write_text(json.dumps(request) + "\n")

@@ -32,6 +32,8 @@ class _JudgesByDefault(OpenGroup):
 
 
 _SUMMARIES = {
+    "compare": "Compare two result files question by question.",
+    "power": "The smallest difference that so many questions can show.",
     "published": "Print the paper's numbers.",
 }
 """One line a command that is an entry point, kept here so that ``--help`` imports none."""
