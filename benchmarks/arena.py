@@ -3,9 +3,9 @@
     python benchmarks/arena.py                                        # half a minute
     python benchmarks/arena.py --out benchmarks/results/arena.json
 
-The size is that of arXiv 2409.17146. *fit* reads the file and rates all models, as ``openmolmo arena fit`` does for votes
-without a category; *study* does so for ten categories too, and *length* at equal length of the answers, where nearly
-every vote is a row of its own. Processor time of one thread. The aim, under 20 s, is for *fit*.
+The size is that of arXiv 2409.17146. *fit* reads the file and rates all models, as ``openmolmo arena fit`` does for
+votes without a category; *study* does so for ten categories too, and *length* at equal length of the answers, where
+nearly every vote is a row of its own. Processor time of one thread. The aim, under 20 s, is for *fit*.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ PLAIN: dict[str, list[str]] = {
     "data filter": ["set", "--out", "filtered"],
     "data import": [*MARKS, "imported"],
     "data mix": ["paper"],
+    "data overlap": ["set", "pictures"],
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
@@ -41,6 +42,8 @@ PLAIN: dict[str, list[str]] = {
 
 WITH_EXTRAS: dict[str, list[str]] = {
     "arena fit": ["votes.csv", "--rounds", "5"],
+    "arena report": ["votes.csv", "--rounds", "5", "--out", "arena.html"],
+    "arena schedule": ["votes.csv", "--count", "3"],
     "download SET_OR_FILE": ["urls.csv", "--out", "fetched again", "--mirror", "mine"],
     "download join": ["rows.jsonl", "--images", "fetched", "--out", "joined"],
     "download list": ["fetched"],
