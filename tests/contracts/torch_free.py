@@ -13,7 +13,8 @@ import click
 from PIL import Image
 
 from openmolmo.cli import cli
-from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.engine.synth.base import GENERATORS, make_example
+from openmolmo.records import write_dataset
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -48,6 +49,8 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "download join": ["rows.jsonl", "--images", "fetched", "--out", "joined"],
     "download list": ["fetched"],
     "download report": ["fetched"],
+    "eval captions correlate": ["--published"],
+    "eval captions judge": ["drawn", "captions.jsonl", "--out", "judged captions"],
     "eval compare": ["results.json", "results.json", "--rounds", "100"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
@@ -106,6 +109,9 @@ def prepare(folder: Path) -> None:
     row = {"image_url": "http://images.example/a.png", "label": "cup", "points": [{"x": 10, "y": 20}]}
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
+    scene = make_example(GENERATORS.get("scenes"), seed=0, index=0, size=64)
+    write_dataset(folder / "drawn", [scene])
+    (folder / "captions.jsonl").write_text(json.dumps({"id": scene.id, "caption": "There is a red star."}) + "\n")
     rows = [{"id": f"p/{i}", "scores": {"accuracy": i % 2}} for i in range(4)]
     (folder / "results.json").write_text(json.dumps({"meta": {"model": "x"}, "rows": {"pointing": rows}}))
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}

@@ -32,6 +32,7 @@ class _JudgesByDefault(OpenGroup):
 
 
 _SUMMARIES = {
+    "captions": "Judge captions by statements: recall, precision, F1.",
     "compare": "Compare two result files question by question.",
     "power": "The smallest difference that so many questions can show.",
     "published": "Print the paper's numbers.",
