@@ -36,6 +36,7 @@ PLAIN: dict[str, list[str]] = {
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
+    "eval leaderboard": ["results.json", "--out", "board.html"],
     "eval power": ["500"],
     "eval published": ["academic"],
 }

@@ -34,6 +34,7 @@ class _JudgesByDefault(OpenGroup):
 _SUMMARIES = {
     "captions": "Judge captions by statements: recall, precision, F1.",
     "compare": "Compare two result files question by question.",
+    "leaderboard": "One page from result files, with published numbers beside.",
     "power": "The smallest difference that so many questions can show.",
     "published": "Print the paper's numbers.",
 }

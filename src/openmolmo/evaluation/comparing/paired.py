@@ -13,18 +13,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.optional import require
-from openmolmo.core.rng import derive
+from openmolmo.evaluation.comparing.bootstrap import draw_means
 from openmolmo.evaluation.comparing.power import reach
 from openmolmo.evaluation.comparing.result_file import ResultFile, ScoredRow, TaskRows
 from openmolmo.evaluation.comparing.settings import differing_settings
 
 __all__ = ["Changed", "Comparison", "Difference", "McNemar", "TaskComparison", "compare"]
-
-_AT_ONCE = 2_000_000  # numbers of one table of draws: 16 MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,14 +182,14 @@ def _task(one: TaskRows, other: TaskRows, rounds: int, seed: int) -> TaskCompari
 def _difference(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str, rounds: int, seed: int) -> Difference:
     first = np.array([one.scores[metric] for one, _ in pairs])
     second = np.array([other.scores[metric] for _, other in pairs])
-    _, member = np.unique(np.array([one.cluster for one, _ in pairs]), return_inverse=True)
-    drawn = _draws(second - first, member, rounds, seed)
+    clusters = [one.cluster for one, _ in pairs]
+    drawn = draw_means(second - first, clusters, rounds=rounds, seed=seed)
     mean = float((second - first).mean())
     low, high = np.quantile(drawn, (0.025, 0.975))
     below, above = np.mean(drawn <= 0), np.mean(drawn >= 0)
     return Difference(
         questions=len(pairs),
-        pictures=int(member.max()) + 1,
+        pictures=len(set(clusters)),
         first=float(first.mean()),
         second=float(second.mean()),
         difference=mean,
@@ -201,22 +198,6 @@ def _difference(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str, round
         p=float(min(1.0, 2 * max(min(below, above), 1 / (rounds + 1)))),
         least=float(reach() * drawn.std()),
     )
-
-
-def _draws(differences: NDArray[np.float64], member: NDArray[np.intp], rounds: int, seed: int) -> NDArray[np.float64]:
-    """Means of ``rounds`` draws of whole pictures."""
-    sums = np.bincount(member, weights=differences)
-    counts = np.bincount(member).astype(np.float64)
-    n = len(sums)
-    rng = derive(seed, "paired bootstrap", n)
-    drawn = []
-    left = rounds
-    while left:
-        some = min(left, max(1, _AT_ONCE // n))
-        weights = rng.multinomial(n, np.full(n, 1 / n), size=some)
-        drawn.append((weights @ sums) / (weights @ counts))
-        left -= some
-    return np.concatenate(drawn)
 
 
 def _mcnemar(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str) -> McNemar | None:
