@@ -112,7 +112,7 @@ def _judge(data: Path, file: Path, out: Path, settings: _Settings) -> CaptionRep
     }
     if made.mismatches:
         notes = [*notes, f"the judge gave a wrong number of labels {made.mismatches} times"]
-    return report_of(judged, meta, notes)
+    return report_of(judged, {name: value for name, value in meta.items() if value is not None}, notes)
 
 
 def _function(text: str) -> Ask:
