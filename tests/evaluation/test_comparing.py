@@ -74,7 +74,8 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(tmp_path: Path) -> Non
 
 def test_other_settings_and_other_questions_are_said(tmp_path: Path) -> None:
     one = write(tmp_path / "a.json", [1, 0, 1, 0])
-    other = {"crops": 36, "profile": "official", "model": "b", "data": {"seed": 3}}
+    by_task = {"t": {"max_crops": 36}, "of no concern": {"max_crops": 1}}
+    other = {"crops": 36, "profile": "official", "model": "b", "data": {"seed": 3}, "benchmarks": by_task}
     two = write(tmp_path / "b.json", [1, 1, 1, 0, 1, 1], other)
     changed = json.loads(two.read_text())
     changed["rows"]["t"][0]["question"] = "something else"
@@ -86,6 +87,7 @@ def test_other_settings_and_other_questions_are_said(tmp_path: Path) -> None:
                  "1 rows of the second file have no score that is a number", "2 in the second only",
                  "1 questions of the same id have another text"):  # fmt: skip
         assert part in said, part
+    assert "benchmarks.t.max_crops is 36 in the second" in said and "of no concern" not in said
     assert found.tasks["t"].metrics["accuracy"].questions == 2
 
 

@@ -61,5 +61,14 @@ def test_a_task_in_two_files_of_one_model_is_said(tmp_path: Path) -> None:
     files = [write(tmp_path / f"{n}.json", "m", {"mmmu": share}) for n, share in (("a", 0.5), ("b", 0.8))]
     board = board_of([read_result_file(file) for file in files], published=False)
     assert board.entries[0].cells["mmmu"].score == pytest.approx(80) and "more than one file" in board.notes[0]
+    suite = json.loads(files[0].read_text())
+    suite["meta"]["benchmarks"] = {"mmmu": {"max_crops": 36, "max_new_tokens": 12}}
+    suite["suite"] = {"benchmarks": {"mmmu": {"complete": False}}}
+    files[0].write_text(json.dumps(suite))
+    suite["meta"] |= {"model": "other", "benchmarks": {"mmmu": {"max_crops": 12, "max_new_tokens": 12}}}
+    files[1].write_text(json.dumps(suite))
+    notes = " ".join(board_of([read_result_file(file) for file in files], published=False).notes)
+    assert "mmmu max_crops differs: m 36, other 12" in notes and "m: not all questions of mmmu were scored" in notes
+    assert "max_new_tokens" not in notes
     with pytest.raises(DataError, match="no result file"):
         board_of([])

@@ -33,8 +33,9 @@ def win_matrix(votes: Votes, order: Sequence[str] | None = None) -> WinMatrix:
     """The matrix of votes, its rows and columns in ``order`` (such as that of the ratings)."""
     n = len(votes.models)
     one, other = votes.pairs[:, 0], votes.pairs[:, 1]
-    gained = np.bincount(one * n + other, votes.counts * votes.outcomes, n * n).reshape(n, n)
-    gained += np.bincount(other * n + one, votes.counts * (1 - votes.outcomes), n * n).reshape(n, n)
+    gained = np.zeros((n, n))
+    np.add.at(gained, (one, other), votes.counts * votes.outcomes)
+    np.add.at(gained, (other, one), votes.counts * (1 - votes.outcomes))
     met = gained + gained.T
     with np.errstate(invalid="ignore"):
         won = gained / met

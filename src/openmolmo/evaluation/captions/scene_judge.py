@@ -58,7 +58,7 @@ def _read(text: str) -> set[Claim]:
     from openmolmo.engine.synth.scenes.statements import read_statements
 
     written = {claim for line in text.split("\n") if (claim := _claim(line)) is not None}
-    return written or {tuple(found) for found in read_statements(text)}
+    return written or {(found.kind, found.subject, found.value) for found in read_statements(text)}
 
 
 def _written(claims: Iterable[Claim]) -> str:

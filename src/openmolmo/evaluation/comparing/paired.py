@@ -106,7 +106,7 @@ def compare(
             if name not in both:
                 raise ConfigError(f"{name!r} is not in both files", fix=f"in both: {', '.join(both) or 'nothing'}")
         both = [name for name in both if name in tasks]
-    warnings = list(differing_settings(first.meta, second.meta))
+    warnings = list(differing_settings(first.meta, second.meta, both))
     alone = sorted({*first.tasks} ^ {*second.tasks}) if tasks is None else []
     warnings += [f"{name} is in {'the first' if name in first.tasks else 'the second'} file only" for name in alone]
     found = {}
@@ -186,7 +186,7 @@ def _difference(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str, round
     drawn = draw_means(second - first, clusters, rounds=rounds, seed=seed)
     mean = float((second - first).mean())
     low, high = np.quantile(drawn, (0.025, 0.975))
-    below, above = np.mean(drawn <= 0), np.mean(drawn >= 0)
+    rarer = min(float(np.mean(drawn <= 0)), float(np.mean(drawn >= 0)))
     return Difference(
         questions=len(pairs),
         pictures=len(set(clusters)),
@@ -195,7 +195,7 @@ def _difference(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str, round
         difference=mean,
         low=float(low),
         high=float(high),
-        p=float(min(1.0, 2 * max(min(below, above), 1 / (rounds + 1)))),
+        p=min(1.0, 2 * max(rarer, 1 / (rounds + 1))),
         least=float(reach() * drawn.std()),
     )
 

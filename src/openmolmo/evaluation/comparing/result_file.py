@@ -60,11 +60,12 @@ class TaskRows:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultFile:
-    """A run's settings and its rows by task."""
+    """A run's settings and its rows by task; ``partial``: benchmarks of which not every question was scored."""
 
     path: Path
     meta: Mapping[str, Any]
     tasks: Mapping[str, TaskRows]
+    partial: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
@@ -96,13 +97,17 @@ def _from_whole(path: Path, text: str) -> ResultFile:
         raise DataError(f"is no JSON: {error}", file=str(path)) from error
     if not isinstance(values, dict) or not isinstance(values.get("rows"), dict):
         raise DataError("has no rows by task", file=str(path), fix="name a results.json of openmolmo eval")
-    told = values.get("tasks") if isinstance(values.get("tasks"), dict) else {}
+    told = values.get("tasks")
     tasks = {}
     for name, rows in values["rows"].items():
-        headline = told[name].get("headline") if isinstance(told.get(name), dict) else None
+        one = told.get(name) if isinstance(told, dict) else None
+        headline = one.get("headline") if isinstance(one, dict) else None
         tasks[name] = _task(name, headline, rows if isinstance(rows, list) else [], path)
-    meta = values.get("meta")
-    return ResultFile(path=path, meta=meta if isinstance(meta, dict) else {}, tasks=tasks)
+    meta, suite = values.get("meta"), values.get("suite")
+    by_name = suite.get("benchmarks") if isinstance(suite, dict) else None
+    judged = by_name.items() if isinstance(by_name, dict) else ()
+    partial = tuple(name for name, one in judged if name in tasks and one.get("complete") is False)
+    return ResultFile(path=path, meta=meta if isinstance(meta, dict) else {}, tasks=tasks, partial=partial)
 
 
 def _from_lines(path: Path, text: str) -> ResultFile:
@@ -143,7 +148,7 @@ def _row(value: Mapping[str, Any]) -> ScoredRow:
     name = str(value["id"])
     scores = value.get("scores")
     kept = {str(k): float(v) for k, v in scores.items() if _is_number(v)} if isinstance(scores, dict) else {}
-    reply = value.get("reply", value.get("prediction", ""))
+    reply = next((value[name] for name in ("reply", "prediction", "text") if name in value), "")
     return ScoredRow(
         id=name,
         question=str(value.get("question") or ""),

@@ -18,7 +18,7 @@ from openmolmo.evaluation.published.tables import BENCHMARKS, academic, skills
 __all__ = ["Board", "Cell", "Entry", "board_of"]
 
 _SKILLS = {
-    "pixmo_points_eval": ("pointing", "F1"),
+    "points_eval": ("pointing", "F1"),
     "clock_bench": ("clocks", "accuracy"),
     "android_control_low": ("AndroidControl", "low-level step accuracy"),
     "android_control_high": ("AndroidControl", "high-level step accuracy"),
@@ -107,8 +107,11 @@ def _entry(model: str, files: Sequence[ResultFile], notes: list[str]) -> Entry:
                 notes.append(f"{model}: {name} is in more than one file; the last one counts, {file.path}")
             if task.unscored:
                 notes.append(f"{model}: {len(task.unscored)} rows of {name} have no score that is a number")
+            if name in file.partial:
+                notes.append(f"{model}: not all questions of {name} were scored")
             if task.rows:
                 cells[name] = _cell(task)
+                settings |= _of_task(file, name)
         for key in _SETTINGS:
             if key in file.meta and file.meta[key] is not None:
                 settings[key] = str(file.meta[key])
@@ -121,6 +124,13 @@ def _entry(model: str, files: Sequence[ResultFile], notes: list[str]) -> Entry:
     )
 
 
+def _of_task(file: ResultFile, task: str) -> dict[str, str]:
+    """A benchmark's own settings, as a suite has them on record."""
+    by_task = file.meta.get("benchmarks")
+    one = by_task.get(task) if isinstance(by_task, Mapping) else None
+    return {f"{task} {key}": str(one[key]) for key in _SETTINGS if key in one} if isinstance(one, Mapping) else {}
+
+
 def _cell(task: TaskRows) -> Cell:
     rows = [row for row in task.rows.values() if task.headline in row.scores]
     low, high = interval([row.scores[task.headline] for row in rows], [row.cluster for row in rows])
@@ -130,8 +140,9 @@ def _cell(task: TaskRows) -> Cell:
 def _differences(entries: Sequence[Entry]) -> list[str]:
     """Settings that are not the same for all models of the files."""
     said = []
-    for key in _SETTINGS:
-        values = {entry.model: entry.settings.get(key, "not on record") for entry in entries}
+    for key in dict.fromkeys(name for entry in entries for name in entry.settings):
+        asked = [one for one in entries if key in _SETTINGS or key.partition(" ")[0] in one.cells]
+        values = {entry.model: entry.settings.get(key, "not on record") for entry in asked}
         if len(set(values.values())) > 1:
             said.append(f"{key} differs: " + ", ".join(f"{model} {value}" for model, value in values.items()))
     for name in dict.fromkeys(task for entry in entries for task in entry.cells):
