@@ -236,7 +236,10 @@ def test_models_with_both_numbers_are_taken_from_files_and_tables(tmp_path: Path
     assert len(notes) == 1 and "c is left out: no result for ai2d" in notes[0]
     table = tmp_path / "t.csv"
     table.write_text("model,caption_f1,average\nx,40,60\ny,45,63\nz,50,71\n")
-    shown = CliRunner().invoke(captions, ["correlate", *map(str, files), "--table", str(table)])
+    words = ["correlate", *map(str, files), "--table", str(table), "--out", str(tmp_path / "page.html")]
+    shown = CliRunner().invoke(captions, words)
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<circle") == 4 and "c is left out" in page
     assert shown.exit_code == 0 and "over 4 models" in shown.output and "c is left out" in shown.stderr
     with pytest.raises(DataError, match="needs 4 models, there are 3"):
         correlate(pairs_of_table(table))

@@ -62,14 +62,14 @@ def test_a_difference_that_is_there_is_found_and_one_that_is_not_is_not(tmp_path
 def test_the_interval_holds_the_truth_as_often_as_it_says(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     held = 0
-    for number in range(60):
+    for number in range(40):
         base = rng.random(120)  # a question is hard for both models, or easy for both
         a, b = ((rng.random(120) < np.clip(base + gain, 0, 1)).astype(float).tolist() for gain in (0, 0.05))
         truth = float(np.mean(np.clip(base + 0.05, 0, 1) - base))
         pair = [read_result_file(write(tmp_path / f"{name}{number}.json", s)) for name, s in (("a", a), ("b", b))]
-        found = compare(*pair, rounds=400).tasks["t"].metrics["accuracy"]
+        found = compare(*pair, rounds=300).tasks["t"].metrics["accuracy"]
         held += found.low <= truth <= found.high
-    assert 51 <= held <= 60
+    assert 33 <= held <= 40
 
 
 def test_other_settings_and_other_questions_are_said(tmp_path: Path) -> None:

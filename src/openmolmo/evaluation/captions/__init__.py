@@ -8,6 +8,7 @@ caption_file.py     the captions to judge
 protocol.py         one caption judged, and all of them   (start here)
 scores.py           recall, precision, both ways of F1, intervals, by length hint
 correlation.py      caption F1 beside the average of the eleven, over models
+correlation_page.py its plot
 report.py           the result file and the page
 commands.py         ``openmolmo eval captions judge | correlate``
 """

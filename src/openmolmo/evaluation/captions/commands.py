@@ -23,6 +23,7 @@ from openmolmo.evaluation.captions.correlation import (
     pairs_of_table,
     published_pairs,
 )
+from openmolmo.evaluation.captions.correlation_page import write_correlation_page
 from openmolmo.evaluation.captions.protocol import judge_all
 from openmolmo.evaluation.captions.reference import SOURCES, Source, read_references
 from openmolmo.evaluation.captions.report import CaptionReport, report_of, write_report
@@ -161,9 +162,15 @@ def _tell(report: CaptionReport) -> None:
 @click.option("--table", type=click.Path(path_type=Path, exists=True), help="CSV with model, caption_f1 and average.")
 @click.option("--published", is_flag=True, help="With the paper's ablations.")
 @click.option("--other-captions", is_flag=True, help="Also those pre-trained on captions of another kind.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with the plot here.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def correlate_command(
-    files: tuple[Path, ...], table: Path | None, published: bool, other_captions: bool, as_json: bool
+    files: tuple[Path, ...],
+    table: Path | None,
+    published: bool,
+    other_captions: bool,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Say how caption F1 and the average of the eleven go together (Pearson), over the models of result FILES.
 
@@ -175,6 +182,8 @@ def correlate_command(
     if not pairs and not files:
         raise ConfigError("no model is given", fix="name result files, --table or --published")
     found = correlate(pairs)
+    if out is not None:
+        write_correlation_page(pairs, found, notes, out)
     if as_json:
         echo_json({**vars(found), "pairs": [[p.model, p.caption_f1, p.average] for p in pairs], "notes": notes})
         return
