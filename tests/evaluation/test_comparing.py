@@ -46,7 +46,13 @@ def test_a_difference_that_is_there_is_found_and_one_that_is_not_is_not(tmp_path
     one = read_result_file(write(tmp_path / "a.json", first.tolist()))
     real = compare(one, read_result_file(write(tmp_path / "b.json", better.tolist(), {"model": "b"})))
     found = real.tasks["t"].metrics["accuracy"]
-    assert found.low > 0 and found.p < 0.01 and found.low < found.difference < found.high
+    assert (
+        found.low > 0
+        and found.p is not None
+        and found.least is not None
+        and found.p < 0.01
+        and found.low < found.difference < found.high
+    )
     assert found.difference == pytest.approx(better.mean() - first.mean())
     assert found.pictures == 300 and found.questions == 600 and found.least < found.difference
     mcnemar = real.tasks["t"].mcnemar
@@ -56,7 +62,7 @@ def test_a_difference_that_is_there_is_found_and_one_that_is_not_is_not(tmp_path
     assert list(groups) == ["g0", "g1"] and sum(g.questions for g in groups.values()) == 600
     noise = compare(one, read_result_file(write(tmp_path / "c.json", again.tolist(), {"model": "c"})))
     nothing = noise.tasks["t"].metrics["accuracy"]
-    assert nothing.low < 0 < nothing.high and nothing.p > 0.05 and not noise.warnings
+    assert nothing.low < 0 < nothing.high and nothing.p is not None and nothing.p > 0.05 and not noise.warnings
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says(tmp_path: Path) -> None:
@@ -98,6 +104,9 @@ def test_partial_scores_have_no_mcnemar_and_lines_of_anybody_are_read(tmp_path: 
     lines.write_text("".join(json.dumps(row) + "\n" for row in body))
     found = compare(read_result_file(write(tmp_path / "a.json", [1, 0, 1, 0])), read_result_file(lines), rounds=100)
     assert found.tasks["t"].mcnemar is None and found.second == "mine"
+    assert found.tasks["t"].metrics["accuracy"].p is None  # two pictures are too few
+    same = read_result_file(lines)
+    assert compare(same, same, rounds=100).first == f"mine ({lines})"
     assert [case.scores for case in found.tasks["t"].changed] == [(1.0, 0.5), (0.0, 0.25)]
 
 

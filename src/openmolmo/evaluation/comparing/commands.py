@@ -70,7 +70,10 @@ def _tell(found: Comparison) -> None:
         f"{found.second} minus {found.first}",
         heads,
         rows,
-        ["least: the smallest difference that these questions show in four cases of five"],
+        [
+            "least: the smallest difference that these questions show in four cases of five; "
+            "rows of fewer than ten pictures have neither it nor p"
+        ],
     )
 
 
@@ -81,8 +84,8 @@ def _cells(one: Difference) -> list[str]:
         f"{one.second:.3f}",
         f"{one.difference:+.3f}",
         f"{one.low:+.3f} to {one.high:+.3f}",
-        _p(one.p),
-        f"{one.least:.3f}",
+        "-" if one.p is None else _p(one.p),
+        "-" if one.least is None else f"{one.least:.3f}",
     ]
 
 

@@ -23,11 +23,14 @@ from openmolmo.evaluation.comparing.settings import differing_settings
 
 __all__ = ["Changed", "Comparison", "Difference", "McNemar", "TaskComparison", "compare"]
 
+_FEW = 10  # pictures under which draws of them say nothing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """Means of the first and the second file, second minus first with its 95 % interval, and the chance ``p`` of so
-    much where there is none (two-sided, from the draws)."""
+    much where there is none (two-sided, from the draws); ``least``: the smallest difference that these questions show
+    in four cases of five. Few pictures cannot be drawn from: under ten, ``p`` and ``least`` are None."""
 
     questions: int
     pictures: int
@@ -36,9 +39,8 @@ class Difference:
     difference: float
     low: float
     high: float
-    p: float
-    least: float
-    """The smallest difference that these questions show in four cases of five."""
+    p: float | None
+    least: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,9 @@ def compare(
             f"{first.path} and {second.path} have no question in common",
             fix="judge both models on the same data, with the same --seed and --limit",
         )
-    return Comparison(first=first.model, second=second.model, tasks=found, warnings=tuple(warnings))
+    same = first.model == second.model
+    names = [f"{file.model} ({file.path})" if same else file.model for file in (first, second)]
+    return Comparison(first=names[0], second=names[1], tasks=found, warnings=tuple(warnings))
 
 
 def _complaints(name: str, one: TaskRows, other: TaskRows) -> list[str]:
@@ -185,6 +189,7 @@ def _difference(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str, round
     clusters = [one.cluster for one, _ in pairs]
     drawn = draw_means(second - first, clusters, rounds=rounds, seed=seed)
     mean = float((second - first).mean())
+    few = len(set(clusters)) < _FEW
     low, high = np.quantile(drawn, (0.025, 0.975))
     rarer = min(float(np.mean(drawn <= 0)), float(np.mean(drawn >= 0)))
     return Difference(
@@ -195,8 +200,8 @@ def _difference(pairs: Sequence[tuple[ScoredRow, ScoredRow]], metric: str, round
         difference=mean,
         low=float(low),
         high=float(high),
-        p=min(1.0, 2 * max(rarer, 1 / (rounds + 1))),
-        least=float(reach() * drawn.std()),
+        p=None if few else min(1.0, 2 * max(rarer, 1 / (rounds + 1))),
+        least=None if few else float(reach() * drawn.std()),
     )
 
 
