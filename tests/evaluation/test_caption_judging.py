@@ -186,7 +186,8 @@ def test_the_command_writes_results_that_can_be_compared(scenes, data: Path, tmp
     assert page.count("<polyline") == 3 and "<script" not in page
     assert len((tmp_path / "out/judge.jsonl").read_text().splitlines()) > len(scenes)
     found, meta = read_captions(tmp_path / "out/results.json")
-    assert len(found) == len(lines) - 1 and meta["model"] == "mine"
+    assert len({one.key for one in found}) == len(lines) - 1 and meta["model"] == "mine"
+    assert {one.hint for one in found} == {8, 30}
 
 
 def test_any_function_can_be_the_judge(data: Path, scenes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ def write_study(study: Study, out: Path, *, title: str) -> None:
 
 def render_study(study: Study, *, title: str) -> str:
     """The page as text."""
-    axis = _axis([study.ratings, *study.by_category.values()][:1])
+    axis = _axis(study.ratings)
     return page(
         "openmolmo.evaluation.arena",
         "study.html.j2",
@@ -52,9 +51,9 @@ class _Axis:
         return round(100 * (rating - self.low) / (self.high - self.low), 3)
 
 
-def _axis(fits: Sequence[Ratings]) -> _Axis:
-    bounds = [bound for found in fits for both in found.bootstrap.values() for bound in both]
-    bounds += [rating for found in fits for rating in found.ratings.values()]
+def _axis(found: Ratings) -> _Axis:
+    bounds = [bound for both in found.bootstrap.values() for bound in both]
+    bounds += found.ratings.values()
     return _Axis(min(bounds), max(bounds))
 
 

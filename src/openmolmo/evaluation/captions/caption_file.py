@@ -9,6 +9,7 @@ have captions of several length hints.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from openmolmo.evaluation.comparing.result_file import read_result_file
 __all__ = ["GivenCaption", "read_captions"]
 
 _TEXTS = ("caption", "text", "reply", "answer", "prediction")
+_GROUP = re.compile(r"hint (\d+)")
 _TASKS = ("captions", "dense_caption", "caption_f1")
 
 
@@ -44,7 +46,8 @@ def read_captions(path: Path) -> tuple[list[GivenCaption], dict[str, Any]]:
         task = next((file.tasks[name] for name in _TASKS if name in file.tasks), None)
         if task is None:
             raise DataError(f"has no captions, but {', '.join(file.tasks)}", file=str(path))
-        return [GivenCaption(id=row.cluster, text=row.reply) for row in task.rows.values()], dict(file.meta)
+        rows = task.rows.values()
+        return [GivenCaption(id=row.cluster, text=row.reply, hint=_hint(row.group)) for row in rows], dict(file.meta)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -62,6 +65,12 @@ def read_captions(path: Path) -> tuple[list[GivenCaption], dict[str, Any]]:
     if not captions:
         raise DataError("there is no caption in it", file=str(path), fix="give JSON lines with id and caption")
     return list(captions.values()), meta
+
+
+def _hint(group: str) -> int | None:
+    """The hint that judged captions are grouped by; None for another group."""
+    found = _GROUP.fullmatch(group)
+    return int(found[1]) if found else None
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
