@@ -19,7 +19,8 @@ import openmolmo
 from openmolmo.core.optional import torch_as_extra
 
 HIDING = Path(__file__).parents[1] / "without_torch"
-ROOMS = ("core", "pictures", "records", "words", "engine", "evaluation.metrics", "evaluation.arena", "cli")
+JUDGES = ("arena", "captions", "comparing", "leaderboard", "metrics", "published")
+ROOMS = ("core", "pictures", "records", "words", "engine", *(f"evaluation.{room}" for room in JUDGES), "cli")
 """The rooms of the contract in pyproject.toml."""
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from openmolmo.cli import cli
 from openmolmo.engine.llm import LLM, LLMSettings, Request
-from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.engine.synth.base import GENERATORS, make_example
+from openmolmo.records import write_dataset
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -32,21 +33,30 @@ PLAIN: dict[str, list[str]] = {
     "data filter": ["set", "--out", "filtered"],
     "data import": [*MARKS, "imported"],
     "data mix": ["paper"],
+    "data overlap": ["set", "pictures"],
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
     "llm ask": ["Hello", "--llm", "mock"],
     "llm check": ["--llm", "template"],
     "llm usage": ["replies.sqlite"],
+    "eval leaderboard": ["results.json", "--out", "board.html"],
+    "eval power": ["500"],
+    "eval published": ["academic"],
 }
 """Without torch, and without any extra."""
 
 WITH_EXTRAS: dict[str, list[str]] = {
     "arena fit": ["votes.csv", "--rounds", "5"],
+    "arena report": ["votes.csv", "--rounds", "5", "--out", "arena.html"],
+    "arena schedule": ["votes.csv", "--count", "3"],
     "download SET_OR_FILE": ["urls.csv", "--out", "fetched again", "--mirror", "mine"],
     "download join": ["rows.jsonl", "--images", "fetched", "--out", "joined"],
     "download list": ["fetched"],
     "download report": ["fetched"],
+    "eval captions correlate": ["--published"],
+    "eval captions judge": ["drawn", "captions.jsonl", "--out", "judged captions"],
+    "eval compare": ["results.json", "results.json", "--rounds", "100"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
@@ -106,5 +116,10 @@ def prepare(folder: Path) -> None:
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
     with LLM(LLMSettings(provider="mock", cache=folder / "replies.sqlite")) as model:
         model.complete(Request.of("Hello"))
+    scene = make_example(GENERATORS.get("scenes"), seed=0, index=0, size=64)
+    write_dataset(folder / "drawn", [scene])
+    (folder / "captions.jsonl").write_text(json.dumps({"id": scene.id, "caption": "There is a red star."}) + "\n")
+    rows = [{"id": f"p/{i}", "scores": {"accuracy": i % 2}} for i in range(4)]
+    (folder / "results.json").write_text(json.dumps({"meta": {"model": "x"}, "rows": {"pointing": rows}}))
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}
     (folder / "requests.jsonl").write_text(json.dumps(request) + "\n")

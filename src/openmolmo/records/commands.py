@@ -16,6 +16,7 @@ from openmolmo.core.progress import say
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
 from openmolmo.records.import_command import import_
+from openmolmo.records.overlap.command import overlap
 from openmolmo.records.quality import QUALITY_RULES, QualitySettings, filter_dataset
 from openmolmo.records.quality_report import QualityReport
 from openmolmo.records.readable import Unread
@@ -146,6 +147,7 @@ def filter_(
 
 
 data.add_command(import_)
+data.add_command(overlap)
 
 
 def _console() -> Console:
