@@ -39,7 +39,7 @@ def test_the_life_of_a_job(database: Database) -> None:
         again = jobs.take(session, ["toy"], "w2", 15.0, lease_seconds=10.0)
         assert again is not None
         assert again.attempts == 2
-    with database.begin() as session, pytest.raises(jobs.JobLostError, match=r"no longer held by w1 but by w2"):
+    with pytest.raises(jobs.JobLostError, match=r"no longer held by w1 but by w2"), database.begin() as session:
         jobs.finish(session, one, "w1", {}, 16.0)
     with database.begin() as session:
         failed = jobs.fail(session, one, "w2", "no network", 16.0)
