@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from openmolmo.core.errors import NotRegisteredError, StoppedError
+from openmolmo.core.errors import StoppedError
 from openmolmo.core.progress import say
 from openmolmo.engine.studio.commands import existing_settings, studio_options
 from openmolmo.engine.studio.jobs import JOBS
@@ -32,9 +32,10 @@ def worker(directory: Path, database: str | None, processes: int, kinds: str, un
     chosen = [kind.strip() for kind in kinds.split(",") if kind.strip()] or JOBS.names()
     for kind in chosen:
         JOBS.get(kind)
-    if not chosen:
-        raise NotRegisteredError("no kind of job is known", fix="jobs come with annotation modes: install one")
     upgrade(settings.database_url).close()
+    if not chosen:
+        click.echo("no kind of job is known here, so there is nothing to do: jobs come with annotation modes")
+        return
     say(f"{processes} worker{'s' * (processes != 1)} for {', '.join(chosen)}; Ctrl-C ends them after their job")
     told = run_workers(settings, chosen, processes=processes, until_idle=until_idle)
     if told and not until_idle:
