@@ -13,7 +13,7 @@ from typing import Any
 from openmolmo.core.errors import DataError
 from openmolmo.engine.studio.importing.found import Found, Refused
 from openmolmo.engine.studio.importing.sources.addresses import Address, Fetching, fetched_pictures
-from openmolmo.records.example import Annotation, Counting, Example, ImageRef, Pointing, QuestionAnswer
+from openmolmo.records.example import Annotation, Caption, Counting, Example, ImageRef, Pointing, QuestionAnswer
 from openmolmo.records.folder import open_dataset
 from openmolmo.records.pictures import picture_bytes
 from openmolmo.records.readable import Unread, readable
@@ -85,17 +85,18 @@ def checks_of(example: Example) -> dict[str, tuple[dict[str, Any], ...]]:
     """What people may check on an example, by mode.
 
     ``Counting(label="stars", count=2, points=(...))`` ->
-    ``{"count_check": ({"label": "stars", "points": [{"x": 1.0, "y": 2.0}, ...], "made": "program"},)}``
+    ``{"count_check": ({"label": "stars", "points": [{"x": 1.0, "y": 2.0}, ...], "made": ["program"]},)}``
     """
     made = example.provenance.made
     counts, questions = [], []
+    caption = next(({"caption": one.text} for one in example.annotations if isinstance(one, Caption)), {})
     for one in example.annotations:
-        how = " ".join(made.get(one.kind, ()))
+        how = list(map(str, made.get(one.kind, ())))
         if isinstance(one, Counting | Pointing):
             points = [{"x": point.x, "y": point.y} for point in one.points]
             counts.append({"label": one.label, "points": points, "made": how})
         elif isinstance(one, QuestionAnswer) and (answer := _answer(one)):
-            questions.append({"question": one.question, "answer": answer, "made": how})
+            questions.append({"question": one.question, "answer": answer, "made": how, **caption})
     return {name: tuple(found) for name, found in (("count_check", counts), ("qa_check", questions)) if found}
 
 
