@@ -21,6 +21,8 @@ class Found:
     topic: str = ""
     alt: str = ""
     licence: str = ""
+    origin: str = ""
+    """How the picture came to be, as ``Provenance.image`` has it; empty is not said."""
     split: str = ""
     checks: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
 

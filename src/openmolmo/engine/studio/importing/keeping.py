@@ -82,7 +82,10 @@ class Keeper:
             split=found.split or split,
             phash=f"{seen.bits:032x}",
             hidden_reason=None if twin is None else f"looks like {twin}",
-            facts={"mean_colour": {"maker": _MAKER, "rgb": [round(value, 2) for value in seen.colour]}},
+            facts={
+                "mean_colour": {"maker": _MAKER, "rgb": [round(value, 2) for value in seen.colour]},
+                **({"origin": {"maker": "import", "image": found.origin}} if found.origin else {}),
+            },
             created_at=now,
         )
         self._known.add(digest)

@@ -76,6 +76,7 @@ def _found(example: Example, topic: str | None) -> Found:
         data=b"",
         topic=str(example.facts.get(topic, "")) if topic else "",
         licence=example.provenance.licence,
+        origin=example.provenance.image,
         split=example.split,
         checks=checks_of(example),
     )
