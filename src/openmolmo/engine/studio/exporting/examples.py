@@ -10,7 +10,7 @@ Receipts of an example (texts, several values parted by spaces, in the same orde
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,6 @@ from openmolmo.records.example import Annotation, Example, ImageRef, Made, Prove
 from openmolmo.records.receipts import STUDIO
 
 __all__ = ["Splits", "StudioExample", "examples_of"]
-
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +62,8 @@ class StudioExample:
     example: Example
     mode: str
     spoken: tuple[Spoken, ...]
+    speakers: dict[int, str]
+    """Pseudonyms by recording."""
 
 
 @dataclass
@@ -151,7 +152,8 @@ def _example(
         split=splits.of(picture),
         facts={"studio": part.facts} if part.facts else {},
     )
-    return StudioExample(example=example, mode=mode, spoken=spoken)
+    speakers = {one.recording_id: work.person for work in part.works for one in work.spoken}
+    return StudioExample(example=example, mode=mode, spoken=spoken, speakers=speakers)
 
 
 def _receipts(part: _Part, spoken: Sequence[Spoken], project: Project, studio: str) -> dict[str, str]:

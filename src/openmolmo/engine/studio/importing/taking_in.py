@@ -7,12 +7,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openmolmo.core.errors import ConfigError
-from openmolmo.core.files import sha256_bytes
+from openmolmo.core.files import sha256_bytes, write_text
 from openmolmo.core.progress import track
 from openmolmo.engine.download.lock import only_one
 from openmolmo.engine.studio.importing.found import Found, Refused
@@ -68,8 +68,13 @@ class ImportReport:
     alike: list[Refused] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     tasks: Counter[str] = field(default_factory=Counter)
+    gold: Counter[str] = field(default_factory=Counter)
     nothing_to_check: Counter[str] = field(default_factory=Counter)
     """Pictures for which a mode had nothing to check, by mode."""
+
+    def __add__(self, other: ImportReport) -> ImportReport:
+        """Both together."""
+        return ImportReport(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -81,18 +86,14 @@ class ImportReport:
             "alike": len(self.alike),
             "refused": dict(reasons),
             "tasks": dict(self.tasks),
+            "gold": dict(self.gold),
             "nothing_to_check": dict(self.nothing_to_check),
         }
 
     def write_why(self, file: Path) -> None:
         """One JSON object a line for every picture that was left out or looks like another."""
-        rows = [vars_of(one) for one in (*self.refused, *self.alike)]
-        file.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
-
-
-def vars_of(one: Refused) -> dict[str, str]:
-    """The fields of a refused picture."""
-    return {"name": one.name, "reason": one.reason, "what": one.what}
+        rows = (json.dumps(asdict(one), ensure_ascii=False) for one in (*self.refused, *self.alike))
+        write_text(file, "".join(f"{row}\n" for row in rows))
 
 
 def take_in(

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from openmolmo.core.errors import DataError
 from openmolmo.engine.studio.importing.descriptors import descriptor
 from openmolmo.engine.studio.importing.order import Candidate, arranged
+from openmolmo.engine.studio.options import mode_options
 from openmolmo.engine.studio.store.tables import Picture, Project, Task
-from openmolmo.engine.studio.tasks.base import MODES
 
 if TYPE_CHECKING:
     from openmolmo.engine.studio.importing.taking_in import ImportSettings
@@ -84,11 +84,9 @@ def add_tasks(
 
 
 def needed(session: Session, project_id: int, mode: str) -> int:
-    """People a task: what the project says, else the mode, else one."""
-    project = session.get(Project, project_id)
-    assert project is not None
-    own = project.settings.get(mode) or {}
-    return int(own.get("annotations") or MODES.get(mode).defaults.get("annotations") or 1)
+    """People a task: what the project says, else the mode."""
+    project = session.get_one(Project, project_id)
+    return int(mode_options(project, mode)["annotations"])
 
 
 def canonical(payload: Mapping[str, Any]) -> str:
