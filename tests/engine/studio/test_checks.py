@@ -93,8 +93,9 @@ def test_counts_agree_or_not() -> None:
     ("payload", "sentence"),
     [
         ({"question": "Q?", "answer": "a", "rejected": True}, "what is wrong"),
-        ({"question": " ", "answer": "a"}, "The question is empty"),
-        ({"question": "Q?", "answer": None}, "The answer is empty"),
+        ({"question": "Q?", "answer": "a", "rejected": None}, "first whether question and answer are right"),
+        ({"question": " ", "answer": "a", "rejected": False}, "The question is empty"),
+        ({"question": "Q?", "answer": None, "rejected": False}, "The answer is empty"),
         ({"question": "Q?", "answer": "a" * 8001}, "8001 characters, 8000"),
     ],
 )
@@ -105,8 +106,8 @@ def test_an_unfinished_verdict_is_told(payload: dict[str, Any], sentence: str) -
 
 def test_an_answer_is_kept_mended_or_rejected() -> None:
     view = task(QA_CHECK, RED)
-    keep = {"question": "Which colour?", "answer": "red"}
-    mend = {"question": "Which colour is the cup?", "answer": "dark red"}
+    keep = {"question": "Which colour?", "answer": "red", "rejected": False}
+    mend = {"question": "Which colour is the cup?", "answer": "dark red", "rejected": False}
     reject = {**keep, "rejected": True, "reason": "it is blue"}
     kept = QA_CHECK.export(view, works(QA_CHECK, RED, keep))
     assert kept is not None
@@ -115,7 +116,7 @@ def test_an_answer_is_kept_mended_or_rejected() -> None:
     assert kept.receipts == {"qa_check_7": "accepted by p0"}
     mended = QA_CHECK.export(view, works(QA_CHECK, RED, mend, keep, mend))
     assert mended is not None
-    assert mended.annotations == (QuestionAnswer(question=mend["question"], answers=("dark red",)),)
+    assert mended.annotations == (QuestionAnswer(question="Which colour is the cup?", answers=("dark red",)),)
     assert mended.made == {"question_answer": (Made.TEXT_LLM, Made.WRITTEN)}
     assert mended.receipts == {"qa_check_7": "edited by p0, p2"}
     assert QA_CHECK.export(view, works(QA_CHECK, RED, keep, reject)) is None
@@ -133,8 +134,8 @@ def test_answers_agree_by_their_words() -> None:
     keep, other, rejected = (
         QA_CHECK.check(view, payload)
         for payload in (
-            {"question": "Which colour?", "answer": "red"},
-            {"question": "Which colour?", "answer": "dark red"},
+            {"question": "Which colour?", "answer": "red", "rejected": False},
+            {"question": "Which colour?", "answer": "dark red", "rejected": False},
             {"question": "", "answer": "", "rejected": True, "reason": "nonsense"},
         )
     )

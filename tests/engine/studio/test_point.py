@@ -229,6 +229,6 @@ def test_every_sentence_is_there_in_both_languages() -> None:
         english, german = (json.loads((folder / lang / f"{area}.json").read_text("utf-8")) for lang in ("en", "de"))
         assert english.keys() == german.keys()
         for key in english:
-            assert key.startswith(f"{area}.")
+            assert key.startswith((f"{area}.", "project.option_"))
             places = [sorted(p for _, p, _, _ in string.Formatter().parse(t[key]) if p) for t in (english, german)]
             assert places[0] == places[1], key

@@ -37,6 +37,8 @@ class QaCheckMode:
             if not reason:
                 raise UnfinishedError("qa_check.error.reason")
             verdict = "rejected"
+        elif payload.get("rejected") is not False:
+            raise UnfinishedError("qa_check.error.verdict")
         elif not question:
             raise UnfinishedError("qa_check.error.question")
         elif not answer:

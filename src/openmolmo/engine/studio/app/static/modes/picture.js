@@ -18,7 +18,7 @@ import { Keys } from "./picture_keys.js";
  * @property {(place: Place) => void} [onClick] The picture was clicked, or Enter set the crosshair.
  * @property {(group: number, point: number, place: Place) => void} [onMove] A mark was moved.
  * @property {(group: number, point: number) => void} [onRemove] A mark was taken away.
- * @property {(key: string, values?: Record<string, unknown>) => string} t Texts of the page.
+ * @property {(key: string, values?: Record<string, string | number>) => string} t Texts of the page.
  */
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -43,7 +43,24 @@ export class PictureView {
     /** @type {Place | null} */
     this.cross = null;
     this.loupeOn = false;
-    this._build(element);
+    this.view = make("div", "picture-view");
+    this.shape = document.createElementNS(SVG, "svg"); // gives the view its height, as the template has it
+    this.stage = make("div", "picture-stage");
+    this.image = make("img", "picture-image");
+    this.marks = document.createElementNS(SVG, "svg");
+    this.crosshair = make("div", "picture-cross");
+    this.badgeBox = make("div", "picture-badge");
+    this.loupeBox = make("div", "picture-loupe");
+    this.loupeImage = make("img", "picture-image");
+    this.tools = make("div", "picture-tools");
+    this.live = make("p", "picture-live");
+    this._build();
+    this.tool("−", options.t("modes.picture.zoom_out"), () => this.zoom(1 / 1.4));
+    this.tool("+", options.t("modes.picture.zoom_in"), () => this.zoom(1.4));
+    this.tool(options.t("modes.picture.fit"), options.t("modes.picture.fit_title"), () => this.fit());
+    this.loupeButton = this.tool(options.t("modes.picture.loupe"), options.t("modes.picture.loupe_title"), () => this.loupe());
+    this.loupeButton.setAttribute("aria-pressed", "false");
+    element.replaceChildren(this.view, this.tools, this.live);
     this.gestures = new Gestures(this);
     this.keys = new Keys(this);
     new ResizeObserver(() => (this.fitted ? this.fit() : this._settle())).observe(this.view);
@@ -101,8 +118,15 @@ export class PictureView {
     this.live.textContent = text;
   }
 
+  /** A short text in the corner of the picture, e.g. the live count. @param {string} text */
+  badge(text) {
+    this.badgeBox.textContent = text;
+    this.badgeBox.hidden = !text;
+  }
+
   focus() {
     this.view.focus({ preventScroll: true });
+    this.view.scrollIntoView({ block: "nearest" }); // a phone has scrolled to the name that was written
   }
 
   // ------------------------------------------------------------------------------------------ places
@@ -156,17 +180,12 @@ export class PictureView {
 
   // ------------------------------------------------------------------------------------------ drawing
 
-  /** @param {HTMLElement} element */
-  _build(element) {
+  _build() {
     const { url, width, height, t } = this.options;
-    this.element = element;
-    this.view = make("div", "picture-view");
     this.view.tabIndex = 0;
     this.view.setAttribute("role", "application");
     this.view.setAttribute("aria-label", t("modes.picture.label"));
-    this.stage = make("div", "picture-stage");
-    this.image = make("img", "picture-image");
-    for (const image of [this.image, (this.loupeImage = make("img", "picture-image"))]) {
+    for (const image of [this.image, this.loupeImage]) {
       image.alt = "";
       image.draggable = false;
       image.width = width;
@@ -175,26 +194,17 @@ export class PictureView {
     }
     this.image.addEventListener("error", () => this._failed());
     this.stage.append(this.image);
-    this.marks = document.createElementNS(SVG, "svg");
     this.marks.setAttribute("class", "picture-marks");
     this.marks.setAttribute("aria-hidden", "true");
-    this.crosshair = make("div", "picture-cross");
-    this.crosshair.hidden = true;
-    this.loupeBox = make("div", "picture-loupe");
-    this.loupeBox.hidden = true;
+    for (const part of [this.crosshair, this.badgeBox, this.loupeBox]) part.hidden = true;
     this.loupeBox.append(this.loupeImage);
-    this.live = make("p", "picture-live");
     this.live.setAttribute("role", "status");
-    this.view.append(this.stage, this.marks, this.crosshair, this.loupeBox);
-    this.tools = make("div", "picture-tools");
+    this.shape.setAttribute("class", "picture-shape");
+    this.shape.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.shape.setAttribute("aria-hidden", "true");
+    this.view.append(this.shape, this.stage, this.marks, this.crosshair, this.badgeBox, this.loupeBox);
     this.tools.setAttribute("role", "toolbar");
     this.tools.setAttribute("aria-label", t("modes.picture.tools"));
-    this.tool("−", t("modes.picture.zoom_out"), () => this.zoom(1 / 1.4));
-    this.tool("+", t("modes.picture.zoom_in"), () => this.zoom(1.4));
-    this.tool(t("modes.picture.fit"), t("modes.picture.fit_title"), () => this.fit());
-    this.loupeButton = this.tool(t("modes.picture.loupe"), t("modes.picture.loupe_title"), () => this.loupe());
-    this.loupeButton.setAttribute("aria-pressed", "false");
-    element.replaceChildren(this.view, this.tools, this.live);
   }
 
   /** Add a button beneath the picture. @param {string} text @param {string} title @param {() => void} action */

@@ -20,7 +20,7 @@ export class Keys {
     /** The point that is being carried. @type {{group: number, point: number} | null} */
     this.carried = null;
     picture.view.addEventListener("keydown", (event) => this._key(event));
-    picture.view.addEventListener("blur", () => this._leave());
+    picture.view.addEventListener("blur", () => this._rest());
   }
 
   /** @param {KeyboardEvent} event */
@@ -131,6 +131,12 @@ export class Keys {
     this.picture.select(this.carried);
     this.picture.aim(this.picture.groups[group].points[point]);
     this.picture.say(this.picture.options.t("modes.picture.carried"));
+  }
+
+  /** The keyboard goes elsewhere, to a name perhaps, and comes back to the same place. */
+  _rest() {
+    this.carried = null;
+    this.picture.hideLoupe();
   }
 
   _leave() {
