@@ -27,6 +27,7 @@ _SUMMARIES = {
     "eval": "Judge a model on held-out data, with controls.",
     "export": "Write a model in the layout of the released ones.",
     "point": "Point at things in a picture.",
+    "studio": "People make data: speak, ask, click, check, vote.",
     "synth": "Make data: clocks and scenes.",
     "train": "Train by a recipe.",
 }

@@ -26,6 +26,7 @@ PURPOSES: Mapping[str, str] = {
     "hub": "published sets by name",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
+    "studio": "people make data together, in a browser",
     "synth": "making data: clocks and scenes; with eval and train, the demo",
     "tensorboard": "curves in TensorBoard",
     "torch": "models: ask, train, judge",

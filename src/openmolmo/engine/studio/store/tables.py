@@ -40,6 +40,9 @@ _NAMES = {
 }
 
 
+_NONE_AS_NULL = JSON(none_as_null=True)  # None is no value, not JSON's null: "is null" must find it
+
+
 class Base(DeclarativeBase):
     """What all tables share: JSON columns from ``dict`` and ``list``, and named constraints (migrations need names)."""
 
@@ -170,7 +173,9 @@ class Task(Base):
     slots: Mapped[int] = mapped_column(
         Integer, doc="How many may still take it: need less live leases and finished work."
     )
-    gold: Mapped[dict[str, Any] | None] = mapped_column(JSON, doc="Known answer of a gold task; none otherwise.")
+    gold: Mapped[dict[str, Any] | None] = mapped_column(
+        _NONE_AS_NULL, doc="Known answer of a gold task; none otherwise."
+    )
     created_at: Mapped[float] = mapped_column(Float, doc="When it was made.")
 
 
@@ -314,7 +319,7 @@ class Job(Base):
     attempts: Mapped[int] = mapped_column(Integer, default=0, doc="How often it was begun.")
     worker: Mapped[str] = mapped_column(String(120), default="", doc="Which worker took it last.")
     error: Mapped[str | None] = mapped_column(Text, doc="Why the last attempt failed.")
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON, doc="What came out.")
+    result: Mapped[dict[str, Any] | None] = mapped_column(_NONE_AS_NULL, doc="What came out.")
     created_at: Mapped[float] = mapped_column(Float, doc="When it was asked for.")
     done_at: Mapped[float | None] = mapped_column(Float, doc="When it was done or given up.")
 
@@ -330,8 +335,8 @@ class Event(Base):
     kind: Mapped[str] = mapped_column(String(40), doc="What happened, e.g. annotation.submitted.")
     subject: Mapped[str] = mapped_column(String(30), doc="Table of what it happened to.")
     subject_id: Mapped[int] = mapped_column(BigInteger, doc="Row of what it happened to.")
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSON, doc="Values before, where something changed.")
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSON, doc="Values after.")
+    before: Mapped[dict[str, Any] | None] = mapped_column(_NONE_AS_NULL, doc="Values before, where something changed.")
+    after: Mapped[dict[str, Any] | None] = mapped_column(_NONE_AS_NULL, doc="Values after.")
     worked_ms: Mapped[int | None] = mapped_column(Integer, doc="Milliseconds of work, where known.")
 
 
