@@ -36,7 +36,7 @@ class PointMode:
     script: str = "point.js"
     needs_review: bool = False
     defaults: Mapping[str, Any] = MappingProxyType(
-        {"annotations": 1, "lease_seconds": 1800, "gold_share": 0.0, "suggestions": list(COMMON)}
+        {"annotations": 1, "lease_seconds": 1800.0, "gold_share": 0.0, "suggestions": list(COMMON)}
     )
 
     def check(self, task: TaskView, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class QaCheckMode:
     template: str = "modes/qa_check.html.j2"
     script: str = "qa_check.js"
     needs_review: bool = False
-    defaults: Mapping[str, Any] = MappingProxyType({"annotations": 1, "lease_seconds": 900, "gold_share": 0.0})
+    defaults: Mapping[str, Any] = MappingProxyType({"annotations": 1, "lease_seconds": 900.0, "gold_share": 0.0})
 
     def check(self, task: TaskView, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Adds the ``verdict``: rejected (with a reason), accepted, or edited."""
