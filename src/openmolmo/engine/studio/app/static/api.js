@@ -56,6 +56,7 @@ export async function call(method, url, body, options = {}) {
     throw new CallError(t("work.offline"), 0, "offline");
   }
   const text = await answer.text();
+  /** @type {Record<string, any>} */
   let value = {};
   try {
     value = text === "" ? {} : JSON.parse(text);
