@@ -1,0 +1,36 @@
+"""What a source gives: a picture that nobody has opened yet, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Found", "Refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The bytes of a picture; ``name`` is its file name or address, ``topic`` of balanced choice.
+
+    ``checks`` are by mode what people shall check on it: ``{"count_check": ({"label": "star", "points": [...]},)}``.
+    """
+
+    name: str
+    data: bytes
+    topic: str = ""
+    alt: str = ""
+    licence: str = ""
+    origin: str = ""
+    """How the picture came to be, as ``Provenance.image`` has it; empty is not said."""
+    split: str = ""
+    checks: Mapping[str, tuple[dict[str, Any], ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A picture that could not be had, or is not taken: its name, a reason to count by, and what was seen."""
+
+    name: str
+    reason: str
+    what: str = ""
