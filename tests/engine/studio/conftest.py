@@ -9,8 +9,7 @@ import databases
 import pytest
 import toy_mode
 
-from openmolmo.engine.studio.store.database import Database
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import Database, upgrade
 
 
 @pytest.fixture(scope="session")

@@ -28,11 +28,18 @@ _SUMMARIES = {
 }
 
 
-@click.group(cls=OpenGroup, opened="openmolmo.studio_commands", summaries=_SUMMARIES)
+class _Studio(OpenGroup):
+    """Says which extra is needed before a command is loaded, for its module imports what the extra brings."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for package in ("sqlalchemy", "alembic"):
+            require(package, extra="studio")
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Studio, opened="openmolmo.studio_commands", summaries=_SUMMARIES)
 def studio() -> None:
     """People make data: they speak captions, ask and correct, click points, check and vote."""
-    require("sqlalchemy", extra="studio")
-    require("alembic", extra="studio")
 
 
 def studio_options(command: F) -> F:

@@ -24,8 +24,9 @@ from sqlalchemy.engine import URL
 
 from openmolmo.core.errors import ConfigError, DiskFullError, RunError
 from openmolmo.core.optional import require
+from openmolmo.engine.studio.store.schema import migrate
 
-__all__ = ["Database", "DatabaseGoneError", "open_database"]
+__all__ = ["Database", "DatabaseGoneError", "open_database", "upgrade"]
 
 T = TypeVar("T")
 
@@ -182,6 +183,17 @@ def open_database(url: str, *, patience: float = PATIENCE, pool: int = 20) -> Da
         more: dict[str, Any] = {"isolation_level": "READ COMMITTED", "connect_args": {"connect_timeout": 5}}
         engine = create_engine(address, **more, **settings)
     return Database(engine, patience=patience)
+
+
+def upgrade(url: str, *, patience: float = PATIENCE, pool: int = 20) -> Database:
+    """Open the database at ``url`` and make or change its tables as this program needs them.
+
+    NewerDatabaseError where a newer program changed them already: nothing is touched then.
+    """
+    database = open_database(url, patience=patience, pool=pool)
+    with database.begin() as session:
+        migrate(session.connection())
+    return database
 
 
 def _checked(url: str) -> URL:

@@ -9,9 +9,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from openmolmo.core.errors import RunError
-from openmolmo.engine.studio.store.database import Database, open_database
 
-__all__ = ["NewerDatabaseError", "current_revision", "newest_revision", "upgrade"]
+__all__ = ["NewerDatabaseError", "current_revision", "migrate", "newest_revision"]
 
 _LOCK = 0x6D6F6C6D6F  # any number: processes that start together upgrade one after the other
 
@@ -20,27 +19,22 @@ class NewerDatabaseError(RunError):
     """The database was made or changed by a newer program, whose tables this one does not know."""
 
 
-def upgrade(url: str) -> Database:
-    """Open the database at ``url`` and make or change its tables as this program needs them.
+def migrate(connection: Connection) -> None:
+    """Make or change the tables, in the transaction of ``connection``: a change that fails leaves them as they were.
 
-    One transaction: a change that fails leaves the database as it was. :class:`NewerDatabaseError` where the database
-    has a revision that this program does not know.
+    :class:`NewerDatabaseError` where the database has a revision that this program does not know.
     """
-    database = open_database(url)
-    with database.begin() as session:
-        connection = session.connection()
-        if not database.is_sqlite:
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-        found, newest = current_revision(connection), newest_revision()
-        if found not in (None, *_known()):
-            where = database.engine.url.render_as_string(hide_password=True)
-            raise NewerDatabaseError(
-                f"the database {where} has revision {found}; the newest that this program knows is {newest}",
-                fix='pip install -U "openmolmo[studio]", or go back to a backup of that database',
-            )
-        if found != newest:
-            command.upgrade(_config(connection), "head")
-    return database
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    found, newest = current_revision(connection), newest_revision()
+    if found not in (None, *_known()):
+        where = connection.engine.url.render_as_string(hide_password=True)
+        raise NewerDatabaseError(
+            f"the database {where} has revision {found}; the newest that this program knows is {newest}",
+            fix='pip install -U "openmolmo[studio]", or go back to a backup of that database',
+        )
+    if found != newest:
+        command.upgrade(_config(connection), "head")
 
 
 def current_revision(connection: Connection) -> str | None:
