@@ -23,8 +23,7 @@ from openmolmo.engine.studio.importing.beginning import make_project
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
 from openmolmo.engine.studio.importing.taking_in import ImportSettings, take_in
 from openmolmo.engine.studio.importing.voting import add_votes
-from openmolmo.engine.studio.store.database import Database
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import Database, upgrade
 from openmolmo.engine.studio.store.tables import Annotation, Event, Lease, Person, Picture, Recording, Task
 from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
