@@ -22,7 +22,7 @@ from openmolmo.engine.studio.store.database import Database
 from openmolmo.engine.studio.store.tables import Project, Setting
 from openmolmo.engine.studio.tasks.base import MODES, Mode
 
-__all__ = ["AppContext", "context_of", "templates"]
+__all__ = ["PACKAGE", "AppContext", "context_of", "page_sheet", "templates"]
 
 PACKAGE = "openmolmo.engine.studio.app"
 
@@ -81,13 +81,20 @@ class AppContext:
 def templates(packages: tuple[str, ...] = ()) -> jinja2.Environment:
     """Templates of the application, and of plug-ins' ``packages`` that have a folder ``templates``."""
     loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader(package, "templates") for package in (PACKAGE, *packages)]
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(loaders),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["utc"] = _utc
+    return environment
+
+
+def _utc(seconds: float) -> str:
+    """As ``studio.js`` writes it in the reader's own zone: the same width, so that nothing moves then."""
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
 
 
 def page_sheet() -> str:

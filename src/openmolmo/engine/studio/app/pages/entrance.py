@@ -106,7 +106,9 @@ def sign_out(person: FormBy, app: App) -> Response:
 @router.get("/not-secure")
 def not_secure(request: Request, app: App, who: Somebody) -> HTMLResponse:
     """Why the microphone is missing, and what to do about it."""
-    return app.page(request, "not_secure.html.j2", person=who, host=request.url.hostname or "")
+    host = request.url.hostname or ""
+    secure = request.url.scheme == "https" or host in ("localhost", "127.0.0.1", "::1")
+    return app.page(request, "not_secure.html.j2", person=who, host=host, secure=secure)
 
 
 @router.get("/health")

@@ -89,13 +89,14 @@ export function isWriting(target) {
   return target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable;
 }
 
+/** Times in the reader's own zone, as wide as the ones that the page came with. */
 function showTimes() {
-  const form = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  const two = (/** @type {number} */ number) => String(number).padStart(2, "0");
   for (const element of document.querySelectorAll("time[data-seconds]")) {
     if (!(element instanceof HTMLTimeElement)) continue;
-    const when = new Date(1000 * Number(element.dataset.seconds));
-    element.dateTime = when.toISOString();
-    element.textContent = form.format(when);
+    const at = new Date(1000 * Number(element.dataset.seconds));
+    const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+    element.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
   }
 }
 
