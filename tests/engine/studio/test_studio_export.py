@@ -20,8 +20,9 @@ from openmolmo.engine.studio.exporting.examples import Splits
 from openmolmo.engine.studio.exporting.export import ExportReport, ExportSettings, export_project
 from openmolmo.engine.studio.exporting.pixmo import SETS
 from openmolmo.engine.studio.importing.beginning import make_project
+from openmolmo.engine.studio.importing.report import ImportSettings
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
-from openmolmo.engine.studio.importing.taking_in import ImportSettings, take_in
+from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.voting import add_votes
 from openmolmo.engine.studio.store.database import Database, upgrade
 from openmolmo.engine.studio.store.tables import Annotation, Event, Lease, Person, Picture, Recording, Task
