@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,7 @@ from openmolmo.core.files import sha256_file
 from openmolmo.engine.studio.exporting.examples import Splits
 from openmolmo.engine.studio.exporting.export import ExportReport, ExportSettings, export_project
 from openmolmo.engine.studio.exporting.pixmo import SETS
-from openmolmo.engine.studio.importing.beginning import make_project
+from openmolmo.engine.studio.importing.beginning import init_sample, make_project
 from openmolmo.engine.studio.importing.report import ImportSettings
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
 from openmolmo.engine.studio.importing.taking_in import take_in
@@ -40,9 +41,21 @@ def modes(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The studio of :func:`studio`, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        install(patch)
+        return _build(tmp_path_factory.mktemp("built"))
+
+
 @pytest.fixture
-def studio(tmp_path: Path) -> Path:
+def studio(built: Path, tmp_path: Path) -> Path:
     """Four pictures; two people spoke about the first one and one about the second; all were clicked on."""
+    return shutil.copytree(built, tmp_path / "studio")
+
+
+def _build(tmp_path: Path) -> Path:
     studio, pictures = tmp_path / "studio", tmp_path / "pictures"
     for folder in (studio, pictures):
         folder.mkdir()
@@ -232,6 +245,20 @@ def test_other_programs_get_what_can_be_read_back(studio: Path, tmp_path: Path, 
         assert [item.text for item in back if isinstance(item, Transcript)] == ["a house", "a red house", "a tree"]
         assert [item.answers for item in back if isinstance(item, QuestionAnswer)] == [("Blocks.",)]
         assert "&lt;unicorn&gt;" in (out / "config.xml").read_text()
+
+
+def test_both_databases_take_in_and_give_out(database: Database, tmp_path: Path) -> None:
+    assert init_sample(tmp_path / "work", database).kept == 3
+    with database.begin() as session:
+        person = Person(name="Ada", role="annotator", created_at=0.0)
+        session.add(person)
+        session.flush()
+        for task in session.scalars(select(Task).where(Task.mode == "point")).all():
+            finish(session, task, person, {"label": "key", "points": [[1, 2]]})
+    report = export_project(database, tmp_path / "work", NUMBER, tmp_path / "out", ExportSettings())
+    assert report.examples == 3
+    origin = open_dataset(tmp_path / "out")[0].provenance
+    assert (origin.image, origin.licence) == ("program", "CC-BY-4.0 (picture: Apache-2.0)")
 
 
 def test_votes_are_rows_of_the_arena(studio: Path, tmp_path: Path) -> None:
