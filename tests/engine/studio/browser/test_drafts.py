@@ -14,6 +14,12 @@ FIELD = "#count"
 def begin(page: Any, studio: Studio, name: str) -> None:
     come_in(page, studio.invite(), name)
     page.goto(f"{studio.address}/work/toy")
+    ready(page)
+
+
+def ready(page: Any) -> None:
+    """Wait until the page takes what is entered."""
+    page.locator(".work-parts:not([inert])").wait_for()
 
 
 def saved(page: Any) -> None:
@@ -124,6 +130,7 @@ def test_two_tabs_ask_which_one(toy_studio: Studio, new_page: Callable[..., Any]
     begin(one, toy_studio, "Ann")
     two = one.context.new_page()
     two.goto(f"{toy_studio.address}/work/toy")
+    ready(two)
     one.locator(".toast", has_text="open in another tab").wait_for()
     one.locator(FIELD).fill("1")
     saved(one)

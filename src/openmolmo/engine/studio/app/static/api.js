@@ -128,6 +128,7 @@ export class Draft {
     this.timer = undefined;
     this._restore();
     this._serveButtons();
+    document.querySelector(".work-parts")?.removeAttribute("inert");
     if (this.watching) return;
     this._watchTabs();
     this._holdLease();
