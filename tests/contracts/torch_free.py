@@ -59,6 +59,21 @@ WITH_EXTRAS: dict[str, list[str]] = {
 }
 """Without torch, with the extras download, eval, studio and synth."""
 
+TOGETHER: dict[str, list[str]] = {
+    "studio backup": ["kept.tar", "--dir", "work"],
+    "studio restore": ["kept.tar", "--dir", "restored"],
+    "studio users invite": ["--dir", "restored", "--role", "reviewer"],
+    "studio users list": ["--dir", "restored"],
+    "studio users role": ["Ada", "reviewer", "--dir", "restored"],
+    "studio users reset": ["Ada", "--dir", "restored"],
+    "studio users disable": ["Ada", "--dir", "restored"],
+    "studio users erase": ["Ada", "--yes", "--dir", "restored"],
+}
+"""Without torch, with the extra studio: one after another in one process, for each start takes a second."""
+
+SERVERS: dict[str, list[str]] = {"studio serve": ["--dir", "served", "--port", "0", "--no-open", "--no-worker"]}
+"""Without torch, with the extra studio; they go on until they are stopped."""
+
 MODELS: dict[str, list[str]] = {
     "answer": ["requests.jsonl", "--out", "answers.jsonl"],
     "ask": ["pictures/a.png", "Which colour?"],
