@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 from openmolmo.cli import cli
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.files import sha256_file
+from openmolmo.engine.studio import erasure
 from openmolmo.engine.studio.exporting.examples import Splits
 from openmolmo.engine.studio.exporting.export import ExportReport, ExportSettings, export_project
 from openmolmo.engine.studio.exporting.pixmo import SETS
@@ -27,7 +28,7 @@ from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_
 from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.voting import add_votes
 from openmolmo.engine.studio.store.database import Database, upgrade
-from openmolmo.engine.studio.store.tables import Annotation, Event, Lease, Person, Picture, Recording, Task
+from openmolmo.engine.studio.store.tables import Event, Person, Picture, Recording, Task
 from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
 from openmolmo.records.example import Caption, Made, NotPresent, Pointing, QuestionAnswer, Transcript
@@ -194,10 +195,10 @@ def test_an_erased_person_leaves_a_tombstone_and_nothing_else(studio: Path, tmp_
     export(studio, out)
     before = {one.id.split("-", 3)[3]: one for one in open_dataset(out)}["speak-1"]
     ada, bob = before.provenance.receipts["people"].split()
-    with closing(database_of(studio)) as database, database.begin() as session:  # as accounts erase somebody
-        session.execute(update(Lease).where(Lease.person_id == 1).values(outcome="erased"))
-        session.execute(update(Annotation).where(Annotation.person_id == 1).values(state="withdrawn", payload={}))
-        session.execute(update(Recording).where(Recording.person_id == 1).values(state="erased", sha256=None))
+    with closing(database_of(studio)) as database:
+        with database.begin() as session:
+            erasure.erase(session, studio, session.get_one(Person, 1), by=None, now=99.0)
+        erasure.remove_files(database, studio)
     report = export(studio, out)
     assert report.erased == [ada]
     examples = {one.id.split("-", 3)[3]: one for one in open_dataset(out)}
