@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from fake_llm_server import FakeLLMServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -200,6 +201,20 @@ def test_any_function_can_be_the_judge(data: Path, scenes, tmp_path: Path, monke
     assert shown.exit_code == 0 and json.loads(shown.stdout)["captions"] == 1
     for wrong in ("my_judges:none", "no_such_module:ask", "my_judges"):
         assert isinstance(CliRunner().invoke(captions, [*words, wrong]).exception, ConfigError)
+
+
+def test_a_language_model_can_be_the_judge(data: Path, scenes, tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text(json.dumps({"id": scenes[0].id, "text": caption_of(scenes[0])}))
+    words = ["judge", str(data), str(tmp_path / "c.jsonl"), "--json", "--judge"]
+    faults = {"busy": 0.3}
+    with FakeLLMServer(reply=lambda body: scene_judge.ask(body["messages"][-1]["content"]), faults=faults) as server:
+        line = [server.line(), "--reference", "captions", "--out", str(tmp_path / "model")]
+        told = [CliRunner().invoke(captions, [*words, *line], catch_exceptions=False) for _ in range(2)]
+        asked = server.answered
+    by_model, again = (json.loads(shown.stdout) for shown in told)
+    rule = CliRunner().invoke(captions, [*words, "scenes", "--reference", "captions", "--out", str(tmp_path / "rule")])
+    assert by_model == again and by_model["means"] == json.loads(rule.stdout)["means"]
+    assert asked == len((tmp_path / "model/judge.jsonl").read_text().splitlines())  # nothing twice
 
 
 @pytest.mark.parametrize(

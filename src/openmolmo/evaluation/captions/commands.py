@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from openmolmo.core.console import echo_json
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.files import require_writable
 from openmolmo.core.progress import print_table
+from openmolmo.engine.llm import LLM, Request, parse_llm
+from openmolmo.engine.llm.providers.base import PROVIDERS
+from openmolmo.engine.llm.settings import FORMS
 from openmolmo.evaluation.captions import scene_judge
 from openmolmo.evaluation.captions.asking import PARSERS, Ask, Judge, Parser
 from openmolmo.evaluation.captions.caption_file import read_captions
@@ -46,7 +50,8 @@ def captions() -> None:
     "judge",
     default=_SCENES,
     show_default=True,
-    help="MODULE:FUNCTION, called with a prompt, returns text; or `scenes`, for generated scenes, without a model.",
+    help="A text-only language model, e.g. openai:MODEL@http://localhost:8000/v1; or MODULE:FUNCTION, called with a"
+    " prompt, returns text; or `scenes`, for generated scenes, without a model.",
 )
 @click.option("--judge-id", help="Name of the judge on record, with its version  [default: that of --judge].")
 @click.option("--parser", type=click.Choice(PARSERS), default="strict", show_default=True, help="How labels are read.")
@@ -93,7 +98,7 @@ class _Settings:
 
 def _judge(data: Path, file: Path, out: Path, settings: _Settings) -> CaptionReport:
     scenes = settings.judge == _SCENES
-    ask = scene_judge.ask if scenes else _function(settings.judge)
+    ask = scene_judge.ask if scenes else _asked(settings.judge)
     name = settings.judge_id or (scene_judge.NAME if scenes else settings.judge)
     made = Judge(ask, name, parser=settings.parser, tries=settings.tries, cache=settings.cache or out / "judge.jsonl")
     source: Source = settings.reference or ("facts" if scenes else "transcripts")
@@ -116,6 +121,21 @@ def _judge(data: Path, file: Path, out: Path, settings: _Settings) -> CaptionRep
     return report_of(judged, {name: value for name, value in meta.items() if value is not None}, notes)
 
 
+def _asked(text: str) -> Ask:
+    """A language model where the text begins with a provider of them, else a function of a module."""
+    if text.partition(":")[0] not in PROVIDERS:
+        return _function(text)
+    # Its answers are kept by the judge; asking again, after labels of a wrong number, is a sample of its own.
+    model, asked = LLM(parse_llm(text)), Counter[str]()
+
+    def ask(prompt: str) -> str:
+        sample = asked[prompt]
+        asked[prompt] += 1
+        return model.complete(Request.of(prompt, sample=sample)).text
+
+    return ask
+
+
 def _function(text: str) -> Ask:
     module, colon, name = text.partition(":")
     try:
@@ -125,7 +145,7 @@ def _function(text: str) -> Ask:
             f"--judge {text}: {error}", fix="write MODULE:FUNCTION, of a module that can be imported"
         ) from error
     if not callable(found):
-        raise ConfigError(f"--judge {text!r} is no function", fix=f"write MODULE:FUNCTION, or {_SCENES}")
+        raise ConfigError(f"--judge {text!r} is no function", fix=f"write MODULE:FUNCTION, {_SCENES}, or {FORMS}")
     return found
 
 
