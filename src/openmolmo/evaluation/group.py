@@ -35,7 +35,7 @@ def _group(**kwargs: Any) -> _JudgesByDefault:
     return _JudgesByDefault(
         "eval",
         opened="openmolmo.eval_commands",
-        summaries={},
+        summaries={"suite": "Judge a model on benchmarks, beside the paper's models."},
         short_help="Judge a model on held-out data, with controls.",
         **kwargs,
     )

@@ -1,7 +1,7 @@
 """InfographicVQA (Mathew et al., 2022): questions on infographics.
 
-The hub has validation and test (whose answers are with the challenge's server); the training rows come from the challenge's own JSON
-(``infographicsVQA_train_v1.0.json``) with its pictures beside it.
+The hub has validation and test (whose answers are with the challenge's server); the training rows come from its own
+JSON (``infographicsVQA_train_v1.0.json``) with its pictures beside it.
 """
 
 from __future__ import annotations

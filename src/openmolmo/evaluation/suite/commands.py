@@ -62,7 +62,12 @@ def suite(data: Path | None, images: Path | None, prompt: str | None, out: Path,
         err=True,
     )
     click.echo(f"{out / 'results.json'}\n{out / 'report.html'}")
-    if outcome.unanswered or outcome.not_judged:
-        told = [f"{outcome.unanswered} questions have no reply"] if outcome.unanswered else []
-        told += [f"not judged: {', '.join(outcome.not_judged)}"] if outcome.not_judged else []
-        raise RunError("; ".join(told), fix="the scores of all others are written; --resume tries the rest again")
+    if outcome.unanswered:
+        raise RunError(
+            f"{outcome.unanswered} questions have no reply", fix="the others are scored; --resume asks these again"
+        )
+    if outcome.not_judged:
+        raise RunError(
+            f"not judged: {', '.join(outcome.not_judged)}",
+            fix="the others are scored; give these data, and another --out",
+        )

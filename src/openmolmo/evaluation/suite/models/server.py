@@ -9,6 +9,7 @@ import asyncio
 import base64
 import io
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -76,6 +77,8 @@ class ServerModel:
         self.window = 8 * at_once
         self.about: dict[str, Any] = {"model": name, "base_url": str(self._client.base_url), "prompt": prompted}
         self._failed_in_a_row = 0
+        self._runner = asyncio.Runner()  # one for all windows: connections belong to its loop
+        weakref.finalize(self, self._runner.close)
 
     def prepare(self, name: str, question: Question, instruction: str) -> _Chat:
         """The message with its pictures."""
@@ -89,26 +92,23 @@ class ServerModel:
 
     def answer(self, prepared: Sequence[_Chat]) -> Iterator[Outcomes]:
         """Each reply when it comes. RunError where the server refuses the key or the model, or answers nothing."""
-        with asyncio.Runner() as runner:
-            loop, gate = runner.get_loop(), asyncio.Semaphore(self._at_once)
-            client = self._client.with_options()  # connections belong to a loop
-            left = {loop.create_task(self._ask(client, gate, place, chat)) for place, chat in enumerate(prepared)}
-            try:
-                while left:
-                    done, left = runner.run(_some(left))
-                    for task in done:
-                        yield [self._checked(*task.result())]
-            finally:
-                for task in left:
-                    task.cancel()
+        loop, gate = self._runner.get_loop(), asyncio.Semaphore(self._at_once)
+        left = {loop.create_task(self._ask(gate, place, chat)) for place, chat in enumerate(prepared)}
+        try:
+            while left:
+                done, left = self._runner.run(_some(left))
+                for task in done:
+                    yield [self._checked(*task.result())]
+        finally:
+            for task in left:
+                task.cancel()
+            self._runner.run(_ended(left))
 
-    async def _ask(
-        self, client: AsyncOpenAI, gate: asyncio.Semaphore, place: int, chat: _Chat
-    ) -> tuple[int, Said | OpenMolmoError]:
+    async def _ask(self, gate: asyncio.Semaphore, place: int, chat: _Chat) -> tuple[int, Said | OpenMolmoError]:
         messages: Any = chat.messages
         async with gate:
             try:
-                made = await client.chat.completions.create(
+                made = await self._client.chat.completions.create(
                     model=self.name, messages=messages, max_tokens=chat.max_tokens, temperature=0
                 )
             except self._library.OpenAIError as error:
@@ -131,6 +131,10 @@ class ServerModel:
                 fix="see whether it runs, then go on with the same command and --resume",
             )
         return place, outcome
+
+
+async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _some(tasks: set[asyncio.Task[Any]]) -> tuple[set[asyncio.Task[Any]], set[asyncio.Task[Any]]]:
