@@ -14,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -269,13 +270,15 @@ def _cut(draft: _Draft, weights: npt.NDArray[np.float32], max_length: int) -> in
 def join_images(examples: Sequence[Tokens]) -> dict[str, np.ndarray]:
     """Crops of all examples one after the other (at least one); indices of pooled patches moved accordingly.
 
-    ``crops`` (N, 3, S, S), ``patch_mask`` (N, P), ``pooled_patches`` (M, W) into N*P, -1 kept.
+    ``crops`` (N, 3, S, S), ``patch_mask`` (N, P), ``pooled_patches`` (M, W) into N*P, -1 kept. One object that stands
+    in several examples is there once: a picture with several questions is looked at once.
     """
-    images = [image for tokens in examples for image in tokens.images]
-    pooled, before = [], 0
-    for image in images:
-        pooled.append(np.where(image.pooled_patches >= 0, image.pooled_patches + before, -1))
-        before += image.patch_mask.size
+    every = [image for tokens in examples for image in tokens.images]
+    images = list({id(image): image for image in every}.values())
+    starts = dict(
+        zip(map(id, images), accumulate((image.patch_mask.size for image in images), initial=0), strict=False)
+    )
+    pooled = [np.where(one.pooled_patches >= 0, one.pooled_patches + starts[id(one)], -1) for one in every]
     return {
         "crops": np.concatenate([image.pixels for image in images]),
         "patch_mask": np.concatenate([image.patch_mask for image in images]),

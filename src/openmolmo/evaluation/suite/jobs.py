@@ -28,7 +28,11 @@ class Job:
     def question(self) -> Question:
         """The question with the pictures that are shown, to be sent. DataError where they cannot be made."""
         wanted = len(self.item.question.images)
-        first, *rest = itertools.islice(itertools.cycle(self.loaded.images(self.shown)), wanted)
+        known = (image.sha256 for image in self.shown.question.images)
+        images = [
+            replace(image, sha256=mark) for image, mark in zip(self.loaded.images(self.shown), known, strict=False)
+        ]
+        first, *rest = itertools.islice(itertools.cycle(images), wanted)
         return replace(self.item.question, image=first, more_images=tuple(rest))
 
 
