@@ -4,10 +4,11 @@
     python benchmarks/evaluate.py --count 128 --out benchmarks/results/evaluate.json --capability avx2
 
 Drawn scenes become rows of two benchmarks: up to four short questions about each, as VQA v2.0 has five, and one count
-(point, then count). The suite asks them together, in batches of 16 in which a picture is looked at once; the loop calls
-``predictor.ask`` for each. Both cut pictures alike and end replies at the same number of tokens. The suite's time is that of asking: rows read, pictures cut in workers, answers
-on the disk. ``waiting`` is the share of it in which the model did nothing. How many replies are the same is said: in
-batches numbers differ in their last digits, and with them now and then a word.
+(point, then count). The suite asks them together, in batches of 16 in which a picture is looked at once; the loop
+calls ``predictor.ask`` for each. Both cut pictures alike and end replies at the same number of tokens. The suite's
+time is that of asking: rows read, pictures cut in workers, answers on the disk. ``waiting`` is the share of it in
+which the model did nothing. How many replies are the same is said: in batches numbers differ in their last digits,
+and with them now and then a word.
 """
 
 from __future__ import annotations
