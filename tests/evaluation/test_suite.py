@@ -13,6 +13,7 @@ from suite_toys import Killed, Knower, Server, files_of, judge_small, running
 
 from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS
+from openmolmo.evaluation.suite.journal import Journal
 from openmolmo.evaluation.suite.models.replies import RepliesModel
 from openmolmo.evaluation.suite.models.server import ServerModel
 from openmolmo.evaluation.suite.run import choose
@@ -42,6 +43,8 @@ def test_a_killed_run_goes_on_with_the_same_files_and_asks_nothing_twice(tmp_pat
     assert len(lines(answers)) == len(lines(tmp_path / "whole/answers.jsonl"))  # the same batches
 
     again = Knower()
+    with Journal(tmp_path / "killed"), pytest.raises(RunError, match="another run is writing"):
+        judge_small(tmp_path / "killed", again, resume=True)
     judge_small(tmp_path / "killed", again, resume=True, profile="released")
     assert again.asked == [] and files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
     with pytest.raises(RunError, match="earlier run"):

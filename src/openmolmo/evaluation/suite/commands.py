@@ -38,7 +38,7 @@ _ASKED = ("names", "profile", "limit", "shuffled", "changes", "resume", "cases")
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Replies made together.")
 @click.option("--device", default=None, help="cpu or cuda; the accelerator if there is one, by default.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="Type of the weights. [float32]")
-@click.option("--cases", default=12, show_default=True, type=click.IntRange(min=0), help="Right and wrong ones shown.")
+@click.option("--cases", default=8, show_default=True, type=click.IntRange(min=0), help="Right and wrong ones shown.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("suite"), show_default=True, help="Folder.")
 def suite(data: Path | None, images: Path | None, prompt: str | None, out: Path, **options: Any) -> None:
     """Judge a model on benchmarks, with intervals and two controls, beside the paper's models.

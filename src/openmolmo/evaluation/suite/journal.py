@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,9 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / ANSWERS
         self.answers: dict[str, Said] = {}
-        self._read()
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._hold()
+        self._read()
 
     def add(self, answers: Sequence[tuple[str, Said]]) -> None:
         """Keep what was answered together."""
@@ -67,10 +69,22 @@ class Journal:
     ) -> None:
         os.close(self._file)
 
+    def _hold(self) -> None:
+        """Two runs never write into one journal; a killed one lets go by itself."""
+        if sys.platform == "win32":  # files cannot be locked so there
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._file)
+            raise RunError(
+                f"another run is writing into {self.path.parent}", fix="wait for its end, or give another --out"
+            ) from error
+
     def _read(self) -> None:
         """Read what is there; a last line that was cut is taken off."""
-        if not self.path.exists():
-            return
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         for number, line in enumerate(content[:whole].split(b"\n")[:-1], start=1):

@@ -58,7 +58,8 @@ class Item:
 @dataclass(kw_only=True)
 class Loaded:
     """The questions of one benchmark: ``faults`` are rows that cannot be used, ``missing`` whole parts that are not
-    there, ``lost`` rows whose picture was never fetched; ``settings`` as they are in force.
+    there, ``lost`` rows whose picture was never fetched; ``settings`` as they are in force. ``files``: pictures of
+    rows (part, index) that are files, for which no row need be read again.
     """
 
     benchmark: Benchmark
@@ -70,6 +71,7 @@ class Loaded:
     lost: int = 0
     limit: int | None = None
     sources: dict[int, PublishedSource] = field(default_factory=dict)
+    files: dict[tuple[int, int], ImageRef] = field(default_factory=dict)
     _held: dict[tuple[int, int], SourceRow] = field(default_factory=dict)
 
     @property
@@ -79,6 +81,8 @@ class Loaded:
 
     def images(self, item: Item) -> tuple[ImageRef, ...]:
         """A question's pictures, with bytes or path. DataError of the field ``image`` where they cannot be made."""
+        if self.settings.pictures == "first" and (item.part, item.row) in self.files:
+            return (self.files[item.part, item.row],)
         row = self._held.get((item.part, item.row))
         if row is None:
             row = self._held[item.part, item.row] = self.sources[item.part].row(item.row)
@@ -163,8 +167,13 @@ def _is_one_of_many(error: DataError) -> bool:
 
 def _items(loaded: Loaded, part: int, index: int) -> list[Item]:
     row = loaded.sources[part].row(index)
-    image, alike = _light(row)
-    asked = list(loaded.benchmark.ask(row, loaded.settings))
+    image, alike, file = _light(row)
+    if file is not None:
+        loaded.files[part, index] = file
+    try:
+        asked = list(loaded.benchmark.ask(row, loaded.settings))
+    except (KeyError, TypeError, ValueError, IndexError) as error:  # values that the columns' types let through
+        raise DataError(f"row {row.number} cannot be asked: {type(error).__name__} {error}", row=row.number) from error
     first = f"{row.reading.config}-" if row.reading.config else ""
     tail = f"-{row.part:02d}" if row.layout.parts else ""
     made = []
@@ -193,8 +202,8 @@ def _question(settings: RequestSettings, asked: Asked, name: str, image: ImageRe
     )
 
 
-def _light(row: SourceRow) -> tuple[ImageRef, str]:
-    """The row's picture without its bytes, and what it has in common with other rows about it."""
+def _light(row: SourceRow) -> tuple[ImageRef, str, ImageRef | None]:
+    """The row's picture without its bytes, what it has in common with other rows about it, and itself as a file."""
     try:
         image = row.picture()
         if image is None:
@@ -205,11 +214,11 @@ def _light(row: SourceRow) -> tuple[ImageRef, str]:
                 rule="fetched",
                 fix="fetch them (openmolmo download) and give their folder: --images FOLDER",
             )
-        return _known(image)
+        return *_known(image), image if image.data is None else None
     except DataError as error:
         if error.rule == "fetched":
             raise
-        return ImageRef(), f"row {row.number}"  # told of when it is asked about
+        return ImageRef(), f"row {row.number}", None  # told of when it is asked about
 
 
 def _known(image: ImageRef) -> tuple[ImageRef, str]:
