@@ -93,7 +93,8 @@ class Loaded:
             if asked.images:
                 return asked.images
         image = row.picture()
-        assert image is not None, "questions are about pictures"
+        if image is None:
+            raise DataError("the row has no picture", row=row.number, field="image")
         return (image,)
 
 
