@@ -185,6 +185,18 @@ def test_a_server_is_sent_pictures_is_patient_and_is_asked_again_only_what_faile
         ServerModel("m", base_url=None)
 
 
+@pytest.mark.slow
+def test_every_benchmark_is_asked_of_a_server(tmp_path: Path) -> None:
+    with running(Server(busy=5)) as server:
+        model = ServerModel("m", base_url=server.address)
+        outcome = judge_small(tmp_path, model, names="all")
+        assert len(outcome.judged) == 22 and not outcome.not_judged and outcome.unanswered == 0
+        asked = len(server.requests)
+        first = files_of(tmp_path)
+        judge_small(tmp_path, ServerModel("m", base_url=server.address), names="all", resume=True)
+        assert len(server.requests) == asked and files_of(tmp_path) == first
+
+
 def test_names_splits_and_changes(tmp_path: Path) -> None:
     chosen = {
         benchmark.name: (split, settings) for benchmark, split, settings in choose("skills,vqa2:test", ["max_crops=9"])

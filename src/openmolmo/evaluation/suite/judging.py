@@ -50,7 +50,10 @@ class Counts:
 
 @dataclass(kw_only=True)
 class Judged:
-    """One benchmark: ``task`` has columns and rows (None: nothing could be scored), ``summary`` what is no mean."""
+    """One benchmark: ``task`` has columns and rows (None: nothing could be scored), ``summary`` what is no mean.
+
+    ``why_unanswered``: what is wrong with the first question that has no reply.
+    """
 
     loaded: Loaded
     counts: Counts
@@ -58,6 +61,7 @@ class Judged:
     summary: dict[str, float]
     replies: dict[str, Said]
     notes: list[str]
+    why_unanswered: str = ""
 
     @property
     def benchmark(self) -> Benchmark:
@@ -71,6 +75,11 @@ class Judged:
         short = counts.expected is not None and counts.found < counts.expected
         lacking = counts.limit or short or counts.faults or counts.missing
         return self.task is not None and not (lacking or counts.unanswered or counts.unscored or counts.unreadable)
+
+    @property
+    def other_split(self) -> bool:
+        """Whether the paper's numbers are of other questions than these."""
+        return bool(self.benchmark.paper_split) and self.loaded.split == self.benchmark.split
 
     def to_json(self) -> dict[str, Any]:
         """JSON values, without what is in the task."""
@@ -112,6 +121,7 @@ def judge(
     more = summary([Scored(row.question, row.scores) for row in rows]) if summary is not None and rows else {}
     replies = {job.item.question.id: answers[job.id] for job in own if job.id in answers}
     judged = Judged(loaded=loaded, counts=counts, task=task, summary=more, replies=replies, notes=[])
+    judged.why_unanswered = next((trouble.unanswered[job.id] for job in own if job.id in trouble.unanswered), "")
     judged.notes = notes_of(judged, profile)
     return judged
 
@@ -202,7 +212,7 @@ def notes_of(judged: Judged, profile: Profile) -> list[str]:
         notes.append(f"{how}: {counted(counts.unreadable, 'question')} whose picture cannot be read")
     for count, what, why in (
         (counts.too_long, "counted as wrong", "question too long for the model's context"),
-        (counts.unanswered, "left out", "question without a reply; --resume asks again"),
+        (counts.unanswered, "left out", f"question without a reply ({judged.why_unanswered}); --resume asks again"),
         (counts.unscored, "left out", "answer to which the metric gave no number"),
         (counts.cut, f"cut at {judged.loaded.settings.max_new_tokens} tokens", "answer"),
     ):
@@ -212,6 +222,6 @@ def notes_of(judged: Judged, profile: Profile) -> list[str]:
     if counts.hidden:
         asked = counted(counts.hidden, "question")
         notes.append(f"the answers to {asked} are with the benchmark's server: see submissions/")
-    if benchmark.paper_split and judged.loaded.split == benchmark.split:
+    if judged.other_split:
         notes.append(f"the paper's numbers are of {benchmark.paper_split}")
     return notes

@@ -18,7 +18,7 @@ from openmolmo.evaluation.results import COLUMNS, Row
 from openmolmo.evaluation.suite.average import average_of
 from openmolmo.evaluation.suite.judging import Judged
 from openmolmo.evaluation.suite.questions import Item
-from openmolmo.evaluation.suite.tables import HEADS, paper_rows, score_rows
+from openmolmo.evaluation.suite.tables import HEADS, SIGNS, paper_rows, score_rows
 from openmolmo.evaluation.tasks.base import image_source
 from openmolmo.inference.draw import draw_points
 from openmolmo.pictures import open_image
@@ -44,6 +44,7 @@ def write_page(
         paper_heads=heads,
         paper_rows=rows,
         average=average_of(judged),
+        signs=SIGNS,
         not_judged=not_judged,
         columns=COLUMNS,
         judged=judged,

@@ -143,8 +143,11 @@ def _load(setup: SuiteSetup, chosen: Sequence[Chosen]) -> tuple[list[Loaded], di
                 raise DataError(f"no row can be used; the first fault: {(one.faults or ['there is none'])[0]}")
             _try_score(one, setup.profile)
         except OpenMolmoError as error:
+            copy = f"--data FOLDER, a copy in FOLDER/{benchmark.source}"  # sets speak of their own option
+            error.fix = None if error.fix is None else error.fix.replace("path=FOLDER", copy)
             faults[benchmark.name], last = str(error).replace("\n  -> ", "; "), error
-            say(f"{benchmark.name} is not judged: {faults[benchmark.name]}")
+            if len(chosen) > 1:
+                say(f"{benchmark.name} is not judged: {faults[benchmark.name]}")
             continue
         loaded.append(one)
     if not loaded:

@@ -11,9 +11,14 @@ from openmolmo.evaluation.suite.average import average_of
 from openmolmo.evaluation.suite.judging import Judged
 from openmolmo.evaluation.suite.paper import paper_models
 
-__all__ = ["HEADS", "paper_rows", "print_suite", "score_rows"]
+__all__ = ["HEADS", "SIGNS", "paper_rows", "print_suite", "score_rows"]
 
 _BESIDE = "Molmo"  # the paper's own models
+
+SIGNS = {
+    "*": "not over all questions: not to be put beside the paper's numbers",
+    "†": "the paper's numbers are of another split, whose answers are with a server",
+}
 
 HEADS = ["Benchmark", "Metric", "Scored", *COLUMNS.values()]
 
@@ -39,14 +44,17 @@ def score_rows(judged: Sequence[Judged]) -> list[list[str]]:
 
 
 def paper_rows(judged: Sequence[Judged], name: str) -> tuple[list[str], list[list[str]]]:
-    """(heads, rows): this model first, then the paper's; a column for each benchmark that the paper has, in percent."""
+    """(heads, rows): this model first, then the paper's; a column for each benchmark that the paper has, in percent.
+
+    Signs stand where numbers are not to be put beside the paper's (:data:`SIGNS`).
+    """
     shown = [one for one in judged if one.benchmark.published is not None and one.task is not None]
-    heads = ["Model", *(f"{one.benchmark.title}{'' if one.complete else ' *'}" for one in shown), "Average"]
+    signs = [("" if one.complete else " *") + (" †" if one.other_split else "") for one in shown]
+    heads = ["Model", *(one.benchmark.title + sign for one, sign in zip(shown, signs, strict=True)), "Average"]
     average = average_of(judged)
     mine = [f"{100 * one.task.score:.1f}" for one in shown if one.task is not None]
-    rows = [
-        [name, *mine, "-" if average.value is None else f"{100 * average.value:.1f}{'' if average.complete else ' *'}"]
-    ]
+    mean = "-" if average.value is None else f"{100 * average.value:.1f}{'' if average.complete else ' *'}"
+    rows = [[name, *mine, mean]]
     for model in paper_models():
         scores = [f"{model.scores[str(one.benchmark.published)]:.1f}" for one in shown]
         rows.append([model.model, *scores, f"{model.average:.1f}"])
@@ -67,7 +75,6 @@ def print_suite(judged: Sequence[Judged], meta: dict[str, Any], not_judged: dict
     best = ["best of all", *(max((row[place] for row in theirs), key=float) for place in range(1, len(heads)))]
     turned = [[head, *(row[place] for row in (*shown, best))] for place, head in enumerate(heads) if place]
     below = [f"Average: {average_of(judged).sentence()}. The paper's is of all eleven."]
-    if any("*" in cell for cell in (*heads, *mine)):
-        below.append("* not over all questions: not to be put beside the paper's numbers")
+    below += [f"{sign} {what}" for sign, what in SIGNS.items() if any(sign in cell for cell in (*heads, *mine))]
     title = "Beside the paper's models (arXiv 2409.17146, Table 1; report.html has all of them)"
     print_table(title, ["Benchmark", *(row[0] for row in shown), best[0]], turned, below)
