@@ -6,14 +6,17 @@ import json
 import math
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from benchmark_cases import FIXTURES, PLACES
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from suite_toys import Killed, Knower, Server, files_of, judge_small, running
 
 from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS
-from openmolmo.evaluation.suite.journal import Journal
+from openmolmo.evaluation.suite.journal import Journal, Said
 from openmolmo.evaluation.suite.models.replies import RepliesModel
 from openmolmo.evaluation.suite.models.server import ServerModel
 from openmolmo.evaluation.suite.run import choose
@@ -118,6 +121,28 @@ def test_what_could_not_be_counted_is_said_and_counted_once(
     assert "dvqa_like is not judged" in printed and "* not over all questions" in printed and "Molmo-72B" in printed
 
 
+@settings(max_examples=25)
+@given(
+    st.lists(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=6)), min_size=1, max_size=3), max_size=4),
+    st.integers(min_value=0),
+)
+def test_a_journal_cut_anywhere_keeps_its_whole_lines(batches: list[list[tuple[str, str]]], cut: int) -> None:
+    with TemporaryDirectory() as folder:
+        with Journal(Path(folder)) as journal:
+            for batch in batches:
+                journal.add([(name, Said(text)) for name, text in batch])
+        content = journal.path.read_bytes()
+        kept = content[: cut % (len(content) + 1)]
+        journal.path.write_bytes(kept)
+        expected: dict[str, str] = {}
+        for batch in batches[: kept.count(b"\n")]:
+            expected |= {name: Said(text).text for name, text in batch}
+        with Journal(Path(folder)) as again:
+            assert {name: said.text for name, said in again.answers.items()} == expected
+            again.add([("last", Said("one"))])
+        assert len(lines(journal.path)) == kept.count(b"\n") + 1
+
+
 def test_the_page_has_every_case_with_what_it_is_filtered_by(tmp_path: Path) -> None:
     judge_small(tmp_path, Knower(), names="points_eval,chart_qa")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -206,6 +231,7 @@ def test_names_splits_and_changes(tmp_path: Path) -> None:
     for names, changes, said in (
         ("", [], "no benchmark"),
         ("vqa2:train", [], "no split"),
+        ("vqa2,vqa2:test", [], "two splits"),
         ("vqa2", ["mmmu.pictures=all"], "changes nothing"),
         ("vqa2", ["pictures=some"], "pictures"),
     ):

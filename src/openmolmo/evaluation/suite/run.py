@@ -77,7 +77,12 @@ def choose(names: str, changes: Sequence[str] = ()) -> list[Chosen]:
             benchmark = BENCHMARKS.get(one)
             if split and split not in benchmark.splits:
                 raise ConfigError(f"{one} has no split {split!r}", fix=f"known: {', '.join(benchmark.splits)}")
-            found[one] = (benchmark, cast(Split, split or benchmark.split), benchmark.settings)
+            chosen = cast(Split, split or benchmark.split)
+            if one in found and found[one][1] != chosen:
+                raise ConfigError(
+                    f"{one} is named with two splits", fix="judge them one after the other, each with its --out"
+                )
+            found[one] = (benchmark, chosen, benchmark.settings)
     if not found:
         raise ConfigError("no benchmark is named", fix=f"name {', '.join(SUITES)}, all, or {', '.join(BENCHMARKS)}")
     return _changed(found, changes)
