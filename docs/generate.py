@@ -26,6 +26,7 @@ from openmolmo.data.sources.base import SOURCES
 from openmolmo.engine.llm.providers.base import PROVIDERS
 from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.evaluation.benchmarks.base import BENCHMARKS
 from openmolmo.evaluation.tasks import TASKS
 from openmolmo.model import PRESETS, Molmo, parameter_counts
 from openmolmo.model.encoders import ENCODERS
@@ -47,6 +48,10 @@ REGISTRIES: dict[str, tuple[Registry[Any], str]] = {
     "preset": (PRESETS, "Models with fresh weights: `model=NAME` in a run."),
     "recipe": (RECIPES, "Whole runs: `openmolmo train NAME`. [Write one](how-to/train.md#a-recipe-of-your-own)."),
     "task": (TASKS, "What a model is judged on: `openmolmo eval MODEL --tasks NAME`. [Metrics](how-to/judge.md)."),
+    "benchmark": (
+        BENCHMARKS,
+        "Published sets with their protocol: `openmolmo eval suite NAME`. [Write one](how-to/write-a-benchmark.md).",
+    ),
     "writer": (WRITERS, "Where a run's figures go too: `watch.writers=NAME`. [Watch](how-to/train.md#watch)."),
     "callback": (CALLBACKS, "What is judged during a run: `watch.callbacks=NAME`. [Watch](how-to/train.md#watch)."),
     "llm_provider": (PROVIDERS, "Who answers: `--llm NAME...`. [Use one](how-to/use-a-text-llm.md)."),
@@ -132,6 +137,8 @@ def _help(name: str) -> list[str]:
 
 
 def _about(kind: str, name: str, plug_in: Any) -> list[str]:
+    if kind == "benchmark":
+        return [f"{plug_in.title}: `{plug_in.source}`, {' or '.join(plug_in.splits)}. Headline: `{plug_in.headline}`."]
     lines = [_summary(plug_in)]
     if kind == "generator":
         lines += ["", f"Version {plug_in.version}."]

@@ -124,6 +124,13 @@ MISTAKES = [
     ("eval model hollow --out new --count 0", "0 is not in the range"),
     ("eval hollow --out file", "file is a file"),
     ("eval hollow --out new --synth clocks --count 2 --size 64", "hollow"),
+    ("eval suite nothing --out new", "no benchmark called 'nothing'"),
+    ("eval suite vqa2:train --out new", "vqa2 has no split 'train'"),
+    ("eval suite vqa2 --data nowhere --out new", "nowhere"),
+    ("eval suite vqa2 --data empty --out new", "vqa2 does not exist"),
+    ("eval suite vqa2 --set crops=3 --out new", "crops"),
+    ("eval suite vqa2 --base-url http://x --out new", "--base-url is for servers"),
+    ("eval suite vqa2 --out file", "file"),
     # ask, caption, point, count
     ("ask nowhere.png what", "no picture nowhere.png"),
     ("ask page.jpg what", "page.jpg"),

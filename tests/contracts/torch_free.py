@@ -97,6 +97,7 @@ MODELS: dict[str, list[str]] = {
     "data pack-report": ["nano_sft"],
     "demo": ["--quick", "--out", "demo"],
     "eval model": ["nano", "--data", "set", "--out", "judged"],
+    "eval suite": ["text_vqa", "--data", str(FIXTURES / "benchmarks/sets"), "--shuffled", "0", "--out", "suite"],
     "export": ["nano", "--out", "exported"],
     "point": ["pictures/a.png", "cup", "--out", "drawn.png"],
     "train": ["nano_sft", "--out", "run"],

@@ -9,6 +9,7 @@ from data_toys import toy_tokens
 
 from openmolmo.core.errors import DataError
 from openmolmo.data.collate import collate
+from openmolmo.prompting.sequence import join_images
 
 
 def test_rows_are_padded_to_the_longest_and_images_are_joined() -> None:
@@ -35,6 +36,14 @@ def test_several_images_of_one_example_do_not_overlap() -> None:
     pooled = collate([[two]])["pooled_patches"]
     assert pooled.tolist() == [[0, 1], [-1, -1], [4, 5], [-1, -1]]
     assert np.array_equal(two.images[0].pooled_patches, [[0, 1], [-1, -1]])  # the example is untouched
+
+
+def test_a_picture_of_several_prompts_is_there_once_where_it_is_only_read() -> None:
+    two, other = toy_tokens(5, 1, crops=1), toy_tokens(5, 2, crops=1)
+    two.images = [two.images[0], other.images[0], two.images[0]]
+    joined = join_images([two, other], once=True)
+    assert joined["crops"].shape[0] == 2 and joined["patch_mask"].shape[0] == 2
+    assert joined["pooled_patches"].tolist() == [[0, 1], [-1, -1], [4, 5], [-1, -1], [0, 1], [-1, -1], [4, 5], [-1, -1]]
 
 
 def test_a_fixed_row_length_pads_or_refuses() -> None:

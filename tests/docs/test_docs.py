@@ -15,6 +15,7 @@ from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.studio.importing.descriptors import DESCRIPTORS
 from openmolmo.engine.studio.tasks.base import MODES
 from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.evaluation.benchmarks.base import BENCHMARKS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,7 +39,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     """Blocks of a page share one namespace and one empty working folder, as a reader typing along would."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(GENERATORS, "_local", dict(GENERATORS._local))  # what a page registers ends with the page
-    for registry in (SOURCES, TEMPLATES, MODES, DESCRIPTORS):
+    for registry in (SOURCES, BENCHMARKS, TEMPLATES, MODES, DESCRIPTORS):
         monkeypatch.setattr(registry, "_local", dict(registry._local))
     scope: dict[str, object] = {"__name__": "docs"}
     for body in blocks(page, "python"):

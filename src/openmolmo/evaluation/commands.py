@@ -69,13 +69,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _chosen(names: str | None, radius: float | None) -> tuple[Task, ...]:
-    """Tasks by name; pointing with the given hit radius."""
-    import dataclasses
-
+    """Tasks by name, under the settings that concern them."""
     from openmolmo.evaluation.tasks import TASKS
-    from openmolmo.evaluation.tasks.pointing import PointingTask
+    from openmolmo.evaluation.tasks.base import TaskSettings, adjust
 
     tasks = [TASKS.get(name) for name in (TASKS.names() if names is None else _names(names))]
     if not tasks:
         raise ConfigError("--tasks names no task", fix=f"known: {', '.join(TASKS.names())}")
-    return tuple(dataclasses.replace(t, radius=radius) if isinstance(t, PointingTask) else t for t in tasks)
+    settings = TaskSettings(radius=radius)
+    return tuple(adjust(task, settings) for task in tasks)

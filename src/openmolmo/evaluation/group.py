@@ -32,6 +32,7 @@ class _JudgesByDefault(OpenGroup):
 
 
 _SUMMARIES = {
+    "suite": "Judge a model on benchmarks, beside the paper's models.",
     "captions": "Judge captions by statements: recall, precision, F1.",
     "compare": "Compare two result files question by question.",
     "leaderboard": "One page from result files, with published numbers beside.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,8 +11,7 @@ import torch
 from openmolmo.core.errors import DataError
 from openmolmo.evaluation.runner import pick_questions
 from openmolmo.evaluation.tasks import TASKS
-from openmolmo.evaluation.tasks.base import Question, Task, to_request
-from openmolmo.evaluation.tasks.pointing import PointingTask
+from openmolmo.evaluation.tasks.base import Question, Task, TaskSettings, adjust, to_request
 from openmolmo.inference.predictor import Predictor
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
@@ -30,7 +28,8 @@ def generation(
 
     Raises DataError where the held-out examples have no question for any task, or points cannot be judged.
     """
-    tasks = [_with_radius(TASKS.get(name), settings["radius"]) for name in settings["tasks"]]
+    given = TaskSettings(radius=settings["radius"])
+    tasks = [adjust(TASKS.get(name), given) for name in settings["tasks"]]
     examples = [example for part in held_out.values() for example in part]
     questions = {name: asked for name, asked in pick_questions(tasks, examples).items() if asked}
     if not questions:
@@ -80,7 +79,3 @@ def _require_rules(tasks: Sequence[Task], questions: Mapping[str, Sequence[Quest
                 task.score(question, read_answer(question.reply, question.sizes))
     except DataError as error:
         raise DataError(error.reason, fix="say what is near enough, e.g. watch.radius=5") from error
-
-
-def _with_radius(task: Task, radius: float | None) -> Task:
-    return replace(task, radius=radius) if isinstance(task, PointingTask) and radius is not None else task

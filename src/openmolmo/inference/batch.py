@@ -20,6 +20,7 @@ def left_padded(prompts: Sequence[Tokens], device: torch.device) -> dict[str, Te
     """``input_ids, position_ids, attention_mask`` (B, T) and, where there are pictures, ``crops``
     (N, 3, S, S), ``patch_mask`` (N, P), ``pooled_patches`` (M, pool * pool).
 
+    Crops that are one object in several prompts are there once: its picture is looked at once.
     Padding stands on the left, so that the last column is every prompt's last token. Its ids and
     positions are 0 and its attention mask is 0.
     """
@@ -30,6 +31,6 @@ def left_padded(prompts: Sequence[Tokens], device: torch.device) -> dict[str, Te
         ids[row, start:] = tokens.input_ids
         positions[row, start:] = tokens.position_ids
         mask[row, start:] = 1
-    images = join_images(prompts) if any(tokens.images for tokens in prompts) else {}
+    images = join_images(prompts, once=True) if any(tokens.images for tokens in prompts) else {}
     arrays = {"input_ids": ids, "position_ids": positions, "attention_mask": mask, **images}
     return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}

@@ -266,16 +266,23 @@ def _cut(draft: _Draft, weights: npt.NDArray[np.float32], max_length: int) -> in
     return int(learned[-1]) + 1
 
 
-def join_images(examples: Sequence[Tokens]) -> dict[str, np.ndarray]:
+def join_images(examples: Sequence[Tokens], *, once: bool = False) -> dict[str, np.ndarray]:
     """Crops of all examples one after the other (at least one); indices of pooled patches moved accordingly.
 
-    ``crops`` (N, 3, S, S), ``patch_mask`` (N, P), ``pooled_patches`` (M, W) into N*P, -1 kept.
+    ``crops`` (N, 3, S, S), ``patch_mask`` (N, P), ``pooled_patches`` (M, W) into N*P, -1 kept. ``once``: an object
+    that stands in several examples is there once, so that a picture with several questions is looked at once.
     """
-    images = [image for tokens in examples for image in tokens.images]
+    every = [image for tokens in examples for image in tokens.images]
+    images: list[Crops] = []
+    starts: dict[int, int] = {}
     pooled, before = [], 0
-    for image in images:
-        pooled.append(np.where(image.pooled_patches >= 0, image.pooled_patches + before, -1))
-        before += image.patch_mask.size
+    for image in every:
+        start = starts.get(id(image)) if once else None
+        if start is None:
+            start = starts[id(image)] = before
+            before += image.patch_mask.size
+            images.append(image)
+        pooled.append(np.where(image.pooled_patches >= 0, image.pooled_patches + start, -1))
     return {
         "crops": np.concatenate([image.pixels for image in images]),
         "patch_mask": np.concatenate([image.patch_mask for image in images]),

@@ -21,7 +21,7 @@ PURPOSES: Mapping[str, str] = {
     "devices": "a model over several devices; the library's Trainer",
     "dev": "tests and checks of this project",
     "download": "pictures of published sets",
-    "eval": "pointing scores, reports with curves",
+    "eval": "pointing scores, reports with curves, models behind an address",
     "fast": "quicker reading of JPEG files",
     "hub": "published sets by name",
     "llm": "text-only language models over HTTP",

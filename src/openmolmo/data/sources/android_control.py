@@ -69,6 +69,7 @@ SOURCE = PublishedSet(
     title="AndroidControl",
     home="https://github.com/google-research/google-research/tree/master/android_control",
     places={"train": HubPlace(repo="smolagents/android-control", split="train")},
+    elsewhere={"test": "test"},
     layouts=(
         Layout(
             columns={

@@ -1,15 +1,18 @@
-"""DocVQA (Mathew et al., 2021): questions on scanned pages of industry documents."""
+"""DocVQA (Mathew et al., 2021): questions on scanned pages of industry documents.
+
+The answers to ``test`` are with the challenge's server.
+"""
 
 from __future__ import annotations
 
 from openmolmo.data.sources.answers import question_rows
-from openmolmo.data.sources.columns import ANY, PICTURE, TEXT, many
+from openmolmo.data.sources.columns import ANY, PICTURE, TEXT, hidden_in_test, many
 from openmolmo.data.sources.published import HubPlace, PublishedSet
 from openmolmo.records.example import Made
 
 __all__ = ["SOURCE"]
 
-_ROWS = {"questionId": ANY, "docId": ANY, "ucsf_document_page_no": ANY, "answers": many(TEXT)}
+_ROWS = {"questionId": ANY, "docId": ANY, "ucsf_document_page_no": ANY, "answers": hidden_in_test(many(TEXT))}
 
 SOURCE = PublishedSet(
     name="doc_vqa",
@@ -18,6 +21,7 @@ SOURCE = PublishedSet(
     places={
         "train": HubPlace(repo="HuggingFaceM4/DocumentVQA", split="train"),
         "validation": HubPlace(repo="HuggingFaceM4/DocumentVQA", split="validation"),
+        "test": HubPlace(repo="HuggingFaceM4/DocumentVQA", split="test"),
     },
     # The authors' JSON has the same columns; its `image` is a path in the folder.
     layouts=(

@@ -12,7 +12,7 @@ from openmolmo.data.sources.percent import percent_points
 from openmolmo.data.sources.published import HubPlace, Layout, PublishedSet, Reading
 from openmolmo.records.example import Annotation, Made, Mask, NotPresent, Pointing
 
-__all__ = ["SOURCE"]
+__all__ = ["SOURCE", "masks_of"]
 
 
 def _mask_fault(value: Any, place: str) -> tuple[str, str, Any] | None:
@@ -29,8 +29,13 @@ MASKS = Kind("a list of masks, each rows of true and false", _mask_fault)
 
 def _annotate(row: Row, reading: Reading) -> Iterator[Annotation]:
     label, points = row["label"].strip(), percent_points(row["points"], "points")
-    masks = tuple(_run_lengths(mask) for mask in row["masks"]) if points else ()
+    masks = masks_of(row["masks"]) if points else ()
     yield Pointing(label=label, points=points, masks=masks) if points else NotPresent(label=label)
+
+
+def masks_of(column: Any) -> tuple[Mask, ...]:
+    """The masks of a row, as run lengths."""
+    return tuple(_run_lengths(mask) for mask in column)
 
 
 def _run_lengths(mask: Any) -> Mask:

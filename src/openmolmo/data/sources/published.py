@@ -170,8 +170,8 @@ class PublishedSet:
         if place is not None and reading.config is not None and (folder / reading.config).is_dir():
             folder = folder / reading.config
         named = place.split if place is not None else self.elsewhere[reading.split]  # type: ignore[index]
-        named = named.format(config=reading.config)
-        return open_rows(folder, named, only_split=len(self.splits) == 1)
+        alone = len(self.splits) == 1 and "{config}" not in named  # else any file would do for a part that is missing
+        return open_rows(folder, named.format(config=reading.config), only_split=alone)
 
     def _finder(self, layout: Layout, images: str | None) -> ImageFinder | None:
         if layout.url is None and images is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, cast
 
@@ -19,7 +19,23 @@ from openmolmo.data.sources.reading import Reading, picture_of
 from openmolmo.data.sources.rows import Rows
 from openmolmo.records.example import Annotation, Example, ImageRef, Made, Provenance, Split
 
-__all__ = ["PublishedSource", "examples_in_order"]
+__all__ = ["PublishedSource", "SourceRow", "examples_in_order"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRow:
+    """One row as it is published: its columns, checked; its place in the set; the part of it, where it has several."""
+
+    values: Row
+    number: int
+    part: int
+    reading: Reading
+    layout: Layout
+    finder: ImageFinder | None
+
+    def picture(self) -> ImageRef | None:
+        """The row's picture; a DataError where it cannot be read or made."""
+        return _picture(self.layout, self.values, replace(self.reading, part=self.part), self.finder)
 
 
 class PublishedSource:
@@ -65,6 +81,16 @@ class PublishedSource:
             return make_example(self.declared, self._layout, rows, numbers[0], part, self._reading, self._finder)
         except DataError as error:
             raise _placed(error, self._rows.name, numbers[0]) from error
+
+    def row(self, index: int) -> SourceRow:
+        """The first row of an example, for those who ask in words of their own; with ``grouped=False`` it is the only
+        one. DataError where it is not as declared."""
+        number = int(self._order[self._starts[index]])
+        values = self._rows[number]
+        check_row(values, self._layout.columns, file=self._rows.name, number=number)
+        part = int(self._parts[index]) if len(self._parts) else 0
+        made = {"reading": self._reading, "layout": self._layout, "finder": self._finder}
+        return SourceRow(values=values, number=number, part=part, **made)  # type: ignore[arg-type]
 
     # -------------------------------------------------------------------------------- index
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from openmolmo.evaluation.metrics.profile import Profile
 
@@ -42,6 +43,7 @@ _CONTRACTIONS = {
 } | {"somebody'd": "somebodyd"}
 
 
+@lru_cache(maxsize=1 << 16)  # the same few answers stand under most questions
 def normalise_vqa(text: str) -> str:
     """``"The Two t-shirts."`` -> ``"2 t shirts"``. An answer of articles alone becomes empty."""
     text = text.replace("\n", " ").replace("\t", " ").lower().strip()

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from openmolmo.core.errors import DataError
+from openmolmo.core.config import Config
+from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.replies import render_turns
 from openmolmo.records.example import Annotation, Example, ImageRef
 from openmolmo.words.answer import Answer
 from openmolmo.words.requests import ImageSource, Request
 
-__all__ = ["Question", "Task", "annotation_questions", "ask_and_reply", "image_source", "most_frequent", "to_request"]
+__all__ = [
+    "Adjustable",
+    "Question",
+    "Task",
+    "TaskSettings",
+    "adjust",
+    "annotation_questions",
+    "ask_and_reply",
+    "image_source",
+    "most_frequent",
+    "to_request",
+]
 
 _PLAIN = FormatConfig(max_points=10_000)  # no annotation is too long to be judged
 
@@ -24,7 +37,8 @@ class Question:
     """One thing to ask about one picture, or about several.
 
     ``truth`` is what the task scores against (an annotation, a time, facts); ``reply`` is what a
-    perfect model would write; ``group`` sorts questions into the rows of a breakdown.
+    perfect model would write; ``group`` sorts questions into the rows of a breakdown. ``max_crops``: into how many
+    crops pictures are cut, instead of as many as in the model's training.
     """
 
     id: str
@@ -38,6 +52,7 @@ class Question:
     max_new_tokens: int = 64
     group: str = ""
     more_images: tuple[ImageRef, ...] = ()
+    max_crops: int | None = None
 
     @property
     def images(self) -> tuple[ImageRef, ...]:
@@ -53,6 +68,35 @@ class Question:
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """The same of every picture."""
         return tuple((image.width or 1, image.height or 1) for image in self.images)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings(Config):
+    """What a user may say of the tasks at hand; each takes what concerns it.
+
+    ``radius``: how near a point must be where an annotation has no mask, in percent of the picture's width.
+    """
+
+    radius: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.radius is not None and not 0 <= self.radius < math.inf:
+            raise ConfigError(
+                f"radius={self.radius:g} can hit nothing, or everything", fix="percent of the picture's width, e.g. 5"
+            )
+
+
+@runtime_checkable
+class Adjustable(Protocol):
+    """A task that settings change."""
+
+    def adjusted(self, settings: TaskSettings) -> Task:
+        """This task with those of ``settings`` that concern it and are given."""
+
+
+def adjust(task: Task, settings: TaskSettings) -> Task:
+    """The task under ``settings``; one that takes none stays as it is."""
+    return task.adjusted(settings) if isinstance(task, Adjustable) else task
 
 
 class Task(Protocol):
@@ -94,6 +138,7 @@ def to_request(question: Question) -> Request:
         style=question.style,
         length_hint=question.length_hint,
         max_new_tokens=question.max_new_tokens,
+        max_crops=question.max_crops,
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openmolmo.core.errors import ConfigError
 from openmolmo.evaluation.metrics.pointing import PointingScore, score_points
-from openmolmo.evaluation.tasks.base import Question, annotation_questions, most_frequent
+from openmolmo.evaluation.tasks.base import Question, TaskSettings, annotation_questions, most_frequent
 from openmolmo.records.example import Example, NotPresent, Point, Pointing
 from openmolmo.words.answer import Answer
 from openmolmo.words.points import write_points
@@ -33,10 +31,11 @@ class PointingTask:
     radius: float | None = None
 
     def __post_init__(self) -> None:
-        if self.radius is not None and not 0 <= self.radius < math.inf:
-            raise ConfigError(
-                f"radius={self.radius:g} can hit nothing, or everything", fix="percent of the picture's width, e.g. 5"
-            )
+        TaskSettings(radius=self.radius)  # refuses what means nothing
+
+    def adjusted(self, settings: TaskSettings) -> PointingTask:
+        """With another radius, if one is given."""
+        return self if settings.radius is None else replace(self, radius=settings.radius)
 
     def questions(self, example: Example) -> Iterator[Question]:
         """One for each pointing or not-present annotation."""
