@@ -24,9 +24,12 @@ PURPOSES: Mapping[str, str] = {
     "eval": "pointing scores, reports with curves",
     "fast": "quicker reading of JPEG files",
     "hub": "published sets by name",
+    "ocr": "writing in pictures, read as lines",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
     "studio": "people make data together, in a browser",
+    "speech": "recordings, and their text offline",
+    "speech-server": "text of recordings by a server",
     "synth": "making data: clocks and scenes; with eval and train, the demo",
     "tensorboard": "curves in TensorBoard",
     "torch": "models: ask, train, judge",
@@ -34,6 +37,7 @@ PURPOSES: Mapping[str, str] = {
     "train": "curves of a run as a picture",
     "trl": "training in TRL's SFTTrainer",
     "wandb": "curves in Weights & Biases",
+    "whisper": "text of recordings by Whisper",
 }
 """What each extra is for, as the table shows it."""
 
