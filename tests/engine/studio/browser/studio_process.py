@@ -67,11 +67,11 @@ class Studio:
                 self.address = self.link.partition("/join/")[0]
 
     def _answers(self) -> bool:
-        import httpx
+        import httpx2
 
         try:
-            return httpx.get(f"{self.address}/health", verify=False).status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{self.address}/health", verify=False).status_code == 200
+        except httpx2.TransportError:
             return False
 
     def kill(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,8 +23,7 @@ from openmolmo.engine.studio import accounts, queue
 from openmolmo.engine.studio.app.certificates import own_certificate
 from openmolmo.engine.studio.app.create import create_app
 from openmolmo.engine.studio.settings import StudioSettings
-from openmolmo.engine.studio.store.database import Database, DatabaseGoneError
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, upgrade
 from openmolmo.engine.studio.store.tables import Person, Project
 
 __all__ = ["admin_link", "prepare", "serve"]
@@ -85,7 +85,10 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
     with _sweeping(database), _worker(settings) if worker else contextlib.nullcontext():
         if open_browser:
             threading.Thread(target=_open_when_up, args=(server, link), daemon=True).start()
-        server.run(sockets=[listening])
+        # The server raises again what ended it; SIGTERM must not end the process before the worker was told.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
     database.close()
 
 
