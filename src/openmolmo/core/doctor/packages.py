@@ -25,6 +25,7 @@ PURPOSES: Mapping[str, str] = {
     "fast": "quicker reading of JPEG files",
     "hub": "published sets by name",
     "ocr": "writing in pictures, read as lines",
+    "llm": "text-only language models over HTTP",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
     "studio": "people make data together, in a browser",
