@@ -39,6 +39,7 @@ lint: $(STAMP) ## style, types and import contracts
 
 docs: $(STAMP) ## write the generated reference pages and run every code block of the docs
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/data_model.py
 	@$(BIN)/python -m pytest -n 0 tests/docs
 
 clean: ## remove the environment and the demo's output

@@ -27,12 +27,11 @@ from openmolmo.engine.studio.importing.order import Candidate, arranged, farthes
 from openmolmo.engine.studio.importing.sources.addresses import Address, Fetching, fetched_pictures
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
 from openmolmo.engine.studio.importing.taking_in import ImportReport, ImportSettings, take_in
-from openmolmo.engine.studio.importing.voting import PAIRED, add_votes
 from openmolmo.engine.studio.importing.votes import Answered, scheduled
+from openmolmo.engine.studio.importing.voting import PAIRED, add_votes
 from openmolmo.engine.studio.queue import GOLD_NEED
 from openmolmo.engine.studio.sample import NAMES, SAMPLE, draw
-from openmolmo.engine.studio.store.database import Database
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import Database, upgrade
 from openmolmo.engine.studio.store.tables import Event, Picture, Task
 from openmolmo.pictures import open_image
 

@@ -19,7 +19,7 @@ from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_
 from openmolmo.engine.studio.importing.taking_in import ImportReport, ImportSettings, take_in
 from openmolmo.engine.studio.importing.voting import add_votes
 from openmolmo.engine.studio.settings import read_settings, write_settings
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import upgrade
 from openmolmo.engine.studio.tasks.base import MODES
 
 __all__ = ["import_", "init"]
