@@ -44,12 +44,14 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "download list": ["fetched"],
     "download report": ["fetched"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
+    "studio report": ["--dir", "studio"],
+    "studio worker": ["--dir", "studio", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
 }
-"""Without torch, with the extras download, eval and synth."""
+"""Without torch, with the extras download, eval, studio and synth."""
 
 MODELS: dict[str, list[str]] = {
     "answer": ["requests.jsonl", "--out", "answers.jsonl"],
@@ -91,6 +93,7 @@ def words(name: str, arguments: list[str]) -> list[str]:
 def prepare(folder: Path) -> None:
     """Fill a folder: pictures, marks on them, URLs with a copy of what they lead to, votes and requests."""
     (folder / "pictures").mkdir()
+    (folder / "studio").mkdir()
     (folder / "mine/images.example").mkdir(parents=True)
     for name, colour in (("a", "red"), ("b", "blue")):
         Image.new("RGB", (64, 48), colour).save(folder / f"pictures/{name}.png")
