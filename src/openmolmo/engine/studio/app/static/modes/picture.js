@@ -49,7 +49,7 @@ export class PictureView {
     this.image = make("img", "picture-image");
     this.marks = document.createElementNS(SVG, "svg");
     this.crosshair = make("div", "picture-cross");
-    this.badgeBox = make("div", "picture-badge");
+    this.badgeBox = make("span", "picture-badge");
     this.loupeBox = make("div", "picture-loupe");
     this.loupeImage = make("img", "picture-image");
     this.tools = make("div", "picture-tools");
@@ -119,7 +119,7 @@ export class PictureView {
     this.live.textContent = text;
   }
 
-  /** A short text in the corner of the picture, e.g. the live count. @param {string} text */
+  /** A short text beneath the picture, e.g. the live count. @param {string} text */
   badge(text) {
     this.badgeBox.textContent = text;
     this.badgeBox.hidden = !text;
@@ -203,7 +203,8 @@ export class PictureView {
     this.shape.setAttribute("class", "picture-shape");
     this.shape.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.shape.setAttribute("aria-hidden", "true");
-    this.view.append(this.shape, this.stage, this.marks, this.crosshair, this.badgeBox, this.loupeBox);
+    this.view.append(this.shape, this.stage, this.marks, this.crosshair, this.loupeBox);
+    this.tools.append(this.badgeBox); // never on the picture, where it would hide something
     this.tools.setAttribute("role", "toolbar");
     this.tools.setAttribute("aria-label", t("modes.picture.tools"));
   }
