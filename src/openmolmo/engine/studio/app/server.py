@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.studio import accounts, queue
-from openmolmo.engine.studio.app.certificates import own_certificate
+from openmolmo.engine.studio.app.certificates import Certificate, own_certificate
 from openmolmo.engine.studio.app.create import create_app
 from openmolmo.engine.studio.settings import StudioSettings
 from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, upgrade
@@ -68,6 +68,7 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
     database = prepare(settings)
     application = create_app(settings, database)
     link = admin_link(settings, database)
+    own = _certificate(settings, tell)
     config = uvicorn.Config(
         application,
         log_level="warning",
@@ -76,7 +77,8 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
         proxy_headers=bool(settings.public_url),
         forwarded_allow_ips="127.0.0.1,::1",
         timeout_graceful_shutdown=10,
-        **_encryption(settings, tell),
+        ssl_certfile=None if own is None else str(own.certificate),
+        ssl_keyfile=None if own is None else str(own.key),
     )
     server = uvicorn.Server(config)
     tell(f"The studio is at {settings.address}")
@@ -107,12 +109,12 @@ def _listen(settings: StudioSettings) -> socket.socket:
     return listening
 
 
-def _encryption(settings: StudioSettings, tell: Callable[[str], None]) -> dict[str, str]:
+def _certificate(settings: StudioSettings, tell: Callable[[str], None]) -> Certificate | None:
     if settings.tls != "self-signed":
-        return {}
+        return None
     made = own_certificate(settings.directory, (settings.host, _public_host(settings)))
     tell(f"Fingerprint of the certificate (SHA-256), which browsers show too: {made.fingerprint}")
-    return {"ssl_certfile": str(made.certificate), "ssl_keyfile": str(made.key)}
+    return made
 
 
 def _public_host(settings: StudioSettings) -> str:

@@ -75,11 +75,14 @@ def export_project(
     with database.begin() as session:
         studio = studio_id(session)
         project = session.get_one(Project, project_id)
-        modes = _modes(session.scalars(select(Task.mode).where(Task.project_id == project_id).distinct()), settings)
+        there = session.scalars(select(Task.mode).where(Task.project_id == project_id).distinct()).all()
+        modes = _modes(there, settings)
         erased = erased_people(session, project, studio)
         finished = list(finished_tasks(session, project, modes, studio=studio, unreviewed=settings.unreviewed))
         votes = vote_rows(session, project, [one for one in finished if one.task.mode == VOTE])
+    missing = [] if settings.format == "votes" else [mode for mode in there if mode not in MODES]
     report = ExportReport(erased=erased, votes=len(votes) if settings.format == "votes" else 0)
+    report.left_out += [f"all work of the mode {mode!r}, which is not installed here" for mode in missing]
     if settings.format == "votes":
         examples: list[StudioExample] = []
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -36,7 +36,7 @@ def vote_rows(session: Session, project: Project, finished: Iterable[Finished]) 
     rows = []
     for one in finished:
         pair = models.get(one.task.id)
-        answers = one.task.payload.get("answers") or ()
+        answers: Sequence[Any] = one.task.payload.get("answers") or ()
         if pair is None or len(answers) != 2:
             continue
         for work in one.works:
@@ -66,9 +66,9 @@ def votes_text(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _models(session: Session, project: Project) -> dict[int, list[str]]:
-    rows = session.execute(
-        select(Event.subject_id, Event.after)
+    events = session.scalars(
+        select(Event)
         .join(Task, Task.id == Event.subject_id)
         .where(Event.kind == PAIRED, Event.subject == "task", Task.project_id == project.id)
     )
-    return {task_id: list(after["models"]) for task_id, after in rows if after}
+    return {event.subject_id: list(event.after["models"]) for event in events if event.after}
