@@ -119,10 +119,14 @@ export class PictureView {
     this.live.textContent = text;
   }
 
-  /** A short text beneath the picture, e.g. the live count. @param {string} text */
-  badge(text) {
-    this.badgeBox.textContent = text;
-    this.badgeBox.hidden = !text;
+  /** The live count beneath the picture, of what; none takes it away. @param {number | null} count @param {string} label */
+  badge(count, label) {
+    const number = make("strong");
+    number.textContent = String(count ?? "");
+    const name = make("span"); // left out on a small screen
+    name.textContent = label;
+    this.badgeBox.replaceChildren(number, name);
+    this.badgeBox.hidden = count === null;
   }
 
   focus() {
