@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import argon2
 import toy_mode
 from PIL import Image
 from starlette.testclient import TestClient
@@ -101,4 +102,6 @@ def make_room(directory: Path, monkeypatch: Any, **settings: Any) -> Room:
     Image.new("RGB", (64, 48), "red").save(directory / "pictures/0.png")
     room = Room(create_app(chosen, database), database, directory, chosen)
     monkeypatch.setattr(AppContext, "now", lambda _: room.time)
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(accounts, "_hasher", lambda: quick)
     return room

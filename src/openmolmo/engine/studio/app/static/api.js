@@ -56,6 +56,7 @@ export async function call(method, url, body, options = {}) {
     throw new CallError(t("work.offline"), 0, "offline");
   }
   const text = await answer.text();
+  /** @type {Record<string, any>} */
   let value = {};
   try {
     value = text === "" ? {} : JSON.parse(text);
@@ -68,7 +69,7 @@ export async function call(method, url, body, options = {}) {
 }
 
 const SAVE_MS = 2000;
-const MOST_WAIT_MS = 30_000;
+const MOST_WAIT_MS = 15_000;
 const IDLE_MS = 60_000; // a minute without a touch is no work
 
 /** Milliseconds that somebody really works: pauses and hidden tabs do not count. */
@@ -127,6 +128,7 @@ export class Draft {
     this.timer = undefined;
     this._restore();
     this._serveButtons();
+    document.querySelector(".work-parts")?.removeAttribute("inert");
     if (this.watching) return;
     this._watchTabs();
     this._holdLease();
