@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from openmolmo.core.errors import (
@@ -58,6 +59,8 @@ def test_pocketsphinx_hears_words_with_times_and_cuts_at_pauses(audio: Audio) ->
     assert found.note == sphinx.NOTE
     assert "trying things out" in sphinx.NOTE
     assert Transcript.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    for nothing in (0, 1, 100, RATE // 4):
+        assert transcribe(Audio(samples=np.zeros(nothing, np.float32))).text == ""
 
 
 @pytest.mark.slow

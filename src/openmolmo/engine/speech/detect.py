@@ -16,6 +16,7 @@ from openmolmo.engine.speech.audio import RATE, Audio
 __all__ = ["by_energy", "by_silero", "silero_file", "speech_share"]
 
 _WINDOW, _CONTEXT = 512, 64  # samples that Silero's detector (version 6) takes at once, and of the window before
+_AT_ONCE = 4000  # windows, about two minutes: bounds the memory of long recordings
 _FRAME = RATE // 50  # 20 ms, for loudness
 
 
@@ -42,9 +43,13 @@ def by_silero(audio: Audio, file: Path, *, threshold: float = 0.5) -> NDArray[np
     windows = _windows(audio.samples, _WINDOW)
     before = np.zeros((len(windows), _CONTEXT), np.float32)
     before[1:] = windows[:-1, -_CONTEXT:]
-    state = np.zeros((1, 1, 128), np.float32)
-    scores, *_ = _session(file).run(None, {"input": np.concatenate([before, windows], 1), "h": state, "c": state})
-    speech: NDArray[np.bool_] = np.asarray(scores).reshape(-1) > threshold
+    inputs = np.concatenate([before, windows], 1)
+    h = c = np.zeros((1, 1, 128), np.float32)  # what the detector remembers from piece to piece
+    scores = []
+    for start in range(0, len(inputs), _AT_ONCE):
+        found, h, c = _session(file).run(None, {"input": inputs[start : start + _AT_ONCE], "h": h, "c": c})
+        scores.append(np.asarray(found, np.float32).reshape(-1))
+    speech: NDArray[np.bool_] = np.concatenate(scores) > threshold
     return speech
 
 
@@ -58,7 +63,8 @@ def by_energy(audio: Audio, *, above_floor: float = 12.0, least: float = -50.0) 
     power = np.square(_windows(audio.samples, _FRAME), dtype=np.float64).mean(1)
     level = 10 * np.log10(np.maximum(power, 1e-12))
     floor = float(np.percentile(level, 10))
-    return level > max(floor + above_floor, least)
+    speech: NDArray[np.bool_] = level > max(floor + above_floor, least)
+    return speech
 
 
 def _windows(samples: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -37,12 +37,7 @@ class PocketSphinx:
 
     def transcribe(self, audio: Audio) -> Transcript:
         """Words with times; sentences begin with a capital and end with a full stop."""
-        decoder = _decoder()
-        decoder.reinit_feat()  # else the loudness of the last speaker colours this one
-        decoder.start_utt()
-        decoder.process_raw(pcm16(audio), full_utt=True)
-        decoder.end_utt()
-        sentences = self._sentences(decoder.seg() or ())
+        sentences = self._sentences(_decoded(audio)) if len(audio.samples) else []
         segments = tuple(Segment(text=_sentence(words), start=words[0].start, end=words[-1].end) for words in sentences)
         return Transcript(
             text=" ".join(segment.text for segment in segments),
@@ -73,6 +68,15 @@ class PocketSphinx:
 @lru_cache(maxsize=1)
 def _decoder() -> Any:
     return require("pocketsphinx", extra="speech").Decoder(samprate=RATE, loglevel="FATAL")
+
+
+def _decoded(audio: Audio) -> Any:
+    decoder = _decoder()
+    decoder.reinit_feat()  # else the loudness of the last speaker colours this one
+    decoder.start_utt()
+    decoder.process_raw(pcm16(audio), full_utt=True)
+    decoder.end_utt()
+    return decoder.seg() or ()
 
 
 def _sentence(words: list[Word]) -> str:
