@@ -40,7 +40,7 @@ def hears(path: Path) -> tuple[str, ...]:
 
 
 def prepare(directory: Path, database_url: str, *, annotations: int = 1, speech: str = "pocketsphinx") -> Studio:
-    """A studio that was not started yet: speaking, for at least six seconds."""
+    """A studio that was not started yet: speaking, for at least eight seconds."""
     directory.mkdir(parents=True, exist_ok=True)
     write_settings(read_settings(directory, {"speech": speech}))
     database = upgrade(database_url)
@@ -49,7 +49,7 @@ def prepare(directory: Path, database_url: str, *, annotations: int = 1, speech:
         rows.execute(delete(Task).where(Task.mode != "speak"))
         for task in rows.scalars(select(Task)):
             task.need = task.slots = annotations
-        options: dict[str, Any] = {"min_seconds": 6.0, "annotations": annotations}
+        options: dict[str, Any] = {"min_seconds": 8.0, "annotations": annotations}
         rows.scalars(select(Project)).one().settings = {"speak": options}
     database.close()
     return Studio(directory, database_url)

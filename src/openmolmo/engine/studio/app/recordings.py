@@ -13,6 +13,7 @@ from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from openmolmo.engine.studio import access
 from openmolmo.engine.studio.accounts import SignedIn
 from openmolmo.engine.studio.app.context import AppContext
 from openmolmo.engine.studio.app.picture_files import inside
@@ -176,7 +177,7 @@ def keys(chosen: Keys, person: Change, app: App) -> dict[str, dict[str, str]]:
 
 def _audible(recording: Recording | None, person: SignedIn) -> Recording:
     """The recording, for its speaker and for reviewers; for others it is not there."""
-    if recording is None or (recording.person_id != person.person_id and not person.may("reviewer")):
+    if recording is None or not access.may_hear(person.person_id, person.may("reviewer"), recording):
         raise RecordingRefusedError("unknown", status=404)
     return recording
 
@@ -187,4 +188,4 @@ def _write_down(app: AppContext, recording_id: int, person: SignedIn) -> None:
         last = select(Access.at).where(Access.recording_id == recording_id, Access.person_id == person.person_id)
         newest = rows.scalar(last.order_by(Access.id.desc()).limit(1))
         if newest is None or now - newest > _SAME_LISTENING:
-            rows.add(Access(recording_id=recording_id, person_id=person.person_id, at=now, how="listen"))
+            access.write_down(rows, recording_id, person.person_id, "listen", now)

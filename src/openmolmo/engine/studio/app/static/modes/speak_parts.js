@@ -35,7 +35,7 @@ export class SpeakParts {
     this.onText = onText;
     /** What was typed, by recording. @type {Record<string, string>} */
     this.texts = {};
-    /** @type {Map<number, {item: HTMLElement, area: HTMLTextAreaElement, said: HTMLElement, heard: HTMLElement}>} */
+    /** @type {Map<number, {part: Part, item: HTMLElement, area: HTMLTextAreaElement, said: HTMLElement, heard: HTMLElement}>} */
     this.shown = new Map();
   }
 
@@ -78,8 +78,14 @@ export class SpeakParts {
     one.area.setAttribute("aria-label", `${t("speak.words")} ${count > 1 ? t("speak.part", { number }) : ""}`.trim());
     if (!(String(part.id) in this.texts) && document.activeElement !== one.area) one.area.value = part.text ?? "";
     one.said.textContent = note(part) === "" ? "" : t(note(part));
-    const differs = part.heard !== null && part.heard !== "" && part.heard.trim() !== one.area.value.trim();
-    one.heard.textContent = differs ? `${t("speak.heard")} (${part.heard_by}): ${part.heard}` : "";
+    one.part = part;
+    this._compare(one);
+  }
+
+  /** What the program heard stands below what somebody changed. @param {{part: Part, area: HTMLTextAreaElement, heard: HTMLElement}} one */
+  _compare({ part, area, heard }) {
+    const differs = part.heard !== null && part.heard !== "" && part.heard.trim() !== area.value.trim();
+    heard.textContent = differs ? `${t("speak.heard")} (${part.heard_by}): ${part.heard}` : "";
   }
 
   /** @param {Part} part */
@@ -95,8 +101,11 @@ export class SpeakParts {
     area.rows = 6;
     area.maxLength = 8000;
     area.readOnly = this.readonly;
+    area.value = this.texts[String(part.id)] ?? "";
     area.addEventListener("input", () => {
       this.texts[String(part.id)] = area.value;
+      const one = this.shown.get(part.id);
+      if (one !== undefined) this._compare(one);
       this.onText();
     });
     const said = document.createElement("p");
@@ -105,7 +114,7 @@ export class SpeakParts {
     const heard = document.createElement("p");
     heard.className = "small dim heard";
     item.append(title, player, area, said, heard);
-    return { item, area, said, heard };
+    return { part, item, area, said, heard };
   }
 
   /** @returns {HTMLAudioElement[]} */
