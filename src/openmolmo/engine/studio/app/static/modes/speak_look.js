@@ -41,7 +41,8 @@ function showCaption(caption, text) {
     return;
   }
   const values = { count: caption.annotations.length, method: t(`speak.method.${caption.method}`) };
-  part("caption-how").textContent = `${t("speak.review_how", values)} ${caption.note ?? ""}`.trim();
+  const key = values.count === 1 ? "speak.review_how_one" : "speak.review_how";
+  part("caption-how").textContent = `${t(key, values)} ${caption.note ?? ""}`.trim();
   part("clashes").hidden = caption.contradictions.length === 0;
   for (const clash of caption.contradictions) {
     const item = document.createElement("li");

@@ -84,7 +84,7 @@ export class SpeakParts {
 
   /** What the program heard stands below what somebody changed. @param {{part: Part, area: HTMLTextAreaElement, heard: HTMLElement}} one */
   _compare({ part, area, heard }) {
-    const differs = part.heard !== null && part.heard !== "" && part.heard.trim() !== area.value.trim();
+    const differs = !this.readonly && part.heard !== null && part.heard !== "" && part.heard.trim() !== area.value.trim();
     heard.textContent = differs ? `${t("speak.heard")} (${part.heard_by}): ${part.heard}` : "";
   }
 
@@ -98,7 +98,7 @@ export class SpeakParts {
     player.preload = "none"; // each listening is written down: nothing is fetched before somebody listens
     player.src = `/api/recordings/${part.id}/audio`;
     const area = document.createElement("textarea");
-    area.rows = 6;
+    area.rows = this.readonly ? 4 : 6;
     area.maxLength = 8000;
     area.readOnly = this.readonly;
     area.value = this.texts[String(part.id)] ?? "";
