@@ -24,7 +24,9 @@ __all__ = ["worker"]
 @click.option("--llm", help="A text-only LLM for merging and drafts  [default: as in studio.yaml]")
 @click.option("--speech", help="What writes down recordings  [default: as in studio.yaml]")
 @click.option("--until-idle", is_flag=True, help="End when no job is due.")
-def worker(directory: Path, database: str | None, processes: int, kinds: str, until_idle: bool, **given: str | None) -> None:
+def worker(
+    directory: Path, database: str | None, processes: int, kinds: str, until_idle: bool, **given: str | None
+) -> None:
     """Run jobs: speech, OCR, drafts. Start any number, on any machine that reaches the folder and the database.
 
     Ctrl-C or SIGTERM lets each worker finish its job; the same again ends them at once, and their jobs are taken up

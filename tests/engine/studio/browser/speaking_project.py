@@ -1,4 +1,4 @@
-"""The sample project with speaking only, least seconds that a test can wait for, and a microphone that says something."""
+"""The sample project with speaking only, least seconds that a test can wait for, and a microphone that hears words."""
 
 from __future__ import annotations
 

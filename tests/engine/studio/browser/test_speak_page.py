@@ -43,7 +43,8 @@ def phase(page: Any, text: str, timeout: float = 20_000) -> None:
 
 def speak_until(page: Any, seconds: float) -> None:
     """Wait until the page's clock shows so much."""
-    script = "(least) => { const [m, s] = document.getElementById('clock').textContent.split(':'); return 60 * m + +s >= least; }"
+    parts = "const [m, s] = document.getElementById('clock').textContent.split(':');"
+    script = f"(least) => {{ {parts} return 60 * m + +s >= least; }}"
     page.wait_for_function(script, arg=seconds, timeout=60_000)
 
 

@@ -1,8 +1,8 @@
 """A recording while somebody speaks: begun, its pieces kept as they come, given up.
 
-    recordings/7/00000-<sha256>      piece 0 of recording 7, on the disk before its row says so
-    recordings/7/original.webm       all pieces joined, when it is finished (finishing.py)
-    recordings/7/seekable.ogg        the same sound for listening
+recordings/7/00000-<sha256>      piece 0 of recording 7, on the disk before its row says so
+recordings/7/original.webm       all pieces joined, when it is finished (finishing.py)
+recordings/7/seekable.ogg        the same sound for listening
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ _MOST_BYTES_A_SECOND = 40_000
 """Sound of a browser has 2 to 32 kB a second; what is more is no sound."""
 
 
-def begin(
-    rows: Rows, lease_id: int, person_id: int, media_type: str, picture_id: int | None, now: float
-) -> Recording:
+def begin(rows: Rows, lease_id: int, person_id: int, media_type: str, picture_id: int | None, now: float) -> Recording:
     """A new recording under a live lease. ``picture_id``: what the page shows, which must be the task's picture."""
     lease = queue.hold(rows, lease_id, person_id, now)
     task = rows.get_one(Task, lease.task_id)
@@ -105,9 +103,7 @@ def put(
         recording = ours(rows, recording_id, person_id, lock=True)
         if not _known(rows, recording, number, real):
             _check(recording, number, data, settings)
-            rows.add(
-                Chunk(recording_id=recording_id, number=number, size=len(data), sha256=real, received_at=now)
-            )
+            rows.add(Chunk(recording_id=recording_id, number=number, size=len(data), sha256=real, received_at=now))
             recording.size += len(data)
         return recording.size
 

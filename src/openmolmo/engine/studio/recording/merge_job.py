@@ -26,6 +26,8 @@ from openmolmo.engine.studio.tasks.speak import chosen_texts, texts_key
 
 __all__ = ["ask_to_merge", "merge"]
 
+RETRIES = 2
+"""Of one request; the job itself is tried again later, with longer pauses."""
 _FINISHED = ("submitted", "accepted")
 
 
@@ -109,7 +111,7 @@ def _merged(context: JobContext, texts: Sequence[str]) -> tuple[Merged, dict[str
 
 def _by_llm(context: JobContext, line: str, texts: Sequence[str]) -> tuple[Merged, dict[str, Any]]:
     origins: list[dict[str, Any]] = []
-    with LLM(parse_llm(line, cache=context.directory / "llm.sqlite")) as llm:
+    with LLM(parse_llm(line, [f"retries={RETRIES}"], cache=context.directory / "llm.sqlite")) as llm:
 
         def ask(prompt: str) -> str:
             digest = sha256_bytes(prompt.encode())

@@ -80,9 +80,7 @@ class SpeakMode:
     def jobs(self, task: TaskView, annotation_id: int, payload: Mapping[str, Any]) -> Sequence[JobRequest]:
         """Merge what is said of the picture into its caption, also after a correction of the same work."""
         mark = sha256_bytes(repr(sorted(payload["texts"].items())).encode())[:16]
-        return [
-            JobRequest(kind="merge", key=f"merge-{annotation_id}-{mark}", payload={"annotation": annotation_id})
-        ]
+        return [JobRequest(kind="merge", key=f"merge-{annotation_id}-{mark}", payload={"annotation": annotation_id})]
 
     def agreement(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> float | None:
         """How much of what the briefer one says the other says too, by stems of content words; none without words."""

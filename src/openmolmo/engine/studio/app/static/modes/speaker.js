@@ -222,7 +222,8 @@ export class Speaker {
     const has = this.recordings.complete.length > 0;
     const still = phase === "idle" || phase === "ready";
     this._label("record", phase === "recording" ? "pause" : phase === "paused" ? "resume" : has ? "more" : "record");
-    part("record").disabled = !(live || still);
+    const hindered = hindrance() !== "";
+    part("record").disabled = !(live || still) || hindered;
     part("stop").disabled = !live;
     part("listen").disabled = !(still && has);
     this._label("listen", this.parts.playing ? "listen_stop" : "listen");
@@ -233,7 +234,7 @@ export class Speaker {
     const gates = this.recordings.complete.at(-1)?.gates ?? [];
     part("dot").classList.toggle("is-good", phase === "ready" && gates.length === 0);
     if (phase === "ready") part("phase").textContent = gates.length === 0 ? t("speak.good") : "";
-    else if (phase !== "blocked") part("phase").textContent = t(`speak.${phase}`);
+    else if (phase !== "blocked") part("phase").textContent = hindered ? "" : t(`speak.${phase}`);
     part("gates").replaceChildren(
       ...(still ? gates : []).map((gate) => Object.assign(document.createElement("li"), { textContent: gateText(gate) })),
     );
