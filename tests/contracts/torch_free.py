@@ -68,6 +68,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
 TOGETHER: dict[str, list[str]] = {
     "studio backup": ["kept.tar", "--dir", "work"],
     "studio restore": ["kept.tar", "--dir", "restored"],
+    "studio transcribe": ["--again", "--no-wait", "--dir", "restored"],
     "studio users invite": ["--dir", "restored", "--role", "reviewer"],
     "studio users list": ["--dir", "restored"],
     "studio users role": ["Ada", "reviewer", "--dir", "restored"],
