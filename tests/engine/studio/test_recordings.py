@@ -10,6 +10,7 @@ from app_room import Browser, Room
 from speak_room import WEBM, begin, make_speaking, pieces, put, say, work_off
 from sqlalchemy import select
 
+from openmolmo.core.errors import DiskFullError
 from openmolmo.core.files import sha256_bytes
 from openmolmo.engine.speech import Audio
 from openmolmo.engine.speech.audio import RATE, wav_bytes
@@ -43,6 +44,15 @@ def test_pieces_are_kept_whatever_the_way_they_come(tmp_path: Path, monkeypatch:
         assert answer.json()["error"].endswith("."), "a sentence"
     assert put(ada, number, 1, b"x" * 5_000_000).status_code == 413
     assert ada.client.put(f"/api/recordings/{number}/chunks/0", content=parts[0]).status_code == 403, "no secret"
+
+    def no_room(path: Path) -> None:
+        raise DiskFullError(f"no space left while writing {path}")
+
+    with monkeypatch.context() as full:
+        full.setattr("openmolmo.engine.studio.recording.chunks.atomic_file", no_room)
+        answer = put(ada, number, 1, parts[1])
+        assert answer.status_code == 507
+        assert "disk is full" in answer.json()["error"]
 
     for place in reversed(range(1, len(parts))):
         assert put(ada, number, place, parts[place]).status_code == 200, "in any order"

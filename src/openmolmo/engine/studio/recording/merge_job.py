@@ -99,7 +99,7 @@ def _merged(context: JobContext, texts: Sequence[str]) -> tuple[Merged, dict[str
     note = ""
     if line and not line.startswith("template"):
         try:
-            merged, origin = _by_llm(context, line, texts)
+            merged, origin = _by_llm(line, texts)
             return merged, {**_how(merged), **origin}
         except LLMFailed as error:
             if not context.last_attempt:
@@ -109,9 +109,10 @@ def _merged(context: JobContext, texts: Sequence[str]) -> tuple[Merged, dict[str
     return merged, {**_how(merged), **({"note": note} if note else {})}
 
 
-def _by_llm(context: JobContext, line: str, texts: Sequence[str]) -> tuple[Merged, dict[str, Any]]:
+def _by_llm(line: str, texts: Sequence[str]) -> tuple[Merged, dict[str, Any]]:
     origins: list[dict[str, Any]] = []
-    with LLM(parse_llm(line, [f"retries={RETRIES}"], cache=context.directory / "llm.sqlite")) as llm:
+    # Without a cache on the disk: what people said must be gone when they ask for it. The caption itself is kept.
+    with LLM(parse_llm(line, [f"retries={RETRIES}"])) as llm:
 
         def ask(prompt: str) -> str:
             digest = sha256_bytes(prompt.encode())

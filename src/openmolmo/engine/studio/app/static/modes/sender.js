@@ -23,7 +23,7 @@ export function passes(error) {
 export class Sender {
   /**
    * @param {import("./chunk_store.js").ChunkStore} store
-   * @param {{onState: (left: number, offline: boolean) => void, onRefused: (message: string) => void}} page
+   * @param {{onState: (left: number, trouble: string) => void, onRefused: (message: string) => void}} page
    */
   constructor(store, page) {
     this.store = store;
@@ -31,7 +31,8 @@ export class Sender {
     /** @type {Piece[]} */
     this.queue = [];
     this.running = false;
-    this.offline = false;
+    /** Why nothing can be sent at the moment, in words; "" where it can. */
+    this.trouble = "";
     this.wake = () => {};
     addEventListener("online", () => this.wake());
   }
@@ -45,7 +46,7 @@ export class Sender {
   /** Send pieces that are kept already. @param {Piece[]} pieces */
   send(pieces) {
     this.queue.push(...pieces);
-    this.page.onState(this.queue.length, this.offline);
+    this.page.onState(this.queue.length, this.trouble);
     if (!this.running) this._run();
   }
 
@@ -58,7 +59,7 @@ export class Sender {
   async forget(recording) {
     this.queue = this.queue.filter((piece) => piece.recording !== recording);
     await this.store.forget(recording);
-    this.page.onState(this.queue.length, this.offline);
+    this.page.onState(this.queue.length, this.trouble);
   }
 
   /** Do something that may fail for a while, until it is done. @template T @param {() => Promise<T>} what @returns {Promise<T>} */
@@ -66,11 +67,11 @@ export class Sender {
     for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, MOST_WAIT)) {
       try {
         const done = await what();
-        this._say(false);
+        this._say("");
         return done;
       } catch (error) {
         if (!passes(error)) throw error;
-        this._say(true);
+        this._say(/** @type {Error} */ (error).message);
         await this._pause(wait);
       }
     }
@@ -93,15 +94,15 @@ export class Sender {
         await this.store.drop(piece.recording, piece.number);
       }
       if (this.queue[0] === piece) this.queue.shift();
-      this.page.onState(this.queue.length, this.offline);
+      this.page.onState(this.queue.length, this.trouble);
     }
     this.running = false;
   }
 
-  /** @param {boolean} offline */
-  _say(offline) {
-    this.offline = offline;
-    this.page.onState(this.queue.length, offline);
+  /** @param {string} trouble */
+  _say(trouble) {
+    this.trouble = trouble;
+    this.page.onState(this.queue.length, trouble);
   }
 
   /** @param {number} ms */

@@ -1,6 +1,6 @@
 // @ts-check
 /** Recording on the page of speaking: its buttons and keys, what is shown, and how it goes on after anything. */
-import { ask, Draft, t, toast } from "../api.js";
+import { ask, CallError, Draft, t, toast } from "../api.js";
 import { hindrance, Microphone, recordedType, Take, whyNot } from "./microphone.js";
 import { Recordings } from "./recordings.js";
 import { SpeakKeys } from "./speak_keys.js";
@@ -25,7 +25,7 @@ export class Speaker {
     this.most = 1000 * Number(task.options.max_seconds);
     this.microphone = new Microphone(() => this._lost());
     this.recordings = new Recordings(task, {
-      onState: (left, offline) => this._showSending(left, offline),
+      onState: (left, trouble) => this._showSending(left, trouble),
       onRefused: (message) => toast(message, "bad"),
     });
     this.parts = new SpeakParts(part("parts"), { readonly: false, onText: () => this.draft.changed() });
@@ -145,8 +145,13 @@ export class Speaker {
     try {
       await this.recordings.finish(take);
     } catch (error) {
+      if (error instanceof CallError && error.code === "lease_lost") {
+        await this.draft._failed(error); // says so, and leads to the next task
+        return;
+      }
       toast(/** @type {Error} */ (error).message, "bad");
       await this.recordings.load();
+      await this.recordings.takeUp(); // what has arrived is a recording all the same
     }
     this.take = null;
     this.draft.changed();
@@ -283,12 +288,12 @@ export class Speaker {
     part("level").setAttribute("aria-valuenow", String(Math.round(100 * share)));
   }
 
-  /** @param {number} left @param {boolean} offline */
-  _showSending(left, offline) {
+  /** @param {number} left @param {string} trouble */
+  _showSending(left, trouble) {
     part("pending").textContent = left === 0 ? "" : t(left === 1 ? "speak.kept_one" : "speak.kept", { count: left });
     const banner = part("banner");
-    if (offline) {
-      banner.textContent = t("work.offline");
+    if (trouble !== "") {
+      banner.textContent = trouble; // no connection, or a full disk: it is sent again all the same
       banner.hidden = false;
     } else if (!banner.hidden) {
       banner.hidden = true;
