@@ -44,5 +44,7 @@ def worker(
     told = run_workers(settings, chosen, processes=processes, until_idle=until_idle)
     if told and not until_idle:
         sys.exit(0)
-    if told:
-        raise StoppedError("stopped before all jobs were done; the others wait", signal=told, fix="run it again")
+    if not told:
+        click.echo("no job is due")
+        return
+    raise StoppedError("stopped before all jobs were done; the others wait", signal=told, fix="run it again")
