@@ -23,6 +23,7 @@ _SUMMARIES = {
     "init": "Make a studio in a folder.",
     "report": "Say how the work goes: throughput, time, agreement, gold tasks, cost.",
     "serve": "Open the studio at an address.",
+    "transcribe": "Write all recordings down anew.",
     "users": "People, their roles and links.",
     "worker": "Run jobs: speech, OCR, drafts.",
 }

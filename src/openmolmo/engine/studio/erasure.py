@@ -51,6 +51,7 @@ def erase(rows: Rows, directory: Path, person: Person, *, by: int | None, now: f
     rows.execute(
         update(Turn).where(Turn.annotation_id.in_(theirs)).values(text="", made={}).execution_options(**_PLAIN)
     )
+    _forget_captions(rows, set(rows.scalars(theirs)))
     rows.execute(update(Transcript).where(Transcript.recording_id.in_(spoken)).values(text="", words=[]))
     rows.execute(delete(Chunk).where(Chunk.recording_id.in_(spoken)).execution_options(**_PLAIN))
     rows.execute(
@@ -79,6 +80,17 @@ def erase(rows: Rows, directory: Path, person: Person, *, by: int | None, now: f
 
 _PLAIN = {"synchronize_session": False}
 """The rows of a sub-select are not looked for among the objects in memory."""
+
+
+def _forget_captions(rows: Rows, works: set[int]) -> None:
+    """Captions that were merged out of the person's words and others' go; they are merged anew out of what is left."""
+    for turn in rows.scalars(select(Turn).where(Turn.kind == "caption", Turn.text != "")):
+        others = set(turn.made.get("annotations", ()))
+        if not others & works:
+            continue
+        turn.text, turn.made = "", {}
+        for work in rows.scalars(select(Annotation).where(Annotation.id.in_(others))):
+            work.payload = {**work.payload, "caption": ""}  # a reviewer wrote it over the merged one
 
 
 def _forget_jobs(rows: Rows, person: Person, now: float) -> None:

@@ -198,6 +198,10 @@ def submit(
             return done  # the page did not hear that it was handed in
     lease = hold(session, lease_id, person_id, now)
     clean = _checked(session, lease.task_id, given)
+    task = session.get_one(Task, lease.task_id)
+    confirm = getattr(MODES.get(task.mode), "confirm", None)
+    if confirm is not None:
+        confirm(session, lease, clean, now)
     annotation = _annotation(session, lease, now)
     before = {"payload": annotation.payload, "state": annotation.state}
     annotation.payload, annotation.state, annotation.submitted_at = clean, "submitted", now
@@ -206,7 +210,6 @@ def submit(
     lease.ended_at, lease.outcome = now, "submitted"
     session.flush()
     _change(session, "annotation.submitted", annotation, person_id, before, now)
-    task = session.get_one(Task, lease.task_id)
     for request in MODES.get(task.mode).jobs(_view(session, task), annotation.id, clean):
         jobs.ask(session, request, now)
     return annotation

@@ -21,14 +21,18 @@ __all__ = ["worker"]
 @studio_options
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 256), help="Workers at once.")
 @click.option("--kinds", default="", help="Only jobs of these kinds, by commas  [default: all]")
+@click.option("--llm", help="A text-only LLM for merging and drafts  [default: as in studio.yaml]")
+@click.option("--speech", help="What writes down recordings  [default: as in studio.yaml]")
 @click.option("--until-idle", is_flag=True, help="End when no job is due.")
-def worker(directory: Path, database: str | None, processes: int, kinds: str, until_idle: bool) -> None:
+def worker(
+    directory: Path, database: str | None, processes: int, kinds: str, until_idle: bool, **given: str | None
+) -> None:
     """Run jobs: speech, OCR, drafts. Start any number, on any machine that reaches the folder and the database.
 
     Ctrl-C or SIGTERM lets each worker finish its job; the same again ends them at once, and their jobs are taken up
     again later. So are the jobs of a worker that was killed.
     """
-    settings = existing_settings(directory, database)
+    settings = existing_settings(directory, database, **given)
     chosen = [kind.strip() for kind in kinds.split(",") if kind.strip()] or JOBS.names()
     for kind in chosen:
         JOBS.get(kind)
@@ -40,5 +44,7 @@ def worker(directory: Path, database: str | None, processes: int, kinds: str, un
     told = run_workers(settings, chosen, processes=processes, until_idle=until_idle)
     if told and not until_idle:
         sys.exit(0)
-    if told:
-        raise StoppedError("stopped before all jobs were done; the others wait", signal=told, fix="run it again")
+    if not told:
+        click.echo("no job is due")
+        return
+    raise StoppedError("stopped before all jobs were done; the others wait", signal=told, fix="run it again")

@@ -6,6 +6,7 @@ guard.py        headers, hosts, sizes and pace: what holds for every request
 signed_in.py    who asks: cookies, roles, the secret that every change repeats
 failures.py     errors as sentences: a page for people, JSON for scripts
 leases.py       the work itself: draft, renew, skip, submit
+recordings.py   what people say, piece by piece, and who hears it
 picture_files.py  original bytes and thumbnails
 pages/          one file a page
 server.py       run it: certificates, browser, worker

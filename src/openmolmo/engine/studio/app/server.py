@@ -175,6 +175,8 @@ def _sweeping(database: Database) -> Iterator[None]:
 def _worker(settings: StudioSettings) -> Iterator[None]:
     """One worker in a process of its own; its database is the server's."""
     command = [sys.executable, "-m", "openmolmo", "studio", "worker", "--dir", str(settings.directory)]
+    for option, value in (("--llm", settings.llm), ("--speech", settings.speech)):
+        command += [option, value] if value else []
     # In the environment, not on the command line, which everybody on the machine can read.
     secret = {"OPENMOLMO_STUDIO_DATABASE": settings.database} if settings.database else {}
     process = subprocess.Popen(command, env={**os.environ, **secret})

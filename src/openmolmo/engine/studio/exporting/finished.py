@@ -126,7 +126,7 @@ def _works(
 
 
 def _spoken(session: Session, project: Project, mode: str) -> Mapping[int, list[Spoken]]:
-    """Complete recordings that passed the gates, with their newest transcript, by lease."""
+    """Complete recordings that passed the gates, by lease, with their newest transcript, a person's first."""
     rows = session.execute(
         select(Recording, Transcript)
         .join(Lease, Lease.id == Recording.lease_id)
@@ -138,7 +138,8 @@ def _spoken(session: Session, project: Project, mode: str) -> Mapping[int, list[
             Recording.state == "complete",
             Recording.refused.is_(None),
         )
-        .order_by(Recording.id, Transcript.id)
+        # a correction counts, whatever is heard later
+        .order_by(Recording.id, Transcript.engine == "person", Transcript.id)
     )
     newest = {recording.id: (recording, transcript) for recording, transcript in rows}
     found: defaultdict[int, list[Spoken]] = defaultdict(list)

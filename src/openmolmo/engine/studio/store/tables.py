@@ -279,7 +279,7 @@ class Turn(Base):
     id: Mapped[int] = _key()
     annotation_id: Mapped[int] = _to("annotation", "The annotation that it belongs to.", index=True)
     number: Mapped[int] = mapped_column(Integer, doc="Place in the conversation, from 0.")
-    kind: Mapped[str] = mapped_column(String(12), doc="question, draft, reject, edit or accept.")
+    kind: Mapped[str] = mapped_column(String(12), doc="question, draft, reject, edit, accept, or caption (merged).")
     text: Mapped[str] = mapped_column(Text, doc="What was written.")
     made: Mapped[dict[str, Any]] = mapped_column(default=dict, doc="How: provider, model, prompt and request hash.")
     created_at: Mapped[float] = mapped_column(Float, doc="When.")

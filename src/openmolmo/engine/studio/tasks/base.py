@@ -86,7 +86,11 @@ class Exported:
 
 
 class Mode(Protocol):
-    """One annotation mode."""
+    """One annotation mode.
+
+    A mode whose work is more than its payload may also have ``confirm(rows, lease, payload, now)``: called inside the
+    transaction in which work is handed in, it may refuse by :class:`BadWorkError` (no recording is there yet).
+    """
 
     name: str
     """Registered name and address, e.g. ``point``."""
