@@ -49,8 +49,9 @@ class StudioSettings(Config):
     """Of one address."""
     llm: str = ""
     """A text-only LLM in the one-line form of ``engine.llm``; empty: none, drafts come from templates."""
-    speech: str = "none"
-    """Driver that writes down recordings, a name of ``engine.speech``."""
+    speech: str = "auto"
+    """Driver that writes down recordings, a name of ``engine.speech``; ``auto`` is pocketsphinx where it is installed
+    (rough, for the speaker to correct), else none."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -26,7 +26,7 @@ __all__ = ["serve", "users"]
 @click.option("--public-url", help="How others reach the studio through a proxy, e.g. https://studio.example.org")
 @click.option("--tls-self-signed", is_flag=True, help="Encrypt with a certificate of the studio's own.")
 @click.option("--llm", help="A text-only LLM for drafts and merging, e.g. http://127.0.0.1:11434/v1#name.")
-@click.option("--speech", help="What writes down recordings: pocketsphinx, faster_whisper, openai_http or none.")
+@click.option("--speech", help="What writes down recordings: auto, pocketsphinx, faster_whisper, openai_http, none.")
 @click.option("--open/--no-open", "open_browser", default=True, show_default=True, help="Open a browser.")
 @click.option("--worker/--no-worker", default=True, show_default=True, help="Run one worker beside the server.")
 def serve(

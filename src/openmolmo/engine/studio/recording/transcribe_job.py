@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 import yaml
@@ -24,7 +25,9 @@ __all__ = ["ask_again", "driver_called", "transcribe"]
 
 
 def driver_called(line: str) -> SpeechDriver:
-    """The driver of a line ``NAME`` or ``NAME:option=value,option=value``, e.g. ``faster_whisper:model=/models/x``."""
+    """The driver of a line ``NAME`` or ``NAME:option=value,...``, e.g. ``faster_whisper:model=/models/x``; or ``auto``."""
+    if line == "auto":
+        line = "pocketsphinx" if find_spec("pocketsphinx") and find_spec("av") else "none"
     name, _, given = line.partition(":")
     options: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in given.split(","))):
