@@ -23,6 +23,8 @@ from openmolmo.cli import cli
 from openmolmo.core.files import write_text
 from openmolmo.core.registry import Registry
 from openmolmo.data.sources.base import SOURCES
+from openmolmo.engine.llm.providers.base import PROVIDERS
+from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.evaluation.tasks import TASKS
 from openmolmo.model import PRESETS, Molmo, parameter_counts
@@ -47,6 +49,11 @@ REGISTRIES: dict[str, tuple[Registry[Any], str]] = {
     "task": (TASKS, "What a model is judged on: `openmolmo eval MODEL --tasks NAME`. [Metrics](how-to/judge.md)."),
     "writer": (WRITERS, "Where a run's figures go too: `watch.writers=NAME`. [Watch](how-to/train.md#watch)."),
     "callback": (CALLBACKS, "What is judged during a run: `watch.callbacks=NAME`. [Watch](how-to/train.md#watch)."),
+    "llm_provider": (PROVIDERS, "Who answers: `--llm NAME...`. [Use one](how-to/use-a-text-llm.md)."),
+    "llm_template": (
+        TEMPLATES,
+        "What `--llm template` answers from, by purpose. [Add one](how-to/use-a-text-llm.md#without-a-model).",
+    ),
     "encoder": (ENCODERS, "Vision backbones: the `model_type` of a model's `vision_config`."),
 }
 """Kinds of plug-ins, in the order of the page: the registry, and how its names are used."""

@@ -26,6 +26,7 @@ _SUMMARIES = {
     "download": "Fetch the pictures of a set, and account for those that are gone.",
     "eval": "Judge a model on held-out data, with controls.",
     "export": "Write a model in the layout of the released ones.",
+    "llm": "Ask text-only language models, and check their servers.",
     "point": "Point at things in a picture.",
     "studio": "People make data: speak, ask, click, check, vote.",
     "synth": "Make data: clocks and scenes.",

@@ -139,6 +139,15 @@ MISTAKES = [
     ("caption red.png --length long", "'long' is not a valid integer"),
     ("count page.jpg stars --out new.png", "page.jpg"),
     ("count red.png stars --model hollow --device tpu9", "hollow"),
+    # llm
+    ("llm ask Hello", "Missing option '--llm'"),
+    ("llm ask Hello --llm opanai:m", "did you mean openai"),
+    ("llm ask Hello --llm openai", "needs the name of a model"),
+    ("llm ask Hello --llm template", "no answer to a free question"),
+    ("llm ask Hello --llm mock --llm-set heat=1", "no setting 'heat'"),
+    ("llm check --llm openai:m@http://127.0.0.1:9/v1", "no language model answers at http://127.0.0.1:9/v1"),
+    ("llm ask Hello --llm mock --llm-cache foreign", "is a directory"),
+    ("llm usage file", "file cannot be used as a file of answers"),
     # compose, export
     ("compose --vision nowhere --llm nowhere --out new", "nowhere cannot be read as a model"),
     ("compose --vision nowhere --out new", "Missing option '--llm'"),

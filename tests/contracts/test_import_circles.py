@@ -28,6 +28,8 @@ FLOORS = {
 # The room whose registry reads each group; recipes are whole runs and may use anything (they are reached by name only).
 READERS = {
     "generators": "engine",
+    "llm_providers": "engine",
+    "llm_templates": "engine",
     "datasets": "data",
     "presets": "model",
     "encoders": "model",

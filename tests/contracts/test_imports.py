@@ -67,21 +67,23 @@ def test_training_is_planned_without_what_draws_pictures() -> None:
         "            raise ModuleNotFoundError(name, name=name)\n"
         "sys.meta_path.insert(0, Missing())\n"
         "from openmolmo.cli import main\n"
-        "sys.argv = ['openmolmo', *sys.argv[1:]]\n"
-        "main()\n"
+        "for line in sys.stdin.read().splitlines():\n"
+        "    sys.argv = ['openmolmo', *line.split()]\n"
+        "    try:\n"
+        "        main()\n"
+        "    except SystemExit as end:\n"
+        "        print('ended with', end.code or 0)\n"
     )
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
-
-    planned = run("train", "molmo_sft_7b_d", "--dry-run", "--gpu", "h100")
-    assert planned.returncode == 0, planned.stderr
-    assert "clocks" in planned.stdout
-    encoder = run("train", "nano_encoder", "--dry-run")
-    assert encoder.returncode == 0, encoder.stderr
-    drawn = run("synth", "scenes", "--count", "1", "--out", "never")
-    assert drawn.returncode != 0
-    assert 'pip install "openmolmo[synth]"' in drawn.stderr
+    lines = (
+        "train molmo_sft_7b_d --dry-run --gpu h100",
+        "train nano_encoder --dry-run",
+        "synth scenes --count 1 --out never",
+    )
+    done = subprocess.run([sys.executable, "-c", code], input="\n".join(lines), capture_output=True, text=True)
+    ends = [line for line in done.stdout.splitlines() if line.startswith("ended with")]
+    assert ends == ["ended with 0", "ended with 0", "ended with 1"], done.stderr
+    assert "clocks" in done.stdout
+    assert 'pip install "openmolmo[synth]"' in done.stderr
 
 
 def test_completion_in_the_shell_names_verbs_and_loads_none() -> None:

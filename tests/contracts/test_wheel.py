@@ -36,6 +36,7 @@ MODELS = ["torch"]
 COMMANDS: dict[str, list[str]] = {
     "eval": ["eval", "metrics", *torch_free.WITH_EXTRAS["eval metrics"]],
     "download": ["download", "--help"],
+    "llm": ["llm", "ask", "Hello", "--llm", "mock", "--schema", "schema.json"],
     "synth": ["synth", "clocks", "--count", "1", "--size", "64", "--out", "made"],
 }
 """A command that uses the extra."""
@@ -170,6 +171,7 @@ def test_each_extra_alone(install: Callable[[list[str]], Path], tmp_path: Path, 
     assert states[extra] == "ok" and set(states) == set(EXTRAS)
     assert "note" in states.values()  # the others are not there
     assert "Usage: openmolmo" in succeed([str(program), "--help"], cwd=tmp_path)
+    (tmp_path / "schema.json").write_text('{"type": "string"}')
     if extra in COMMANDS:
         succeed([str(program), *COMMANDS[extra]], cwd=tmp_path)
 

@@ -13,6 +13,7 @@ import click
 from PIL import Image
 
 from openmolmo.cli import cli
+from openmolmo.engine.llm import LLM, LLMSettings, Request
 from openmolmo.engine.synth.base import GENERATORS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -34,6 +35,9 @@ PLAIN: dict[str, list[str]] = {
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
+    "llm ask": ["Hello", "--llm", "mock"],
+    "llm check": ["--llm", "template"],
+    "llm usage": ["replies.sqlite"],
 }
 """Without torch, and without any extra."""
 
@@ -100,5 +104,7 @@ def prepare(folder: Path) -> None:
     row = {"image_url": "http://images.example/a.png", "label": "cup", "points": [{"x": 10, "y": 20}]}
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
+    with LLM(LLMSettings(provider="mock", cache=folder / "replies.sqlite")) as model:
+        model.complete(Request.of("Hello"))
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}
     (folder / "requests.jsonl").write_text(json.dumps(request) + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from curves import no_curves  # noqa: F401  (a fixture)
 from openmolmo.model import save_model
 from openmolmo.recipes.nano import nano_sft
 from openmolmo.training.build import build_model, build_processor

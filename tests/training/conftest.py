@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import tiny
 
+from curves import no_curves, with_curves  # noqa: F401  (fixtures)
 from openmolmo.training.config import RunConfig
 
 

@@ -39,7 +39,7 @@ def kill_rounds(folder: Path, config: RunConfig, rounds: int) -> None:
 
 
 def test_kill_9_at_random_points_costs_nothing(config: RunConfig, tmp_path: Path) -> None:
-    rounds = int(os.environ.get("OPENMOLMO_TEST_ROUNDS", "2"))
+    rounds = int(os.environ.get("OPENMOLMO_TEST_ROUNDS", "1"))
     kill_rounds(tmp_path, config, rounds)
 
 

@@ -42,6 +42,7 @@ BLIND += ["mixture.groups.0.sources.0.options.blind=" + json.dumps([i for i in r
 
 LONG = [*BASE, "accumulate=4", "steps=20"]  # two batches of a step for each of two processes
 FROM = [*BASE, "name=other", "steps=3"]
+fsdp, ddp, groups = "parallel.mode=fsdp", "parallel.mode=ddp", ["parallel.mode=hsdp", "parallel.replicate=2"]
 
 
 def settings_of(tokenizer: Path, settings: Sequence[str]) -> list[str]:
@@ -102,28 +103,18 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     alone(tokenizer, BLIND, folder / "one-blind")
     alone(tokenizer, LONG, folder / "one-long")
     before_its_end(whole, folder / "one-then-fsdp")
-    before_its_end(whole, folder / "one-then-ddp")
-    alone(tokenizer, [*FROM, f"init_from={whole / 'final'}"], folder / "one-from-model")
     tied = alone(tokenizer, [*BASE, "steps=1", "model=tiny_tied"], folder / "tied")
     alone(tokenizer, [*FROM, f"init_from={tied / 'final'}"], folder / "one-from-tied")
     broken = f"mixture.groups.0.sources.0.options.broken={json.dumps(list(range(3, 50)))}"
-    fsdp, ddp, groups = "parallel.mode=fsdp", "parallel.mode=ddp", ["parallel.mode=hsdp", "parallel.replicate=2"]
     plan: list[dict[str, Any]] = [
         {"out": "fsdp", "settings": [*BASE, fsdp]},
         {"out": "ddp", "settings": [*BASE, ddp]},
         {"out": "hsdp", "settings": [*BASE, *groups, "steps=20"]},
-        {"out": "full", "settings": [*BASE, fsdp, "parallel.checkpointing=full", "parallel.async_save=true"]},
-        {"out": "selective", "settings": [*BASE, ddp, "parallel.checkpointing=selective", "parallel.async_save=true"]},
         {"out": "one-then-fsdp", "settings": [*BASE, fsdp], "resume": True},
-        {"out": "one-then-ddp", "settings": [*BASE, ddp], "resume": True},
-        {"out": "fsdp-then-fsdp", "settings": [*BASE, fsdp], "begin": "fsdp", "resume": True},
         {"out": "fsdp-then-ddp", "settings": [*BASE, ddp], "begin": "fsdp", "resume": True},
-        {"out": "from-model", "settings": [*FROM, fsdp, f"init_from={whole / 'final'}"]},
         {"out": "from-tied", "settings": [*FROM, fsdp, f"init_from={tied / 'final'}"]},
         {"out": "broken", "settings": [*BASE, fsdp, broken, "loader.max_skipped=2"]},
         {"out": "long-ddp", "settings": [*LONG, ddp]},
-        {"out": "long-fsdp", "settings": [*LONG, fsdp]},
-        {"out": "long-each", "settings": [*LONG, fsdp, "parallel.reduce=batch"]},
         {"out": "long-groups", "settings": [*LONG, *groups, "parallel.reduce=batch"]},
         {"out": "blind-fsdp", "settings": [*BLIND, fsdp]},
         {"out": "blind-ddp", "settings": [*BLIND, ddp]},
@@ -136,12 +127,41 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["long-ddp", "long-fsdp", "long-each", "long-groups"])
+@pytest.fixture(scope="module")
+def more_runs(runs: Path, tokenizer: Path) -> Path:
+    """The ways that differ from those of ``runs`` in one thing more: for the tests that may take minutes."""
+    whole = runs / "one"
+    before_its_end(whole, runs / "one-then-ddp")
+    alone(tokenizer, [*FROM, f"init_from={whole / 'final'}"], runs / "one-from-model")
+    plan: list[dict[str, Any]] = [
+        {"out": "full", "settings": [*BASE, fsdp, "parallel.checkpointing=full", "parallel.async_save=true"]},
+        {"out": "selective", "settings": [*BASE, ddp, "parallel.checkpointing=selective", "parallel.async_save=true"]},
+        {"out": "one-then-ddp", "settings": [*BASE, ddp], "resume": True},
+        {"out": "fsdp-then-fsdp", "settings": [*BASE, fsdp], "begin": "fsdp", "resume": True},
+        {"out": "from-model", "settings": [*FROM, fsdp, f"init_from={whole / 'final'}"]},
+        {"out": "long-fsdp", "settings": [*LONG, fsdp]},
+        {"out": "long-each", "settings": [*LONG, fsdp, "parallel.reduce=batch"]},
+    ]
+    together(runs, tokenizer, plan)
+    return runs
+
+
+@pytest.mark.parametrize("name", ["long-ddp", "long-groups"])
 def test_two_processes_are_one_with_several_batches_each(runs: Path, name: str) -> None:
     assert_same(runs / name, runs / "one-long")
 
 
-@pytest.mark.parametrize("name", ["fsdp", "ddp", "hsdp", "full", "selective"])
+@pytest.mark.slow
+def test_more_ways_of_two_processes_are_one(more_runs: Path) -> None:
+    for name in ("long-fsdp", "long-each"):
+        assert_same(more_runs / name, more_runs / "one-long")
+    for name in ("full", "selective", "one-then-ddp", "fsdp-then-fsdp"):
+        assert_same(more_runs / name, more_runs / "one")
+    assert_same(more_runs / "from-model", more_runs / "one-from-model")
+    assert not load_model(more_runs / "from-model/final").config.text_config.tie_word_embeddings
+
+
+@pytest.mark.parametrize("name", ["fsdp", "ddp", "hsdp"])
 def test_two_processes_are_one(runs: Path, name: str) -> None:
     assert_same(runs / name, runs / "one")
     weights = [row["ce"] for row in read_jsonl(runs / "one/metrics.jsonl")]
@@ -151,15 +171,14 @@ def test_two_processes_are_one(runs: Path, name: str) -> None:
     assert left == {"config.json", "metrics.jsonl", "final", "step-10", "step-20"}
 
 
-@pytest.mark.parametrize("name", ["one-then-fsdp", "one-then-ddp", "fsdp-then-fsdp", "fsdp-then-ddp"])
+@pytest.mark.parametrize("name", ["one-then-fsdp", "fsdp-then-ddp"])
 def test_two_processes_end_what_one_or_two_began(runs: Path, name: str) -> None:
     assert_same(runs / name, runs / "one")
 
 
-@pytest.mark.parametrize("name", ["from-model", "from-tied"])
-def test_two_processes_start_from_a_model_as_one_does(runs: Path, name: str) -> None:
-    assert_same(runs / name, runs / f"one-{name}")
-    assert load_model(runs / name / "final").config.text_config.tie_word_embeddings == (name == "from-tied")
+def test_two_processes_start_from_a_model_as_one_does(runs: Path) -> None:
+    assert_same(runs / "from-tied", runs / "one-from-tied")
+    assert load_model(runs / "from-tied/final").config.text_config.tie_word_embeddings
 
 
 def test_what_one_process_cannot_read_ends_all(runs: Path) -> None:
@@ -206,6 +225,7 @@ def test_impossible_worlds_are_refused(runs: Path, name: str, words: str) -> Non
     assert not (runs / name).exists()
 
 
+@pytest.mark.slow  # the same as above by the real launcher and command
 def test_sigterm_to_the_launcher_saves(tokenizer: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "openmolmo"]

@@ -21,6 +21,7 @@ from openmolmo.training.config import RunConfig
 from openmolmo.training.loop import run
 
 
+@pytest.mark.usefixtures("with_curves")
 def test_a_run_learns_and_leaves_a_loadable_model(config: RunConfig, tmp_path: Path) -> None:
     final = run(config.replace(steps=60), tmp_path / "run")
     rows = read_jsonl(tmp_path / "run/metrics.jsonl")

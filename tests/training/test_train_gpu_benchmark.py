@@ -153,6 +153,7 @@ def test_a_way_that_fails_does_not_take_the_others_along(bench, monkeypatch, tmp
     assert json.loads(out.read_text())["ways"]["all"] == {"failed": "no time was left"}
 
 
+@pytest.mark.slow
 def test_a_way_in_a_process_of_its_own(bench):
     options = bench.train_gpu.parse(["--tiny", "--seconds", "0"])
     row = bench.train_gpu.measure_apart("all", options, 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
@@ -55,4 +56,9 @@ class OpenGroup(click.Group):
             formatter.write_dl([(name, known.get(name, "(plug-in)")) for name in self.list_commands(ctx)])
 
     def _points(self) -> EntryPoints:
-        return entry_points(group=self._opened)
+        return _entry_points(self._opened)
+
+
+@cache  # every look reads a file of every installed package
+def _entry_points(group: str) -> EntryPoints:
+    return entry_points(group=group)

@@ -24,6 +24,7 @@ PURPOSES: Mapping[str, str] = {
     "eval": "pointing scores, reports with curves",
     "fast": "quicker reading of JPEG files",
     "hub": "published sets by name",
+    "llm": "text-only language models over HTTP",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
     "studio": "people make data together, in a browser",

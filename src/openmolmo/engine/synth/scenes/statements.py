@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from openmolmo.engine.synth.scenes.graph import relation
@@ -53,25 +54,58 @@ def reference_statements(facts: Mapping[str, Any]) -> set[Statement]:
 
 def true_statements(facts: Mapping[str, Any]) -> set[Statement]:
     """Everything true that a caption can state about the scene, at every level of detail."""
-    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for thing in facts["objects"]:
-        for subject in _subjects(thing):
-            groups[subject].append(thing)
     found = _surroundings(facts)
-    for subject, things in groups.items():
+    for subject, things in _by_subject(facts["objects"]).items():
         found |= set(_about(subject, things))
     return found | _relations(facts["objects"])
 
 
 def score_caption(text: str, facts: Mapping[str, Any]) -> tuple[float, float, float]:
     """(precision, recall, F1), 0-1, of a caption against the scene graph."""
-    stated = read_statements(text)
+    stated = _read(text)
     reference = reference_statements(facts)
     if not stated:
         return 0.0, 0.0, 0.0
-    precision = len(stated & true_statements(facts)) / len(stated)
+    precision = len(_true_among(stated, facts)) / len(stated)
     recall = len(stated & reference) / len(reference)
     return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@lru_cache(maxsize=512)  # one caption is judged on many scenes, when the most typical one is looked for
+def _read(text: str) -> frozenset[Statement]:
+    return frozenset(read_statements(text))
+
+
+def _true_among(stated: frozenset[Statement], facts: Mapping[str, Any]) -> set[Statement]:
+    """Those of ``stated`` that are in :func:`true_statements`, without making all of it: it has thousands."""
+    groups = _by_subject(facts["objects"])
+    found = _surroundings(facts)
+    for subject in {statement.subject for statement in stated} & groups.keys():
+        found |= set(_about(subject, groups[subject]))
+    related = {statement for statement in stated - found if statement.value in groups}
+    for subject, other in {(statement.subject, statement.value) for statement in related}:
+        found |= {Statement(kind, subject, other) for kind in _between(groups.get(subject, []), groups[other])}
+    return found & stated
+
+
+def _by_subject(things: list[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for index, thing in enumerate(things):
+        for subject in _subjects(thing):
+            groups[subject].append({**thing, "index": index})
+    return groups
+
+
+def _between(ones: list[Mapping[str, Any]], others: list[Mapping[str, Any]]) -> set[str]:
+    """Every relation in which one of ``ones`` stands to one of ``others``."""
+    found: set[str] = set()
+    for one in ones:
+        for other in others:
+            if one["index"] != other["index"]:
+                found.update(relation(one["x"], one["y"], other["x"], other["y"]))
+                if other["index"] in one["covers"]:
+                    found.add("covers")
+    return found
 
 
 def _subjects(thing: Mapping[str, Any]) -> tuple[str, ...]:
@@ -97,14 +131,5 @@ def _surroundings(facts: Mapping[str, Any]) -> set[Statement]:
 
 
 def _relations(things: list[Mapping[str, Any]]) -> set[Statement]:
-    found = set()
-    for one in things:
-        names = _subjects(one)
-        for index, other in enumerate(things):
-            if other is one:
-                continue
-            kinds = relation(one["x"], one["y"], other["x"], other["y"])
-            if index in one["covers"]:
-                kinds.append("covers")
-            found |= {Statement(k, a, b) for k in kinds for a in names for b in _subjects(other)}
-    return found
+    groups = _by_subject(things)
+    return {Statement(kind, a, b) for a in groups for b in groups for kind in _between(groups[a], groups[b])}
