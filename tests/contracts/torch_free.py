@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -14,6 +15,10 @@ from PIL import Image
 
 from openmolmo.cli import cli
 from openmolmo.engine.llm import LLM, LLMSettings, Request
+from openmolmo.engine.studio import queue, work
+from openmolmo.engine.studio.importing.beginning import init_sample
+from openmolmo.engine.studio.store.database import upgrade
+from openmolmo.engine.studio.store.tables import Person
 from openmolmo.engine.synth.base import GENERATORS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -48,12 +53,30 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "download list": ["fetched"],
     "download report": ["fetched"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
+    "studio export": ["work out", "--dir", "work"],
+    "studio import": ["pictures", "--dir", "work", "--modes", "point"],
+    "studio init": ["--dir", "new", "--project", "mine"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
 }
-"""Without torch, with the extras download, eval and synth."""
+"""Without torch, with the extras download, eval, studio and synth."""
+
+TOGETHER: dict[str, list[str]] = {
+    "studio backup": ["kept.tar", "--dir", "work"],
+    "studio restore": ["kept.tar", "--dir", "restored"],
+    "studio users invite": ["--dir", "restored", "--role", "reviewer"],
+    "studio users list": ["--dir", "restored"],
+    "studio users role": ["Ada", "reviewer", "--dir", "restored"],
+    "studio users reset": ["Ada", "--dir", "restored"],
+    "studio users disable": ["Ada", "--dir", "restored"],
+    "studio users erase": ["Ada", "--yes", "--dir", "restored"],
+}
+"""Without torch, with the extra studio: one after another in one process, for each start takes a second."""
+
+SERVERS: dict[str, list[str]] = {"studio serve": ["--dir", "served", "--port", "0", "--no-open", "--no-worker"]}
+"""Without torch, with the extra studio; they go on until they are stopped."""
 
 MODELS: dict[str, list[str]] = {
     "answer": ["requests.jsonl", "--out", "answers.jsonl"],
@@ -106,5 +129,21 @@ def prepare(folder: Path) -> None:
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
     with LLM(LLMSettings(provider="mock", cache=folder / "replies.sqlite")) as model:
         model.complete(Request.of("Hello"))
+    prepare_studio(folder / "work")
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}
     (folder / "requests.jsonl").write_text(json.dumps(request) + "\n")
+
+
+def prepare_studio(folder: Path) -> None:
+    """A studio with one piece of finished work."""
+    folder.mkdir()
+    with closing(upgrade(f"sqlite:///{folder / 'studio.sqlite'}")) as database:
+        init_sample(folder, database)
+        with database.begin() as session:
+            person = Person(name="Ada", role="annotator", created_at=0.0)
+            session.add(person)
+            session.flush()
+            lease = queue.take(session, person.id, 1, "point", 0.0)
+            assert lease is not None
+            found = {"groups": [{"label": "key", "points": [{"x": 10, "y": 20}]}], "absent": []}
+            work.submit(session, lease.id, person.id, found, 1000, 1.0)

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ def picture(seed: int, *, form: str = "PNG", side: int = 96) -> bytes:
     return stream.getvalue()
 
 
+@cache
 def sound(seconds: float = 2.0, pitch: float = 440.0, codec: str = "libopus", form: str = "webm") -> bytes:
     """A tone, encoded as a browser would."""
     stream = io.BytesIO()

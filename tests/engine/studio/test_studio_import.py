@@ -24,15 +24,15 @@ from openmolmo.engine.studio.importing.beginning import init_sample, make_projec
 from openmolmo.engine.studio.importing.descriptors import DESCRIPTORS
 from openmolmo.engine.studio.importing.gold_file import add_gold
 from openmolmo.engine.studio.importing.order import Candidate, arranged, farthest_first
+from openmolmo.engine.studio.importing.report import ImportReport, ImportSettings
 from openmolmo.engine.studio.importing.sources.addresses import Address, Fetching, fetched_pictures
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
-from openmolmo.engine.studio.importing.taking_in import ImportReport, ImportSettings, take_in
-from openmolmo.engine.studio.importing.voting import PAIRED, add_votes
+from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.votes import Answered, scheduled
+from openmolmo.engine.studio.importing.voting import PAIRED, add_votes
 from openmolmo.engine.studio.queue import GOLD_NEED
 from openmolmo.engine.studio.sample import NAMES, SAMPLE, draw
-from openmolmo.engine.studio.store.database import Database
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import Database, upgrade
 from openmolmo.engine.studio.store.tables import Event, Picture, Task
 from openmolmo.pictures import open_image
 

@@ -129,12 +129,13 @@ def invitation_of(db: Database, token: str, now: float) -> Invitation:
 def join(db: Database, token: str, *, name: str, now: float, locale: str = "en") -> Person:
     """Use a link up: the person whom it signs in, or a new one called ``name``."""
     row = invitation_of(db, token, now)
-    used = db.execute(
+    used = db.scalar(
         update(Invitation)
         .where(Invitation.id == row.id, Invitation.uses_left > 0)
         .values(uses_left=Invitation.uses_left - 1)
+        .returning(Invitation.id)
     )
-    if used.rowcount != 1:  # two browsers at the same moment
+    if used is None:  # two browsers at the same moment
         raise AccountError("this link was used up", key="account.link_over", fix="ask for a new one")
     if row.person_id is not None:
         person = db.get(Person, row.person_id)

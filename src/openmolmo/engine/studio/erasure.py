@@ -47,7 +47,7 @@ def erase(rows: Rows, directory: Path, person: Person, *, by: int | None, now: f
     spoken = select(Recording.id).where(Recording.person_id == person.id)
     queue.forget(rows, person.id, now)
     events.forget(rows, person.id)
-    _forget_jobs(rows, person)
+    _forget_jobs(rows, person, now)
     rows.execute(
         update(Turn).where(Turn.annotation_id.in_(theirs)).values(text="", made={}).execution_options(**_PLAIN)
     )
@@ -81,16 +81,18 @@ _PLAIN = {"synchronize_session": False}
 """The rows of a sub-select are not looked for among the objects in memory."""
 
 
-def _forget_jobs(rows: Rows, person: Person) -> None:
+def _forget_jobs(rows: Rows, person: Person, now: float) -> None:
     """Jobs about the person's work: what they were given and what came out is theirs too."""
     works = set(rows.scalars(select(Annotation.id).where(Annotation.person_id == person.id)))
     recordings = set(rows.scalars(select(Recording.id).where(Recording.person_id == person.id)))
     for job in rows.scalars(select(Job)):
         about = job.payload
-        if about.get("annotation_id") in works or about.get("recording_id") in recordings:
+        named = {about.get(key) for key in ("annotation", "annotation_id")} & works
+        spoken = {about.get(key) for key in ("recording", "recording_id")} & recordings
+        if named or spoken:
             job.payload, job.result, job.error = {}, None, None
-            if job.state in ("waiting", "running"):
-                job.state, job.done_at = "failed", person.erased_at or job.created_at
+            if job.done_at is None:
+                job.state, job.done_at = "failed", now
 
 
 def remove_files(database: Database, directory: Path) -> int:

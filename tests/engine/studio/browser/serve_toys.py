@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from openmolmo.cli import main
 from openmolmo.engine.studio.settings import read_settings
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import upgrade
 from openmolmo.engine.studio.store.tables import Picture, Project
 from openmolmo.engine.studio.tasks.base import MODES
 

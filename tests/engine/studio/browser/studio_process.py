@@ -25,7 +25,8 @@ START_SECONDS = 60.0
 class Studio:
     """``openmolmo studio serve`` in ``directory``; ``toys``: with the toy mode and its tasks, and nothing else.
 
-    ``address`` and ``link`` (one-time, admin) are those of the newest start; the port stays the same.
+    ``address`` and ``link`` (one-time, admin) are those of the newest start; the port stays the same. ``inner``: where
+    it listens, if a proxy gives it another address.
     """
 
     directory: Path
@@ -34,12 +35,13 @@ class Studio:
     options: tuple[str, ...] = ()
     address: str = ""
     link: str = ""
+    inner: str = ""
     said: list[str] = field(default_factory=list)
     process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it, or start it again at the same address, and wait until it answers."""
-        port = self.address.rpartition(":")[2] or "0"
+        port = (self.inner or self.address).rpartition(":")[2] or "0"
         program = [str(HERE / "serve_toys.py")] if self.toys else ["-m", "openmolmo"]
         serve = ["studio", "serve", "--dir", str(self.directory), "--no-open", "--port", port, *self.options]
         self.said, self.link = [], ""
@@ -67,11 +69,11 @@ class Studio:
                 self.address = self.link.partition("/join/")[0]
 
     def _answers(self) -> bool:
-        import httpx
+        import httpx2
 
         try:
-            return httpx.get(f"{self.address}/health", verify=False).status_code == 200
-        except httpx.TransportError:
+            return httpx2.get(f"{self.inner or self.address}/health", verify=False).status_code == 200
+        except httpx2.TransportError:
             return False
 
     def kill(self) -> None:

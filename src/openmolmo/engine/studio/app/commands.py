@@ -13,7 +13,7 @@ from openmolmo.core.errors import ConfigError
 from openmolmo.engine.studio import accounts, erasure
 from openmolmo.engine.studio.commands import existing_settings, studio_options
 from openmolmo.engine.studio.settings import read_settings
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import upgrade
 from openmolmo.engine.studio.store.tables import Person
 
 __all__ = ["serve", "users"]

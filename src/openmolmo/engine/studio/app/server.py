@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,11 +20,10 @@ from sqlalchemy import select
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.studio import accounts, queue
-from openmolmo.engine.studio.app.certificates import own_certificate
+from openmolmo.engine.studio.app.certificates import Certificate, own_certificate
 from openmolmo.engine.studio.app.create import create_app
 from openmolmo.engine.studio.settings import StudioSettings
-from openmolmo.engine.studio.store.database import Database, DatabaseGoneError
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, upgrade
 from openmolmo.engine.studio.store.tables import Person, Project
 
 __all__ = ["admin_link", "prepare", "serve"]
@@ -68,6 +68,7 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
     database = prepare(settings)
     application = create_app(settings, database)
     link = admin_link(settings, database)
+    own = _certificate(settings, tell)
     config = uvicorn.Config(
         application,
         log_level="warning",
@@ -76,7 +77,8 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
         proxy_headers=bool(settings.public_url),
         forwarded_allow_ips="127.0.0.1,::1",
         timeout_graceful_shutdown=10,
-        **_encryption(settings, tell),
+        ssl_certfile=None if own is None else str(own.certificate),
+        ssl_keyfile=None if own is None else str(own.key),
     )
     server = uvicorn.Server(config)
     tell(f"The studio is at {settings.address}")
@@ -85,7 +87,10 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
     with _sweeping(database), _worker(settings) if worker else contextlib.nullcontext():
         if open_browser:
             threading.Thread(target=_open_when_up, args=(server, link), daemon=True).start()
-        server.run(sockets=[listening])
+        # The server raises again what ended it; SIGTERM must not end the process before the worker was told.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
     database.close()
 
 
@@ -104,12 +109,12 @@ def _listen(settings: StudioSettings) -> socket.socket:
     return listening
 
 
-def _encryption(settings: StudioSettings, tell: Callable[[str], None]) -> dict[str, str]:
+def _certificate(settings: StudioSettings, tell: Callable[[str], None]) -> Certificate | None:
     if settings.tls != "self-signed":
-        return {}
+        return None
     made = own_certificate(settings.directory, (settings.host, _public_host(settings)))
     tell(f"Fingerprint of the certificate (SHA-256), which browsers show too: {made.fingerprint}")
-    return {"ssl_certfile": str(made.certificate), "ssl_keyfile": str(made.key)}
+    return made
 
 
 def _public_host(settings: StudioSettings) -> str:

@@ -3,7 +3,3 @@
 ``finished`` reads the work out of the database, ``examples`` turns it into records with provenance, ``staging`` makes
 a folder whole or absent; ``records``, ``pixmo``, ``label_studio``, ``coco`` and ``votes`` write one form each.
 """
-
-from openmolmo.core.optional import require
-
-require("sqlalchemy", extra="studio")  # before a module below imports it

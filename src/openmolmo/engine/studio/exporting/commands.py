@@ -14,7 +14,7 @@ from openmolmo.engine.studio.commands import existing_settings, studio_options
 from openmolmo.engine.studio.exporting.examples import Splits
 from openmolmo.engine.studio.exporting.export import FORMATS, ExportReport, ExportSettings, export_project
 from openmolmo.engine.studio.importing.beginning import project_called
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import upgrade
 
 __all__ = ["export"]
 

@@ -75,7 +75,8 @@ def export_project(
     with database.begin() as session:
         studio = studio_id(session)
         project = session.get_one(Project, project_id)
-        modes = _modes(session.scalars(select(Task.mode).where(Task.project_id == project_id).distinct()), settings)
+        there = session.scalars(select(Task.mode).where(Task.project_id == project_id).distinct()).all()
+        modes = _modes(there, settings)
         erased = erased_people(session, project, studio)
         finished = list(finished_tasks(session, project, modes, studio=studio, unreviewed=settings.unreviewed))
         votes = vote_rows(session, project, [one for one in finished if one.task.mode == VOTE])

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from openmolmo.core.files import sha256_bytes
-from openmolmo.engine.studio.options import mode_options
+from openmolmo.engine.studio.options import finished_states, mode_options
 from openmolmo.engine.studio.store.tables import (
     Annotation,
     Lease,
@@ -71,7 +71,7 @@ def finished_tasks(
     """
     for mode in sorted(modes):
         options = mode_options(project, mode)
-        states = ("accepted", "submitted") if unreviewed or not options["needs_review"] else ("accepted",)
+        states = ("submitted", "accepted") if unreviewed else finished_states(options)
         mine = (Task.project_id == project.id, Task.mode == mode, Task.gold.is_(None))
         works = _works(session, project, mode, states, studio)
         erased = _erased(session, project, mode, studio)

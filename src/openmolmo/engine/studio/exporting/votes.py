@@ -66,9 +66,9 @@ def votes_text(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def _models(session: Session, project: Project) -> dict[int, list[str]]:
-    rows = session.execute(
-        select(Event.subject_id, Event.after)
+    events = session.scalars(
+        select(Event)
         .join(Task, Task.id == Event.subject_id)
         .where(Event.kind == PAIRED, Event.subject == "task", Task.project_id == project.id)
     )
-    return {task_id: list(after["models"]) for task_id, after in rows if after}
+    return {event.subject_id: list(event.after["models"]) for event in events if event.after}

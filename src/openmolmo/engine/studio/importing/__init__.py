@@ -4,7 +4,3 @@
 comes first, ``tasks`` makes the tasks, ``taking_in`` is the way through all of it. ``votes`` pairs answers of models,
 ``gold_file`` reads tasks with known answers, ``beginning`` lays out a new studio.
 """
-
-from openmolmo.core.optional import require
-
-require("sqlalchemy", extra="studio")  # before a module below imports it

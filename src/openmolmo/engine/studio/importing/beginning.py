@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.engine.studio.importing.report import ImportReport, ImportSettings
 from openmolmo.engine.studio.importing.sources.datasets import dataset_pictures
-from openmolmo.engine.studio.importing.taking_in import ImportReport, ImportSettings, take_in
+from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.sample import SAMPLE
 from openmolmo.engine.studio.store.tables import Project
 from openmolmo.engine.studio.tasks.base import MODES

@@ -14,12 +14,13 @@ from openmolmo.engine.studio.commands import existing_settings, studio_options
 from openmolmo.engine.studio.importing.beginning import init_sample, make_project, project_called
 from openmolmo.engine.studio.importing.gold_file import add_gold
 from openmolmo.engine.studio.importing.order import ORDERS
+from openmolmo.engine.studio.importing.report import ImportReport, ImportSettings
 from openmolmo.engine.studio.importing.sources.addresses import Fetching
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
-from openmolmo.engine.studio.importing.taking_in import ImportReport, ImportSettings, take_in
+from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.voting import add_votes
 from openmolmo.engine.studio.settings import read_settings, write_settings
-from openmolmo.engine.studio.store.schema import upgrade
+from openmolmo.engine.studio.store.database import upgrade
 from openmolmo.engine.studio.tasks.base import MODES
 
 __all__ = ["import_", "init"]

@@ -64,4 +64,5 @@ def _one(data: bytes) -> Floats:
         ]
     )
     edges /= max(float(strength.sum()), 1.0)
-    return np.sqrt(np.concatenate([colours, edges])).astype(np.float32)
+    made: Floats = np.sqrt(np.concatenate([colours, edges])).astype(np.float32)
+    return made

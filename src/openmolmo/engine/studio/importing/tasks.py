@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,9 @@ from sqlalchemy.orm import Session
 from openmolmo.core.errors import DataError
 from openmolmo.engine.studio.importing.descriptors import descriptor
 from openmolmo.engine.studio.importing.order import Candidate, arranged
+from openmolmo.engine.studio.importing.report import ImportSettings
 from openmolmo.engine.studio.options import mode_options
 from openmolmo.engine.studio.store.tables import Picture, Project, Task
-
-if TYPE_CHECKING:
-    from openmolmo.engine.studio.importing.taking_in import ImportSettings
 
 __all__ = ["NEED_CHECKS", "add_tasks", "canonical", "make_tasks", "needed"]
 

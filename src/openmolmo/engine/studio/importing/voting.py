@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from openmolmo.core.files import sha256_bytes
 from openmolmo.engine.studio.importing.found import Found, Refused
+from openmolmo.engine.studio.importing.report import ImportReport, ImportSettings
 from openmolmo.engine.studio.importing.sources.addresses import Address, Fetching, fetched_pictures
-from openmolmo.engine.studio.importing.taking_in import ImportReport, ImportSettings, take_in
+from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.tasks import needed
 from openmolmo.engine.studio.importing.votes import Answered, Pair, read_answers, scheduled
 from openmolmo.engine.studio.store.tables import Event, Picture, Task

@@ -41,8 +41,8 @@ class PointMode:
 
     def check(self, task: TaskView, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Labels cleaned, points in range, nothing twice and nothing both there and not there."""
-        groups = _named_groups(payload)
         absent = labels_in(payload.get("absent"))
+        groups = _named_groups(payload, absent)
         for label in absent:
             if label in groups:
                 raise UnfinishedError("point.error.both", label=label)
@@ -116,12 +116,12 @@ def _decide(label: str, votes: Sequence[tuple[Point, ...]], aspect: float) -> An
     return Pointing(label=label, points=points) if points else None
 
 
-def _named_groups(payload: Mapping[str, Any]) -> dict[str, tuple[Point, ...]]:
+def _named_groups(payload: Mapping[str, Any], absent: Sequence[str]) -> dict[str, tuple[Point, ...]]:
     groups: dict[str, tuple[Point, ...]] = {}
     for row in rows_in(payload.get("groups")):
         label, points = clean_label(row.get("label")), points_in(row.get("points"))
-        if not label and not points:
-            continue  # begun and left
+        if not points and (not label or label in absent):
+            continue  # begun and left, or looked for and not found
         if not label:
             raise UnfinishedError("point.error.unnamed", count=len(points))
         if not points:

@@ -9,8 +9,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from openmolmo.engine.studio import accounts
 from openmolmo.engine.studio.accounts import AccountError
+from openmolmo.engine.studio.app.context import AppContext
 from openmolmo.engine.studio.app.guard import Refusal
-from openmolmo.engine.studio.app.signed_in import App, AppContext, FormBy, Somebody, drop_cookie, set_cookie
+from openmolmo.engine.studio.app.signed_in import App, FormBy, Somebody, drop_cookie, set_cookie
 from openmolmo.engine.studio.catalogue import negotiate
 from openmolmo.engine.studio.store.tables import Person as PersonRow
 

@@ -49,7 +49,7 @@ def _alone(rows: Rows, person: SignedIn) -> bool:
     return not others
 
 
-def _waiting(rows: Rows, project_id: int, person: SignedIn, mode: str | None) -> Select[tuple[Annotation, Task]]:
+def _waiting(rows: Rows, project_id: int, person: SignedIn, mode: str | None) -> Select[Annotation, Task]:
     """Finished works that nobody judged, oldest first; one's own only where there is no other reviewer."""
     query = (
         select(Annotation, Task)

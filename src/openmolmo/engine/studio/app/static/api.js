@@ -56,6 +56,7 @@ export async function call(method, url, body, options = {}) {
     throw new CallError(t("work.offline"), 0, "offline");
   }
   const text = await answer.text();
+  /** @type {Record<string, any>} */
   let value = {};
   try {
     value = text === "" ? {} : JSON.parse(text);
@@ -127,6 +128,7 @@ export class Draft {
     this.timer = undefined;
     this._restore();
     this._serveButtons();
+    document.querySelector(".work-parts")?.removeAttribute("inert");
     if (this.watching) return;
     this._watchTabs();
     this._holdLease();

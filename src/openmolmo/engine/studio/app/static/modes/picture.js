@@ -79,9 +79,10 @@ export class PictureView {
 
   /** Zoom about a place on the screen (the middle if none is given). @param {number} factor */
   zoom(factor, clientX = NaN, clientY = NaN) {
-    const box = this.view.getBoundingClientRect();
-    const x = Number.isNaN(clientX) ? box.width / 2 : clientX - box.left;
-    const y = Number.isNaN(clientY) ? box.height / 2 : clientY - box.top;
+    const { view } = this;
+    const box = view.getBoundingClientRect();
+    const x = Number.isNaN(clientX) ? view.clientWidth / 2 : clientX - box.left - view.clientLeft;
+    const y = Number.isNaN(clientY) ? view.clientHeight / 2 : clientY - box.top - view.clientTop;
     const least = this._fitScale();
     const scale = Math.min(Math.max(this.scale * factor, least), Math.max(16, least * 8));
     this.left = x - ((x - this.left) * scale) / this.scale;
