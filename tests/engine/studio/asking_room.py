@@ -36,8 +36,8 @@ def fill_asking(directory: Path, database: Database, *, options: dict[str, Any] 
         path.parent.mkdir(parents=True, exist_ok=True)
         _draw(path)
         picture = Picture(
-            project_id=project.id, sha256=sha256_file(path), path="pictures/jar.png", media_type="image/png", width=SIZE[0],
-            height=SIZE[1], source="jar.png", alt=ALT, facts={"ocr": READ}, created_at=0.0,
+            project_id=project.id, sha256=sha256_file(path), path="pictures/jar.png", media_type="image/png",
+            width=SIZE[0], height=SIZE[1], source="jar.png", alt=ALT, facts={"ocr": READ}, created_at=0.0,
         )  # fmt: skip
         rows.add(picture)
         rows.flush()

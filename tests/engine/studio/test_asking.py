@@ -17,10 +17,11 @@ from fake_llm_server import FakeLLMServer
 from sqlalchemy import select
 
 from openmolmo.cli import cli
-from openmolmo.core.errors import RunError
+from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.engine.studio import accounts
 from openmolmo.engine.studio.app.create import create_app
 from openmolmo.engine.studio.asking.captioners import CAPTIONERS, caption_by
+from openmolmo.engine.studio.asking.live import parse_models
 from openmolmo.engine.studio.exporting.export import ExportSettings, export_project
 from openmolmo.engine.studio.settings import StudioSettings
 from openmolmo.engine.studio.store.database import upgrade
@@ -322,6 +323,40 @@ def test_vote_to_the_arena(room: Room, tmp_path: Path) -> None:
         cli, ["studio", "report", "--dir", str(room.directory), "--database", room.settings.database_url]
     )
     assert "vote" in report.output, report.output
+
+
+def test_live_models_are_asked_and_voted_on(sqlite_room: Room) -> None:
+    room = sqlite_room
+    (room.directory.parent / "jar.png").write_bytes((room.directory / "pictures/jar.png").read_bytes())
+    questions = room.directory.parent / "questions.jsonl"
+    questions.write_text(json.dumps({"question_id": "7", "image": "jar.png", "question": "What is it?"}))
+    with FakeVision("A jar.") as one, FakeVision("A cup.") as other:
+        models = ["--model", f"one={one.line()}", "--model", f"other={other.line()}"]
+        said = CliRunner().invoke(cli, ["studio", "compare", str(questions), "--dir", str(room.directory), *models])
+        assert said.exit_code == 0, said.output
+        work_off(room.database, room.settings)
+        for server in (one, other):
+            (body,) = server.bodies
+            assert body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
+        with room.database.read() as rows:
+            tasks = rows.scalars(select(Task).where(Task.mode == "vote")).all()
+        assert sorted(tasks[-1].payload["answers"]) == ["A cup.", "A jar."]
+        CliRunner().invoke(cli, ["studio", "compare", str(questions), "--dir", str(room.directory), *models])
+        work_off(room.database, room.settings)
+        assert len(one.bodies) == 1, "the same question is asked once"
+    alone = CliRunner().invoke(cli, ["studio", "compare", str(questions), "--dir", str(room.directory), *models[:2]])
+    assert alone.exit_code != 0
+    assert "two or more" in alone.output
+    for lines in (["x", "y"], ["a=template", "b=template"]):
+        with pytest.raises(ConfigError, match="no model to compare"):
+            parse_models(lines)
+
+
+class FakeVision(FakeLLMServer):
+    """A judged model: it gets pictures, and says one thing."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(reply=lambda body: answer)
 
 
 def test_agreement_and_gold() -> None:

@@ -235,6 +235,7 @@ export class Asking {
     const other = asked !== undefined && asked.text.trim() !== this.page.state.question.trim();
     if (other && draft && !watching) part("answer-by").textContent = t("asking.other_question");
     part("reject").hidden = !draft || watching;
+    part("ask").classList.toggle("primary", !draft); // then handing in is what comes next
     part("ask").textContent = t(asked ? "asking.ask_again" : "asking.ask");
   }
 
