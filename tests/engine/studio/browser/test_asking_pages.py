@@ -1,4 +1,4 @@
-"""Asking, explaining and voting as people do it in a browser, with a language model that is well, slow, down or absent."""
+"""Asking, explaining and voting in a browser, with a language model that is well, slow, down or absent."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def well(request: pytest.FixtureRequest) -> None:
 
 
 def answered(page: Any, text: str) -> None:
-    page.wait_for_function("(text) => document.getElementById('answer').value === text", arg=text)
+    page.wait_for_function("(text) => document.getElementById('answer').value === text", arg=text, timeout=60_000)
 
 
 def test_ask_reject_mend_and_review(here: Here, page: Any, new_page: Callable[..., Any]) -> None:
