@@ -56,6 +56,8 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio export": ["work out", "--dir", "work"],
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
     "studio init": ["--dir", "new", "--project", "mine"],
+    "studio report": ["--dir", "studio"],
+    "studio worker": ["--dir", "studio", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
@@ -118,6 +120,7 @@ def words(name: str, arguments: list[str]) -> list[str]:
 def prepare(folder: Path) -> None:
     """Fill a folder: pictures, marks on them, URLs with a copy of what they lead to, votes and requests."""
     (folder / "pictures").mkdir()
+    (folder / "studio").mkdir()
     (folder / "mine/images.example").mkdir(parents=True)
     for name, colour in (("a", "red"), ("b", "blue")):
         Image.new("RGB", (64, 48), colour).save(folder / f"pictures/{name}.png")

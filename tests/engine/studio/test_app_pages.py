@@ -79,7 +79,10 @@ def test_work_is_handed_in_and_taken_back(room: Room) -> None:
     assert root.call("/api/reviews/2", {"verdict": "accepted"}).status_code == 200, "nobody else could review it"
     room.person("Rita", "reviewer")
     assert root.call("/api/reviews/2", {"verdict": "accepted"}).status_code == 403, "now somebody else can"
-    assert "1 / 4" not in ada.get("/").text
+    home = ada.get("/").text
+    assert "Count what you see." in home
+    assert "<h2>Count</h2>" in home
+    assert "<h2>Check counts" not in home, "a mode without a task is not offered"
     assert root.get("/statistics?wage=30").status_code == 200
 
 

@@ -8,6 +8,7 @@ import pytest
 from app_room import make_room
 from sqlalchemy import inspect, select, text
 
+from openmolmo.engine.studio.access import may_hear, write_down
 from openmolmo.engine.studio.store.tables import (
     Annotation,
     Chunk,
@@ -38,6 +39,16 @@ def test_all_of_one_person_goes_and_nothing_of_others(tmp_path: Path, monkeypatc
     ada.call(f"/api/leases/{going['lease']}/draft", {"payload": {"note": SECRET}, "revision": 0})
     speak(room, ada_lease=going["lease"])
 
+    with room.database.begin() as rows:
+        recording = rows.get_one(Recording, 1)
+        hears = [may_hear(1, False, recording), may_hear(2, False, recording), may_hear(3, True, recording)]
+        assert hears == [True, False, True], "speakers hear themselves, reviewers everybody"
+        write_down(rows, 1, 3, "listen", room.time)
+    log = root.get("/people/access").text
+    assert "heard" in log
+    assert "Root" in log
+    assert bob.get("/people/access").status_code == 403
+
     assert "not the person" in root.form("/people/1/erase", sure="Bob").text, "a slip deletes nobody"
     assert root.form("/people/1/erase", sure="ada adasdottir").status_code == 200
     assert ada.get("/").url.path == "/sign-in"
@@ -60,6 +71,7 @@ def test_all_of_one_person_goes_and_nothing_of_others(tmp_path: Path, monkeypatc
         recording = rows.scalars(select(Recording)).one()
         assert (recording.state, recording.path, recording.sha256) == ("erased", None, None)
         assert not rows.scalars(select(Chunk)).all()
+        assert not may_hear(3, True, recording), "what is erased, nobody hears"
         assert {lease.outcome for lease in rows.scalars(select(Lease).where(Lease.person_id == 1))} == {"erased"}
         assert [task.slots for task in rows.scalars(select(Task).order_by(Task.id))] == [1, 2, 2, 2]
         assert rows.scalars(select(Event.kind).where(Event.subject_id == 1)).all().count("person.erased") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +18,7 @@ from sqlalchemy import select, update
 from openmolmo.cli import cli
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.files import sha256_file
+from openmolmo.engine.studio import erasure
 from openmolmo.engine.studio.exporting.examples import Splits
 from openmolmo.engine.studio.exporting.export import ExportReport, ExportSettings, export_project
 from openmolmo.engine.studio.exporting.pixmo import SETS
@@ -26,7 +28,7 @@ from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_
 from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.voting import add_votes
 from openmolmo.engine.studio.store.database import Database, upgrade
-from openmolmo.engine.studio.store.tables import Annotation, Event, Lease, Person, Picture, Recording, Task
+from openmolmo.engine.studio.store.tables import Event, Person, Picture, Recording, Task
 from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
 from openmolmo.records.example import Caption, Made, NotPresent, Pointing, QuestionAnswer, Transcript
@@ -193,10 +195,10 @@ def test_an_erased_person_leaves_a_tombstone_and_nothing_else(studio: Path, tmp_
     export(studio, out)
     before = {one.id.split("-", 3)[3]: one for one in open_dataset(out)}["speak-1"]
     ada, bob = before.provenance.receipts["people"].split()
-    with closing(database_of(studio)) as database, database.begin() as session:  # as accounts erase somebody
-        session.execute(update(Lease).where(Lease.person_id == 1).values(outcome="erased"))
-        session.execute(update(Annotation).where(Annotation.person_id == 1).values(state="withdrawn", payload={}))
-        session.execute(update(Recording).where(Recording.person_id == 1).values(state="erased", sha256=None))
+    with closing(database_of(studio)) as database:
+        with database.begin() as session:
+            erasure.erase(session, studio, session.get_one(Person, 1), by=None, now=99.0)
+        erasure.remove_files(database, studio)
     report = export(studio, out)
     assert report.erased == [ada]
     examples = {one.id.split("-", 3)[3]: one for one in open_dataset(out)}
@@ -245,6 +247,30 @@ def test_other_programs_get_what_can_be_read_back(studio: Path, tmp_path: Path, 
         assert [item.text for item in back if isinstance(item, Transcript)] == ["a house", "a red house", "a tree"]
         assert [item.answers for item in back if isinstance(item, QuestionAnswer)] == [("Blocks.",)]
         assert "&lt;unicorn&gt;" in (out / "config.xml").read_text()
+
+
+def test_what_a_database_cannot_keep_takes_nothing_with_it(database: Database, tmp_path: Path) -> None:
+    """Names that are no text, NUL, halves of characters, numbers that are none; PostgreSQL refuses more of them."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/a.png").write_bytes(picture(1))
+    odd = os.fsencode(tmp_path / "own") + b"/\xff.png"
+    Path(os.fsdecode(odd)).write_bytes(picture(2))
+    rows = ['{"image": "a.png", "label": "\\ud800", "points": [{"x": 1, "y": 2}]}']
+    rows += [
+        '{"image": "a.png", "question": "a\\u0000b", "answer": "c"}',
+        '{"image": "a.png", "label": "l", "points": [{"x": 3, "y": 4}]}',
+    ]
+    rows += ['{"image": "a.png", "label": "n", "points": [{"x": NaN, "y": 2}]}']
+    (tmp_path / "rows.jsonl").write_text("\n".join(rows).replace("a.png", "own/a.png"))
+    (tmp_path / "work").mkdir()
+    number = make_project(database, "odd")
+    given = ImportSettings(modes=("count_check", "qa_check"))
+    found = pictures_of(str(tmp_path / "rows.jsonl"), tmp_path / "work", Columns())
+    report = take_in(database, tmp_path / "work", number, found, given)
+    assert report.tasks == {"count_check": 1, "qa_check": 0}
+    assert len(report.refused) == 3
+    folder = pictures_of(str(tmp_path / "own"), tmp_path / "work", Columns())
+    assert take_in(database, tmp_path / "work", number, folder, ImportSettings(modes=("point",))).tasks == {"point": 2}
 
 
 def test_both_databases_take_in_and_give_out(database: Database, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from speaking_mode import install, picture
 from sqlalchemy import select
 
@@ -28,7 +31,7 @@ from openmolmo.engine.studio.importing.report import ImportReport, ImportSetting
 from openmolmo.engine.studio.importing.sources.addresses import Address, Fetching, fetched_pictures
 from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_of
 from openmolmo.engine.studio.importing.taking_in import take_in
-from openmolmo.engine.studio.importing.votes import Answered, scheduled
+from openmolmo.engine.studio.importing.votes import Answered, read_answers, scheduled
 from openmolmo.engine.studio.importing.voting import PAIRED, add_votes
 from openmolmo.engine.studio.queue import GOLD_NEED
 from openmolmo.engine.studio.sample import NAMES, SAMPLE, draw
@@ -178,8 +181,9 @@ def test_tables_data_sets_and_remote_stores_are_sources(tmp_path: Path, studio: 
     memory.pipe("/bucket/notes.txt", b"no picture")
     assert bring(opened, studio, "memory://bucket").kept == 1
     assert tasks(opened)[-1] == ("memory://bucket/cats/7.png", "cats")
-    with pytest.raises(ConfigError, match="address of the web"):
-        bring(opened, studio, "ftp://127.0.0.1/a.png")
+    for web in ("ftp://127.0.0.1/a.png", "zip://*.png::http://127.0.0.1/a.zip", "simplecache::HTTP://127.0.0.1/"):
+        with pytest.raises(ConfigError, match="address of the web"):
+            bring(opened, studio, web)
     with pytest.raises(DataError, match="does not exist"):
         bring(opened, studio, tmp_path / "nothing")
 
@@ -282,6 +286,28 @@ def test_gold_tasks_and_the_sample(tmp_path: Path, studio: Path, opened: Databas
         add_gold(opened, number, tmp_path / "gold.jsonl")
     with pytest.raises(ConfigError, match="there is no project 'other'; the studio has: sample"):
         project_called(opened, "other")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+KEYS = st.sampled_from(["id", "question_id", "image", "question", "answer", "model", "category", "picture", "mode"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.dictionaries(KEYS, VALUES, max_size=8), max_size=3), junk=st.text(max_size=20))
+def test_files_of_any_content_are_read_or_refused_with_a_sentence(
+    tmp_path: Path, opened: Database, rows: list[dict[str, object]], junk: str
+) -> None:
+    text = "\n".join([*map(json.dumps, rows), junk])
+    (tmp_path / "any.jsonl").write_bytes(text.encode("utf-8", "surrogatepass"))
+    with pytest.raises(DataError, match=r"any\.jsonl"):  # no two models answer one question here
+        read_answers([tmp_path / "any.jsonl"])
+    number = make_project(opened, "mine")
+    with contextlib.suppress(DataError):
+        assert not add_gold(opened, number, tmp_path / "any.jsonl")
 
 
 def test_the_sample_is_what_the_generator_draws(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ class PicturePage:
     def __init__(self, page: Any) -> None:
         self.page = page
         page.wait_for_selector(".picture-tools button")
-        page.wait_for_function("[...document.querySelectorAll('.picture-stage img')].every((one) => one.complete)")
+        self.until("[...document.querySelectorAll('.picture-stage img')].every((one) => one.complete)")
 
     @property
     def view(self) -> Any:
@@ -55,11 +55,19 @@ class PicturePage:
 
     def wait_counts(self, *counts: str) -> None:
         """Wait until the counts are these: what stands behind a dialogue comes a moment later."""
-        self.page.wait_for_function(
+        self.until(
             "(counts) => JSON.stringify([...document.querySelectorAll('.thing-count')].map((one) => one.textContent))"
             " === JSON.stringify(counts)",
-            arg=list(counts),
+            list(counts),
         )
+
+    def until(self, true: str, value: Any = None) -> None:
+        """Wait until an expression holds. (The page's policy forbids Playwright's own way, which is ``eval``.)"""
+        for _ in range(200):
+            if self.page.evaluate(true, value):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"never true: {true} {value}")
 
     def names(self) -> list[str]:
         names: list[str] = self.page.locator("input.thing-name").evaluate_all("all => all.map(one => one.value)")
@@ -90,14 +98,6 @@ class PicturePage:
         return sorted(found)
 
     def hand_in(self) -> None:
-        before = self.page.evaluate("JSON.parse(document.getElementById('task').textContent).lease")
-        self.page.get_by_role("button", name="Hand in").click()
-        self.gone_on(before)
-
-    def gone_on(self, before: int) -> None:
-        """Wait for the next page."""
-        self.page.wait_for_function(
-            "(before) => { const task = document.getElementById('task');"
-            " return document.readyState === 'complete' && (!task || JSON.parse(task.textContent).lease !== before); }",
-            arg=before,
-        )
+        """Press the button, and be on the next page."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name="Hand in").click()

@@ -1,4 +1,4 @@
-"""A project to click in: drawn pictures with dots at known places, one of them stored turned, and tasks of each mode."""
+"""A project to click in: pictures with dots at known places, one of them stored turned, and tasks of each mode."""
 
 from __future__ import annotations
 

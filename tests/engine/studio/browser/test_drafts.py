@@ -31,7 +31,7 @@ def shows(page: Any, count: str) -> None:
     """Wait until the field has that number."""
     from playwright.sync_api import expect
 
-    expect(page.locator(FIELD)).to_have_value(count)
+    expect(page.locator(FIELD)).to_have_value(count, timeout=30_000)
 
 
 def test_a_task_from_the_link_to_the_review(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
@@ -52,7 +52,7 @@ def test_a_task_from_the_link_to_the_review(toy_studio: Studio, new_page: Callab
     ann.get_by_role("button", name="Skip ...").click()
     ann.get_by_label("I do not want to look at this picture").check()
     ann.get_by_role("dialog").get_by_role("button", name="Skip", exact=True).click()
-    ann.get_by_text("to do 2").wait_for()
+    ann.get_by_text("to do 1").wait_for()
 
     root.goto(f"{toy_studio.address}/review")
     root.get_by_role("link", name="Look at it").first.click()

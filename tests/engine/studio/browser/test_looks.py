@@ -17,6 +17,7 @@ PAGES = {
     "review_one": "/review/1",
     "statistics": "/statistics",
     "people": "/people",
+    "access": "/people/access",
     "project": "/project",
     "account": "/account",
     "not_secure": "/not-secure",

@@ -64,7 +64,8 @@ def admin_link(settings: StudioSettings, database: Database) -> str:
 def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: Callable[[str], None]) -> None:
     """Serve until stopped. ``tell`` gets lines for the terminal: the link is told there and nowhere else."""
     listening = _listen(settings)
-    settings = settings.replace(port=listening.getsockname()[1])
+    behind_proxy = bool(settings.public_url)
+    settings = _reachable(settings.replace(port=listening.getsockname()[1]))
     database = prepare(settings)
     application = create_app(settings, database)
     link = admin_link(settings, database)
@@ -74,7 +75,7 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
         log_level="warning",
         access_log=False,  # the guard writes its own, without the secrets of links
         server_header=False,
-        proxy_headers=bool(settings.public_url),
+        proxy_headers=behind_proxy,
         forwarded_allow_ips="127.0.0.1,::1",
         timeout_graceful_shutdown=10,
         ssl_certfile=None if own is None else str(own.certificate),
@@ -92,6 +93,24 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
     database.close()
+
+
+def _reachable(settings: StudioSettings) -> StudioSettings:
+    """Links that others can open: 0.0.0.0 is every address of this machine, and nobody's address."""
+    if settings.public_url or settings.host not in ("0.0.0.0", "::"):
+        return settings
+    scheme = "https" if settings.tls == "self-signed" else "http"
+    return settings.replace(public_url=f"{scheme}://{_own_address()}:{settings.port}")
+
+
+def _own_address() -> str:
+    """This machine's address in its network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+        except OSError:
+            return "127.0.0.1"  # no network
+        return str(probe.getsockname()[0])
 
 
 def _listen(settings: StudioSettings) -> socket.socket:

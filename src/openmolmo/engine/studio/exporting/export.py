@@ -80,7 +80,9 @@ def export_project(
         erased = erased_people(session, project, studio)
         finished = list(finished_tasks(session, project, modes, studio=studio, unreviewed=settings.unreviewed))
         votes = vote_rows(session, project, [one for one in finished if one.task.mode == VOTE])
+    missing = [] if settings.format == "votes" else [mode for mode in there if mode not in MODES]
     report = ExportReport(erased=erased, votes=len(votes) if settings.format == "votes" else 0)
+    report.left_out += [f"all work of the mode {mode!r}, which is not installed here" for mode in missing]
     if settings.format == "votes":
         examples: list[StudioExample] = []
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -43,7 +43,7 @@ def vote_rows(session: Session, project: Project, finished: Iterable[Finished]) 
     rows = []
     for one in finished:
         pair = models.get(one.task.id)
-        answers = one.task.payload.get("answers") or ()
+        answers: Sequence[Any] = one.task.payload.get("answers") or ()
         if pair is None or len(answers) != 2:
             continue
         for work in one.works:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from openmolmo.core.console import counted, echo_json
+from openmolmo.core.errors import ConfigError
 from openmolmo.core.progress import print_table, say
 from openmolmo.engine.studio.commands import existing_settings, studio_options
 from openmolmo.engine.studio.importing.beginning import init_sample, make_project, project_called
@@ -20,7 +21,7 @@ from openmolmo.engine.studio.importing.sources.finding import Columns, pictures_
 from openmolmo.engine.studio.importing.taking_in import take_in
 from openmolmo.engine.studio.importing.voting import add_votes
 from openmolmo.engine.studio.settings import read_settings, write_settings
-from openmolmo.engine.studio.store.database import upgrade
+from openmolmo.engine.studio.store.database import Database, upgrade
 from openmolmo.engine.studio.tasks.base import MODES
 
 __all__ = ["import_", "init"]
@@ -103,7 +104,7 @@ def import_(
     given = ImportSettings(modes=modes, near=None if near < 0 else near, **options)
     settings = existing_settings(directory, database)
     with closing(upgrade(settings.database_url)) as opened:
-        number = project_called(opened, None) if project is None else make_project(opened, project)
+        number = _project(opened, project)
         reports = []
         if source is not None:
             found = pictures_of(source, directory, columns)
@@ -119,6 +120,17 @@ def import_(
         echo_json(report.to_dict())
     else:
         _tell(report, why)
+
+
+def _project(opened: Database, name: str | None) -> int:
+    """The project, made if it is new: then that is said, for a name may be misspelt."""
+    try:
+        return project_called(opened, name)
+    except ConfigError:
+        if name is None:
+            raise
+    say(f"project {name} is new")
+    return make_project(opened, name)
 
 
 def _tell(report: ImportReport, why: Path | None) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Found", "Refused"]
+from openmolmo.records.names import whole_text
+
+__all__ = ["Found", "Refused", "shown_text", "storable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +37,18 @@ class Refused:
     name: str
     reason: str
     what: str = ""
+
+
+def storable(values: object) -> bool:
+    """Whether both databases can keep JSON values: finite numbers, whole characters, no NUL."""
+    try:
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        return False
+    return "\\u0000" not in text
+
+
+def shown_text(text: str) -> str:
+    """A name or words that came with a picture, in a form that both databases can keep."""
+    return whole_text(text).replace("\0", "\N{REPLACEMENT CHARACTER}")

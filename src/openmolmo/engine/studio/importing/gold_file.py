@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from openmolmo.core.errors import DataError, NotRegisteredError
+from openmolmo.engine.studio.importing.found import storable
 from openmolmo.engine.studio.importing.tasks import canonical
 from openmolmo.engine.studio.queue import add_task
 from openmolmo.engine.studio.store.tables import Picture, Task
@@ -105,6 +106,8 @@ def _check(row: object, file: Path, number: int) -> None:
     for name in ("payload", "answer"):
         if not isinstance(row.get(name, {}), dict):
             raise DataError(f"{name} is {type(row[name]).__name__}, not an object", field=name, **where)
+    if not storable(row):
+        raise DataError("holds a number that is none, or half a character", **where)
     try:
         MODES.get(str(row["mode"]))
     except NotRegisteredError as error:

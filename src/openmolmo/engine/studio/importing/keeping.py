@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from openmolmo.core.errors import ImageError
 from openmolmo.core.files import atomic_file, sha256_bytes
-from openmolmo.engine.studio.importing.found import Found, Refused
+from openmolmo.engine.studio.importing.found import Found, Refused, shown_text
 from openmolmo.engine.studio.store.tables import Picture
 from openmolmo.pictures import FORMATS, verify
 from openmolmo.records.quality_hash import LookAlikes, Signature, signature
@@ -75,13 +75,13 @@ class Keeper:
             media_type=_TYPES[facts.format],
             width=facts.width,
             height=facts.height,
-            source=found.name,
-            licence=found.licence or licence,
-            alt=found.alt,
-            topic=found.topic[:120],
+            source=shown_text(found.name),
+            licence=shown_text(found.licence or licence)[:80],
+            alt=shown_text(found.alt),
+            topic=shown_text(found.topic)[:120],
             split=found.split or split,
             phash=f"{seen.bits:032x}",
-            hidden_reason=None if twin is None else f"looks like {twin}",
+            hidden_reason=None if twin is None else f"looks like {shown_text(twin)}",
             facts={
                 "mean_colour": {"maker": _MAKER, "rgb": [round(value, 2) for value in seen.colour]},
                 **({"origin": {"maker": "import", "image": found.origin}} if found.origin else {}),

@@ -23,6 +23,7 @@ from typing import Any
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.rng import derive
+from openmolmo.engine.studio.importing.found import storable
 from openmolmo.records.imports.values import shown
 
 __all__ = ["Answered", "Pair", "read_answers", "scheduled"]
@@ -168,6 +169,8 @@ def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             raise DataError(f"is no JSON: {error}", file=str(file), row=number) from error
         if not isinstance(row, dict):
             raise DataError("is no JSON object", file=str(file), row=number)
+        if not storable(row):
+            raise DataError("holds a number that is none, or half a character", file=str(file), row=number)
         if not row.get("error"):  # a request that failed has no answer
             yield number, row
 

@@ -25,6 +25,7 @@ def home(request: Request, person: Person, app: App) -> HTMLResponse:
         if person.may("reviewer"):
             waiting = {mode.name: waiting_for_review(rows, project, mode.name) for mode in app.modes()}
         name = project.name
+    cards = [card for card in cards if card.left or card.going or card.done or card.sent_back]
     cards.sort(key=lambda card: (not card.going, card.left == 0, card.mode))
     return app.page(
         request,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session as Rows
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from openmolmo.engine.studio import accounts, erasure
+from openmolmo.engine.studio import access, accounts, erasure
 from openmolmo.engine.studio.accounts import AccountError
 from openmolmo.engine.studio.app.context import AppContext
 from openmolmo.engine.studio.app.guard import Refusal
@@ -23,6 +23,8 @@ __all__ = ["router"]
 router = APIRouter()
 
 MOST_USES = 500
+ENTRIES = 200
+"""Of the log of access, on its page."""
 
 
 @router.get("/people")
@@ -71,6 +73,14 @@ def _page(request: Request, app: AppContext, person: Admin, *, link: str = "", f
         link=link,
         failure=failure,
     )
+
+
+@router.get("/people/access")
+def access_log(request: Request, person: Admin, app: App) -> HTMLResponse:
+    """Who heard or took out which recording: the newest entries."""
+    with app.database.read() as rows:
+        entries = access.latest_access(rows, ENTRIES)
+    return app.page(request, "access.html.j2", person=person, entries=entries)
 
 
 @router.post("/people/invite")

@@ -69,7 +69,7 @@ export async function call(method, url, body, options = {}) {
 }
 
 const SAVE_MS = 2000;
-const MOST_WAIT_MS = 30_000;
+const MOST_WAIT_MS = 15_000;
 const IDLE_MS = 60_000; // a minute without a touch is no work
 
 /** Milliseconds that somebody really works: pauses and hidden tabs do not count. */

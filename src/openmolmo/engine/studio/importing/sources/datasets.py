@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from openmolmo.core.errors import DataError
-from openmolmo.engine.studio.importing.found import Found, Refused
+from openmolmo.engine.studio.importing.found import Found, Refused, storable
 from openmolmo.engine.studio.importing.sources.addresses import Address, Fetching, fetched_pictures
 from openmolmo.records.example import Annotation, Caption, Counting, Example, ImageRef, Pointing, QuestionAnswer
 from openmolmo.records.folder import open_dataset
@@ -33,6 +33,9 @@ def dataset_pictures(
             yield Refused(name=example.id, reason="has no picture", what="text only")
             continue
         found = _found(example, topic)
+        if not storable(found.checks):
+            yield Refused(name=example.id, reason="has annotations that cannot be kept", what="no numbers or no text")
+            found = replace(found, checks={})
         try:
             data = _bytes(example.image)
         except DataError as error:

@@ -23,7 +23,8 @@ def remote_pictures(address: str, *, max_bytes: int) -> Iterator[Found | Refused
     """The pictures below an address, known by their endings, in order of their names; folders are topics."""
     fsspec = require("fsspec", extra="studio")
     scheme = address.partition("://")[0]
-    if scheme in _WEB:
+    # A chain (zip://*::http://...) reaches what its last link names.
+    if any(part.partition("://")[0].lower() in _WEB for part in address.split("::")):
         raise ConfigError(
             f"{address} is an address of the web, not of a store",
             fix="put the addresses of pictures into a .txt file, one a line, and import that",

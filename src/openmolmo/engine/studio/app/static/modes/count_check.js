@@ -36,7 +36,7 @@ function change(what) {
 /** @param {Work} work */
 function draw(work) {
   picture.setPoints([{ label, points: work.points, active: true }]);
-  picture.badge(`${label} · ${work.points.length}`);
+  picture.badge(work.points.length, label);
   part("count").textContent = String(work.points.length);
   const same = JSON.stringify(work.points) === JSON.stringify(found);
   part("compared").textContent = t(same ? "count_check.unchanged" : "count_check.changed", { count: found.length });

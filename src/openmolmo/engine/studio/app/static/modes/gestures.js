@@ -29,6 +29,8 @@ export class Gestures {
     view.addEventListener("pointerup", (event) => this._lift(event, true));
     view.addEventListener("pointercancel", (event) => this._lift(event, false));
     view.addEventListener("pointerleave", () => this.doing === "none" && !picture.cross && picture.hideLoupe());
+    // After a tap the browser would send a mouse press, whose focus takes a name's field away again.
+    view.addEventListener("mousedown", (event) => event.preventDefault());
     view.addEventListener("contextmenu", (event) => this._rightButton(event));
     view.addEventListener("wheel", (event) => this._wheel(event), { passive: false });
   }
@@ -37,6 +39,7 @@ export class Gestures {
   _press(event) {
     if (event.button !== 0) return;
     this.picture.view.setPointerCapture(event.pointerId);
+    this.picture.view.focus({ preventScroll: true });
     this.down.set(event.pointerId, { x: event.clientX, y: event.clientY });
     clearTimeout(this.timer);
     if (this.down.size === 2) {

@@ -49,7 +49,7 @@ export class PictureView {
     this.image = make("img", "picture-image");
     this.marks = document.createElementNS(SVG, "svg");
     this.crosshair = make("div", "picture-cross");
-    this.badgeBox = make("div", "picture-badge");
+    this.badgeBox = make("span", "picture-badge");
     this.loupeBox = make("div", "picture-loupe");
     this.loupeImage = make("img", "picture-image");
     this.tools = make("div", "picture-tools");
@@ -119,10 +119,14 @@ export class PictureView {
     this.live.textContent = text;
   }
 
-  /** A short text in the corner of the picture, e.g. the live count. @param {string} text */
-  badge(text) {
-    this.badgeBox.textContent = text;
-    this.badgeBox.hidden = !text;
+  /** The live count beneath the picture, of what; none takes it away. @param {number | null} count @param {string} label */
+  badge(count, label) {
+    const number = make("strong");
+    number.textContent = String(count ?? "");
+    const name = make("span"); // left out on a small screen
+    name.textContent = label;
+    this.badgeBox.replaceChildren(number, name);
+    this.badgeBox.hidden = count === null;
   }
 
   focus() {
@@ -203,7 +207,8 @@ export class PictureView {
     this.shape.setAttribute("class", "picture-shape");
     this.shape.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.shape.setAttribute("aria-hidden", "true");
-    this.view.append(this.shape, this.stage, this.marks, this.crosshair, this.badgeBox, this.loupeBox);
+    this.view.append(this.shape, this.stage, this.marks, this.crosshair, this.loupeBox);
+    this.tools.append(this.badgeBox); // never on the picture, where it would hide something
     this.tools.setAttribute("role", "toolbar");
     this.tools.setAttribute("aria-label", t("modes.picture.tools"));
   }

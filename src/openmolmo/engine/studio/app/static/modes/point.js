@@ -121,7 +121,7 @@ function draw(work) {
     work.groups.map((group, g) => ({ ...group, label: shown(group.label), colour: g, active: g === work.active })),
   );
   const active = work.groups[work.active];
-  picture.badge(active ? `${shown(active.label)} · ${active.points.length}` : "");
+  picture.badge(active ? active.points.length : null, active ? shown(active.label) : "");
   keepingFocus(() => {
     rows.replaceChildren(...work.groups.map(row));
     part("absent-list").replaceChildren(...work.absent.filter((label) => !asked.includes(label)).map(chip));
