@@ -28,6 +28,7 @@ PHONE_DARK_DE = {
     "has_touch": True,
 }
 DRAFT = "A jar of plum jam."
+ANSWERS = ("A red jar of plum jam.", "A bottle of milk on a chair.")
 
 
 @dataclass(kw_only=True)
@@ -187,7 +188,7 @@ def test_explain_points_at_what_was_clicked(here: Here, page: Any) -> None:
 def test_vote_by_keyboard(here: Here, page: Any, tmp_path: Path) -> None:
     work = here.open(page, "vote", "Dora")
     left, right = page.locator("#left").inner_text(), page.locator("#right").inner_text()
-    assert {left, right} == {"A red jar of plum jam.", "A bottle of milk on a chair."}, "points are not shown"
+    assert {left, right} == set(ANSWERS), "points are not shown"
     size = work.box()["width"]
     page.keyboard.press("+")
     work.view.focus()
@@ -204,11 +205,34 @@ def test_vote_by_keyboard(here: Here, page: Any, tmp_path: Path) -> None:
     page.keyboard.press("Enter")
     work.gone_on(before)
     kept = newest(here.database, "vote").payload
-    answers = ["A red jar of plum jam.", "A bottle of milk on a chair."]
-    assert kept == {"outcome": "ab"[answers.index(left)], "left": answers.index(left)}
+    assert kept == {"outcome": "ab"[ANSWERS.index(left)], "left": ANSWERS.index(left)}
     here.studio.run("export", str(tmp_path / "votes"), "--format", "votes")
     (vote,) = [json.loads(line) for line in (tmp_path / "votes/votes.jsonl").read_text().splitlines()]
-    assert vote["winner"] == ("model_a", "model_b")[answers.index(left)]
+    assert vote["winner"] == ("model_a", "model_b")[ANSWERS.index(left)]
+
+
+def test_explanations_and_votes_are_reviewed(here: Here, new_page: Callable[..., Any], screenshots: Path) -> None:
+    """After the tests above: their work is shown as its author saw it, and can be mended and accepted."""
+    page = new_page()
+    come_in(page, invitation(here.database, here.studio.address, "reviewer"), "Rolf")
+    for mode, field in (("explain", "#answer"), ("vote", "#left")):
+        page.goto(f"{here.studio.address}/review?mode={mode}")
+        page.locator("main a[href^='/review/']").first.click()
+        PicturePage(page)
+        page.screenshot(path=screenshots / f"review-{mode}.png", full_page=True)
+        kept = newest(here.database, mode).payload
+        if mode == "vote":
+            assert page.locator(field).inner_text() == ANSWERS[kept["left"]], "the sides are those that the voter saw"
+            chosen = page.locator("input[name=choice]:checked").get_attribute("value")
+            assert chosen == "left"
+            page.locator("[data-verdict=accepted]").click()
+        else:
+            assert page.locator(field).input_value() == kept["answer"]
+            page.locator(field).fill("Turn [1] with [2|a spoon].")
+            page.locator("[data-verdict=mended]").click()
+        page.wait_for_url(re.compile(r"/review$"))
+        assert newest(here.database, mode).state == "accepted"
+    assert newest(here.database, "explain").payload["answer"] == "Turn [1] with [2|a spoon]."
 
 
 @pytest.mark.parametrize("shape", ["wide", "phone_dark_de"])

@@ -69,7 +69,7 @@ def say(rows: Rows, lease_id: int, person_id: int, kind: Said, text: str, now: f
         turn = last  # the page did not hear that it was taken
     else:
         _fits(kind, before)
-        made = {"by": "person"}
+        made: dict[str, Any] = {"by": "person"}
         if kind == "question" and (things := _things(annotation.payload)):
             made["things"] = things
         turn = add_turn(rows, annotation.id, kind, said, now, made)
