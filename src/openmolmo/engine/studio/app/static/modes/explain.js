@@ -118,7 +118,7 @@ function draw(work) {
     work.groups.map((group, g) => ({ ...group, colour: g, active: g === work.active, numbered: true, text: String(g + 1) })),
   );
   const active = work.groups[work.active];
-  picture.badge(active ? `[${work.active + 1}] ${active.label || t("point.unnamed")} · ${active.points.length}` : "");
+  picture.badge(active ? active.points.length : null, active ? `[${work.active + 1}] ${active.label || t("point.unnamed")}` : "");
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.key : undefined;
   const places = document.activeElement instanceof HTMLInputElement ? document.activeElement.selectionStart : null;
   part("things").replaceChildren(...work.groups.map(row));
