@@ -32,6 +32,9 @@ SENTENCE = (
 MARKS = ["csv", "marks.csv", "--images", "pictures", "--made", "person-clicked", "--out"]
 """Arguments of an import, but for the last."""
 
+COMPARED = ["--model", "a=openai:a@http://127.0.0.1:9/v1", "--model", "b=openai:b@http://127.0.0.1:9/v1"]
+"""Models that nobody asks before a worker runs."""
+
 PLAIN: dict[str, list[str]] = {
     "data audit": ["set"],
     "data check": ["set"],
@@ -85,6 +88,7 @@ TOGETHER: dict[str, list[str]] = {
     "studio users reset": ["Ada", "--dir", "restored"],
     "studio users disable": ["Ada", "--dir", "restored"],
     "studio users erase": ["Ada", "--yes", "--dir", "restored"],
+    "studio compare": ["questions.jsonl", "--dir", "restored", *COMPARED],
 }
 """Without torch, with the extra studio: one after another in one process, for each start takes a second."""
 
@@ -150,6 +154,8 @@ def prepare(folder: Path) -> None:
     rows = [{"id": f"p/{i}", "scores": {"accuracy": i % 2}} for i in range(4)]
     (folder / "results.json").write_text(json.dumps({"meta": {"model": "x"}, "rows": {"pointing": rows}}))
     prepare_studio(folder / "work")
+    question = {"question_id": "1", "image": "pictures/a.png", "question": "Which colour?"}
+    (folder / "questions.jsonl").write_text(json.dumps(question) + "\n")
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}
     (folder / "requests.jsonl").write_text(json.dumps(request) + "\n")
 

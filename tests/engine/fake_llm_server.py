@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             text = text[: len(text) // 2]
         elif fault == "fenced":
             text = f"Here you are:\n```json\n{text}\n```\nAnything else?"
-        words = sum(len(message["content"].split()) for message in body["messages"])
+        words = sum(len(str(message["content"]).split()) for message in body["messages"])
         usage = {"prompt_tokens": words, "completion_tokens": len(text.split())}
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         reply = {"id": "1", "object": "chat.completion", "model": self.fake.model, "choices": [choice], "usage": usage}

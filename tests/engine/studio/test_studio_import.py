@@ -271,7 +271,7 @@ def test_votes_are_scheduled_in_balance_and_hide_the_models(tmp_path: Path, stud
 
 def test_gold_tasks_and_the_sample(tmp_path: Path, studio: Path, opened: Database) -> None:
     first = init_sample(studio, opened)
-    assert first.tasks == Counter(speak=3, point=3, ask=3, count_check=3, qa_check=3)
+    assert first.tasks == Counter(speak=3, point=3, ask=3, explain=3, count_check=3, qa_check=3)
     assert +init_sample(studio, opened).tasks == Counter()
     number = project_called(opened, None)
     row = {"picture": "fish.jpg", "mode": "point", "answer": {"groups": [{"label": "fish"}]}}

@@ -12,11 +12,18 @@ from sqlalchemy.orm import Session
 from openmolmo.engine.studio.exporting.finished import Finished
 from openmolmo.engine.studio.importing.voting import MODE, PAIRED
 from openmolmo.engine.studio.store.tables import Annotation, Event, Project, Task
+from openmolmo.engine.studio.tasks.vote import OUTCOMES
 
 __all__ = ["OUTCOMES", "vote_rows", "votes_text"]
 
-OUTCOMES = ("a", "b", "both_good", "both_bad", "dont_know")
-"""What a vote may say of the first and the second answer of its task."""
+_WINNERS = {
+    "a": "model_a",
+    "b": "model_b",
+    "both_good": "tie",
+    "both_bad": "tie (bothbad)",
+    "dont_know": "dont_know",
+}
+"""The same in the words of public sets of votes, which the arena counts; the last one is dropped there."""
 
 
 def vote_rows(session: Session, project: Project, finished: Iterable[Finished]) -> list[dict[str, Any]]:
@@ -47,6 +54,7 @@ def vote_rows(session: Session, project: Project, finished: Iterable[Finished]) 
                 {
                     "model_a": pair[0],
                     "model_b": pair[1],
+                    "winner": _WINNERS[outcome],
                     "outcome": outcome,
                     "category": one.task.payload.get("category", ""),
                     "question_id": one.task.payload.get("question_id", ""),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SAMPLE_PROJECT", "init_sample", "make_project", "project_called"]
 
 SAMPLE_PROJECT = "sample"
-_SAMPLE_MODES = ("speak", "point", "ask", "count_check", "qa_check")
+_SAMPLE_MODES = ("speak", "point", "ask", "explain", "count_check", "qa_check")
 
 
 def make_project(database: Database, name: str, *, licence: str = "unknown") -> int:

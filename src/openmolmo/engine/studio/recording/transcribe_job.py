@@ -25,7 +25,7 @@ __all__ = ["ask_again", "driver_called", "transcribe"]
 
 
 def driver_called(line: str) -> SpeechDriver:
-    """The driver of a line ``NAME`` or ``NAME:option=value,...``, e.g. ``faster_whisper:model=/models/x``; or ``auto``."""
+    """The driver of a line ``NAME`` or ``NAME:option=value,...``: ``faster_whisper:model=/models/x``, or ``auto``"""
     if line == "auto":
         line = "pocketsphinx" if find_spec("pocketsphinx") and find_spec("av") else "none"
     name, _, given = line.partition(":")

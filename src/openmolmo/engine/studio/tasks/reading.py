@@ -10,7 +10,17 @@ from typing import Any
 from openmolmo.engine.studio.tasks.complaints import UnfinishedError
 from openmolmo.records.example import Made, Point
 
-__all__ = ["DIGITS", "clean_label", "clean_text", "labels_in", "made_in", "points_in", "points_out", "rows_in"]
+__all__ = [
+    "DIGITS",
+    "LONGEST_TEXT",
+    "clean_label",
+    "clean_text",
+    "labels_in",
+    "made_in",
+    "points_in",
+    "points_out",
+    "rows_in",
+]
 
 DIGITS = 4
 """Decimals of a percentage that are kept: 0.0001 % is a hundredth of a pixel in 10,000."""

@@ -9,7 +9,7 @@ import { Gestures } from "./gestures.js";
 import { Keys } from "./picture_keys.js";
 
 /** @typedef {{x: number, y: number}} Place Percent of the natural picture. */
-/** @typedef {{label: string, points: Place[], colour?: number, active?: boolean, numbered?: boolean}} Group */
+/** @typedef {{label: string, points: Place[], colour?: number, active?: boolean, numbered?: boolean, text?: string}} Group `text` stands on each mark instead of its number. */
 /**
  * @typedef {object} Options
  * @property {string} url
@@ -278,7 +278,7 @@ export class PictureView {
     mark.append(circle);
     if (group.active || group.numbered) {
       const number = document.createElementNS(SVG, "text");
-      number.textContent = String(p + 1);
+      number.textContent = group.text ?? String(p + 1);
       mark.append(number);
     }
     return mark;
