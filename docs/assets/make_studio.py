@@ -1,4 +1,4 @@
-"""Pictures of the studio's pages for the README: ``python docs/studio_pictures.py`` (needs Chromium and Playwright).
+"""Pictures of the studio's pages for the README: ``python docs/assets/make_studio.py`` (needs Chromium and Playwright).
 
 A sample studio is started in a temporary folder, with two answers to vote on, and every mode's page is photographed.
 """
@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import click
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-OUT = Path(__file__).parent / "assets" / "studio.jpg"
-SAMPLE = Path(__file__).parents[1] / "src/openmolmo/engine/studio/sample"
+OUT = Path(__file__).with_name("studio.jpg")
+SAMPLE = Path(__file__).parents[2] / "src/openmolmo/engine/studio/sample"
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 SIZE = {"width": 1100, "height": 720}
@@ -77,7 +78,7 @@ def photograph(link: str) -> None:
         small = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
         sheet.paste(small, (index % COLUMNS * (WIDTH + 12), index // COLUMNS * (height + 12)))
     sheet.save(OUT, quality=82, optimize=True, progressive=True)
-    print(f"written: {OUT} ({OUT.stat().st_size // 1000} kB)")
+    click.echo(f"written: {OUT} ({OUT.stat().st_size // 1000} kB)")
 
 
 def shot(page: Page, address: str, act: Any) -> Image.Image:
