@@ -104,7 +104,7 @@ def ask(page: Page) -> None:
     page.wait_for_timeout(6000)
 
 
-def click(page: Page, places: list[tuple[float, float]]) -> None:
+def press(page: Page, places: list[tuple[float, float]]) -> None:
     """Click places of the picture, parts of its width and height."""
     box = page.locator(".picture img").first.bounding_box()
     assert box is not None
@@ -114,13 +114,13 @@ def click(page: Page, places: list[tuple[float, float]]) -> None:
 
 
 def point(page: Page) -> None:
-    click(page, KEYS[:1])
+    press(page, KEYS[:1])
     page.keyboard.type("gray key")
-    click(page, KEYS[1:])
+    press(page, KEYS[1:])
 
 
 def explain(page: Page) -> None:
-    click(page, KEYS[:1])
+    press(page, KEYS[:1])
     page.keyboard.type("the largest key")
     page.locator("textarea").first.fill("Which key opens the largest lock?")
 
