@@ -4,6 +4,7 @@
         settings = parse_llm(server.line(), ["timeout=1"])
         ...
     server.bodies          what was asked, faults included
+    server.headers         and with which headers, names in small letters
     server.answered        how many requests got a whole reply
     server.faults = {}     faults and reply may be changed between runs
 
@@ -69,6 +70,7 @@ class FakeLLMServer:
         self.reply, self.faults, self.seed, self.model = reply, dict(faults or {}), seed, model
         self.schemas, self.key, self.wait, self.slow = schemas, key, wait, slow
         self.bodies: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
         self.played: Counter[str] = Counter()
         self.answered = 0
         self._times: Counter[str] = Counter()
@@ -148,6 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake = self.fake
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        fake.headers.append({name.lower(): value for name, value in self.headers.items()})
         refusal = self._refusal(body)
         if refusal is not None:
             fake.bodies.append(body)

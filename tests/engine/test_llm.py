@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import signal
@@ -15,9 +16,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from fake_llm_server import FakeLLMServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from openmolmo.core.errors import ConfigError, DataError, NotRegisteredError, PromptError, RunError
 from openmolmo.engine.llm import (
@@ -33,11 +36,14 @@ from openmolmo.engine.llm import (
     prompts,
 )
 from openmolmo.engine.llm.cache import Cache
+from openmolmo.engine.llm.commands import llm as command
 from openmolmo.engine.llm.json_reply import NotTheJson, read_json
 from openmolmo.engine.llm.origin import host_class
 from openmolmo.engine.llm.providers.mock import MockProvider
+from openmolmo.engine.llm.request import Call
 from openmolmo.engine.llm.settings import LLMSettings
 from openmolmo.engine.llm.text_only import plain_messages
+from openmolmo.pictures.formats import FORMATS
 from openmolmo.records import write_dataset
 from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
@@ -90,13 +96,13 @@ import sys
 from pathlib import Path
 from openmolmo.engine.llm import LLM, Request, parse_llm
 with LLM(parse_llm(sys.argv[1], ["concurrency=4"], cache=Path(sys.argv[2]))) as llm:
-    for index, reply in llm.as_completed(Request.of(f"number {n} please") for n in range(200)):
+    for index, reply in llm.as_completed(Request.of(f"number {n} please") for n in range(80)):
         print(index, flush=True)
 """
 
 
 def test_killed_in_the_middle_loses_no_answer_that_was_handed_on(tmp_path: Path) -> None:
-    with FakeLLMServer(wait=0.02) as server:
+    with FakeLLMServer(wait=0.05) as server:
         command = [sys.executable, "-c", PROGRAM, server.line(), str(tmp_path / "a.sqlite")]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
@@ -106,10 +112,10 @@ def test_killed_in_the_middle_loses_no_answer_that_was_handed_on(tmp_path: Path)
         process.wait()
         server.wait = 0.0
         with LLM(parse_llm(server.line(), cache=tmp_path / "a.sqlite")) as llm:
-            replies = all_or_raise(llm.complete_many(Request.of(f"number {n} please") for n in range(200)))
-        assert 15 <= len(told) < 200
+            replies = all_or_raise(llm.complete_many(Request.of(f"number {n} please") for n in range(80)))
+        assert 15 <= len(told) < 80
         assert told <= {index for index, reply in enumerate(replies) if reply.cached}
-        assert len(server.bodies) <= 200 + 4  # those in flight are asked again
+        assert len(server.bodies) <= 80 + 4  # those in flight are asked again
 
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(200))).decode()
@@ -148,6 +154,8 @@ TEXTS = [
     "sha256 " + "0f3a9b" * 40,
     "100 % of 50% &amp; more, data: 1;2;3, base64",
     "Quoth the raven Qk " * 40,
+    "A" * 200_000 + "=",
+    "data:;" * 50_000,
 ]
 
 
@@ -179,6 +187,16 @@ def test_pictures_elsewhere_in_a_request_are_refused_and_plain_texts_are_not() -
             llm.complete(Request(messages=[]))
     for text in TEXTS:
         assert plain_messages([{"role": "user", "content": text}]) == [{"role": "user", "content": text}]
+
+
+def test_every_format_of_pictures_is_known_as_base64() -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (12, 12, 3), dtype=np.uint8)
+    for name in (*FORMATS, "PDF"):
+        stream = io.BytesIO()
+        Image.fromarray(noise).save(stream, name)
+        for data in (base64.b64encode(stream.getvalue()), base64.urlsafe_b64encode(stream.getvalue())):
+            with pytest.raises(PictureRefused, match="as base64"):
+                plain_messages([{"role": "user", "content": f"see {data.decode()} there"}])
 
 
 @given(st.text(max_size=60), st.text(max_size=60), st.sampled_from([PNG, JPEG]))
@@ -362,6 +380,42 @@ def test_without_a_model_functions_answer_from_what_is_known(tmp_path: Path) -> 
             llm.complete(answer.request(purpose="sing", question="?", **known))
 
 
+def test_commands_ask_check_and_say_what_it_cost(tmp_path: Path) -> None:
+    answers, schema = tmp_path / "a.sqlite", tmp_path / "schema.json"
+    schema.write_text(json.dumps(SCHEMA))
+
+    def said(*words: str) -> Any:
+        done = CliRunner().invoke(command, [*words, "--json"])
+        assert done.exit_code == 0, (done.output, done.exception)
+        return json.loads(done.stdout)
+
+    with FakeLLMServer(schemas="ignored") as server:
+        named = ("--llm", server.line(), "--llm-cache", str(answers))
+        for cached in (False, True):
+            reply = said("ask", "Hello there", "--system", "Be kind.", *named)
+            assert (reply["text"], reply["cached"]) == ("a reply to: Hello there", cached)
+        assert reply["origin"]["made"] == "text-only-llm" and reply["origin"]["host"] == "this machine"
+        assert said("ask", "Hello", "--schema", str(schema), *named)["value"] == {"number": 0, "note": "mock"}
+        found = said("check", *named)
+        assert (found["served"], found["json"], found["host"]) == ("fake-1", "prompt", "this machine")
+    (spent,) = said("usage", str(answers), "--price-in", "1000000", "--price-out", "2000000")
+    assert (spent["model"], spent["answers"], spent["failures"]) == ("fake-1", 2, 0)
+    assert spent["cost"] == spent["prompt_tokens"] + 2 * spent["completion_tokens"] > 0
+    assert CliRunner().invoke(command, ["usage", str(schema)]).exception.message.endswith("file is not a database")
+
+
+def test_a_cache_that_goes_away_ends_the_run_in_a_sentence(tmp_path: Path) -> None:
+    provider = MockProvider(reply=lambda call: str(breaking(call)))
+    with LLM(LLMSettings(provider="mock", cache=tmp_path / "a.sqlite"), provider=provider) as llm:
+
+        def breaking(call: Call) -> str:
+            llm._cache._db.execute("DROP TABLE IF EXISTS answers")
+            return "too late"
+
+        with pytest.raises(RunError, match=r"a\.sqlite cannot be used any more: no such table: answers"):
+            llm.complete_many([Request.of("Hello")])
+
+
 # ------------------------------------------------------------------------------- settings, provenance
 
 
@@ -392,11 +446,14 @@ def test_the_line_that_people_type() -> None:
 
 def test_a_key_goes_only_to_the_server_that_it_is_named_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "for-openai-alone")
+    monkeypatch.setenv("OPENAI_ORG_ID", "my-account")
     monkeypatch.setenv("OTHER_KEY", "right")
     with FakeLLMServer(key="right") as server:
         assert failure(server.line()).kind == "key"
         with LLM(parse_llm(server.line(), ["api_key_env=OTHER_KEY"])) as llm:
             assert llm.complete(Request.of("Hello")).text == "a reply to: Hello"
+        sent = [value for headers in server.headers for value in headers.values()]
+        assert "Bearer right" in sent and not {"my-account", "Bearer for-openai-alone"} & set(sent)
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(ConfigError, match="the variable OPENAI_API_KEY is not set"):
         LLM(parse_llm("openai:gpt"))

@@ -25,8 +25,11 @@ PURPOSES: Mapping[str, str] = {
     "fast": "quicker reading of JPEG files",
     "hub": "published sets by name",
     "llm": "text-only language models over HTTP",
+    "ocr": "writing in pictures, read as lines",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
+    "speech": "recordings, and their text offline",
+    "speech-server": "text of recordings by a server",
     "synth": "making data: clocks and scenes; with eval and train, the demo",
     "tensorboard": "curves in TensorBoard",
     "torch": "models: ask, train, judge",
@@ -34,6 +37,7 @@ PURPOSES: Mapping[str, str] = {
     "train": "curves of a run as a picture",
     "trl": "training in TRL's SFTTrainer",
     "wandb": "curves in Weights & Biases",
+    "whisper": "text of recordings by Whisper",
 }
 """What each extra is for, as the table shows it."""
 

@@ -40,7 +40,7 @@ class Asking:
     def __init__(self, settings: LLMSettings, provider: Provider, usage: Usage, cache: Cache | None) -> None:
         self._settings, self._provider, self._usage, self._cache = settings, provider, usage, cache
         self._schemas = {"auto": provider.schemas, "schema": True, "prompt": False}[settings.json_mode]
-        self._probing: asyncio.Task[bool] | None = None
+        self._probing: asyncio.Task[bool | None] | None = None
 
     async def answer(self, request: Request, key: str) -> Kept:
         """The answer, valid where it has to be JSON. Raises CallFailed."""
@@ -81,18 +81,20 @@ class Asking:
             if self._probing is None:  # all who want to know wait for one try, and share how it fails
                 self._probing = asyncio.create_task(self._probe())
                 self._probing.add_done_callback(self._probed)
-            return await asyncio.shield(self._probing)
+            return bool(await asyncio.shield(self._probing))
         return self._schemas
 
-    def _probed(self, probing: asyncio.Task[bool]) -> None:
+    def _probed(self, probing: asyncio.Task[bool | None]) -> None:
         self._probing = None
         if probing.cancelled() or probing.exception() is not None:
             return  # the next request tries again
-        self._schemas = probing.result()
-        if self._cache is not None:
-            self._cache.note_schemas(self._settings.url, self._settings.model, self._schemas)
+        found = probing.result()
+        self._schemas = bool(found)
+        if self._cache is not None and found is not None:
+            self._cache.note_schemas(self._settings.url, self._settings.model, found)
 
-    async def _probe(self) -> bool:
+    async def _probe(self) -> bool | None:
+        """What the server does; None where it may be in trouble, so that a later run asks again."""
         request = prompts.load("check_schema@1").request(schema=_PROBE_SCHEMA)
         messages = plain_messages(request.messages)
         call = Call(request=request, messages=messages, schema=_PROBE_SCHEMA, seed=self._seed(0), key="probe")
@@ -104,7 +106,7 @@ class Asking:
             except CallFailed as error:
                 if error.kind not in ("refused", "server"):
                     raise
-                return False
+                return False if error.kind == "refused" else None
             return True
         return False
 
@@ -203,6 +205,6 @@ def _spelt(schema: Mapping[str, Any]) -> str:
 
 def _pause(key: str, attempt: int) -> float:
     """Seconds before the next try: longer each time, and not the same for all requests."""
-    longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
-    share: float = derive(0, "pause", key, attempt).random()
+    longest = min(_FIRST_PAUSE * 2.0**attempt, _LONGEST_PAUSE)
+    share = derive(0, "pause", key, attempt).random()
     return longest * (0.5 + 0.5 * share)

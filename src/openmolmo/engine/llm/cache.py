@@ -77,7 +77,7 @@ class Cache:
 
     def get(self, key: str) -> Kept | None:
         """The answer to the request with this key."""
-        row = self._db.execute(
+        row = self._run(
             "SELECT text, value, served, cut, prompt_tokens, completion_tokens, seconds FROM answers WHERE key = ?",
             (key,),
         ).fetchone()
@@ -102,25 +102,25 @@ class Cache:
             json.dumps(material, ensure_ascii=False, default=list),
             *(kept.text, value, int(kept.cut), kept.prompt_tokens, kept.completion_tokens, kept.seconds, time.time()),
         )
-        self._write(f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * len(values))})", values)
+        self._run(f"INSERT OR IGNORE INTO answers VALUES ({', '.join('?' * len(values))})", values)
 
     def note_failure(self, key: str, model: str, error: CallFailed) -> None:
         """Log a request that has no answer."""
         values = (key, model, error.kind, error.message[:500], time.time())
-        self._write("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", values)
+        self._run("INSERT INTO failures VALUES (?, ?, ?, ?, ?)", values)
 
     def schemas(self, url: str, model: str) -> bool | None:
         """Whether a server holds replies to a schema, as an earlier run found; None where none did."""
-        row = self._db.execute("SELECT schemas FROM servers WHERE url = ? AND model = ?", (url, model)).fetchone()
+        row = self._run("SELECT schemas FROM servers WHERE url = ? AND model = ?", (url, model)).fetchone()
         return None if row is None else bool(row[0])
 
     def note_schemas(self, url: str, model: str, found: bool) -> None:
         """Keep what was found for later runs."""
-        self._write("INSERT OR REPLACE INTO servers VALUES (?, ?, ?)", (url, model, int(found)))
+        self._run("INSERT OR REPLACE INTO servers VALUES (?, ?, ?)", (url, model, int(found)))
 
     def spent(self) -> list[Spent]:
         """What each model was asked and what it took."""
-        rows = self._db.execute(
+        rows = self._run(
             "SELECT model, COUNT(*), SUM(prompt_tokens), SUM(completion_tokens), SUM(seconds), 0 FROM answers"
             " GROUP BY provider, model UNION ALL SELECT model, 0, 0, 0, 0, COUNT(*) FROM failures GROUP BY model"
         )
@@ -140,11 +140,11 @@ class Cache:
             for model, counts in sorted(totals.items())
         ]
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         try:
-            self._db.execute(statement, values)
-        except sqlite3.OperationalError as error:
+            return self._db.execute(statement, values)
+        except sqlite3.DatabaseError as error:
             raise RunError(
-                f"{self.path} cannot be written: {error}",
+                f"the file of answers {self.path} cannot be used any more: {error}",
                 fix="see that the disk has space, then run the same command again; answers so far are kept",
             ) from error

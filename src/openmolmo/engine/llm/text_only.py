@@ -30,7 +30,7 @@ _GAPS = re.compile(r"\s+")
 _DATA_URL = re.compile(
     r"data:[\w.+/-]*(?:;[\w.=+/-]+)*;base64,|data:image/[\w.+-]+(?:;[\w.=+-]+)*,[<%\ufffd\x89\xff]", re.I
 )
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{128,}={0,2}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{64,}={0,2}")
 _HEAD = 64  # signs of base64 that give the 48 bytes by which a format is told
 _OTHER_FILES = re.compile(rb"%PDF|....ftyp|RIFF....(?:AVI |WAVE)|OggS|ID3|\x1a\x45\xdf\xa3", re.DOTALL)
 
@@ -105,7 +105,7 @@ def _what_file(run: str) -> str | None:
     """What a run of base64 decodes to, if that is a picture or another file that is not text."""
     # Words may have run together before it where gaps were taken out: each place is tried at which a file could begin.
     for start in _STARTS.finditer(run):
-        piece = run[start.start() :].translate(_URL_SAFE)[:_HEAD]
+        piece = run[start.start() : start.start() + _HEAD].translate(_URL_SAFE)
         if len(piece) < _HEAD:
             return None
         try:
@@ -123,7 +123,9 @@ def _what_file(run: str) -> str | None:
 _URL_SAFE = str.maketrans("-_", "+/")
 _SURE = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "AVIF", "JPEG2000")  # two letters begin a BMP: words do too
 # As base64: JPEG, PNG, GIF, RIFF, TIFF, boxes of AVIF, HEIC and MP4, JPEG 2000, BMP, PPM, PDF, Ogg, MP3, Matroska.
-_STARTS = re.compile(r"[/_]9j|iVBORw0KGgo|R0lGOD|UklGR|SUkq|TU0A|AAAA|[/_]0[/_]|Qk|UD[E-Z]|JVBERi|T2dnU|SUQz|GkXfo")
+_STARTS = re.compile(
+    r"[/_]9j|iVBORw0KGgo|R0lGOD|UklGR|SUkq|TU0A|AAAA(?:.[GWm2]Z0eX|DGpQ)|[/_]0[/_]|Qk|UD[E-Z]|JVBERi|T2dnU|SUQz|GkXfo"
+)
 
 
 def _is_bare(run: str) -> bool:

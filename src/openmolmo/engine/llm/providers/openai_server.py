@@ -22,6 +22,8 @@ __all__ = ["OpenAIServer"]
 _PAUSE = 30.0
 """Seconds that a try may wait for its turn, on the average: servers ask for it by Retry-After."""
 
+_ACCOUNT = ("OpenAI-Organization", "OpenAI-Project")
+
 _SHOWN = 160
 """Letters of a server's own words that a message quotes."""
 
@@ -37,12 +39,12 @@ class OpenAIServer:
         openai = require("openai", extra="llm")
         self._settings = settings
         self._openai = openai
-        # Everything is given: what is not, the client would take from the environment, keys of other servers too.
+        # The client would take the account's names from the environment, and send them to any server.
+        private = {} if settings.url == OPENAI_URL else dict.fromkeys(_ACCOUNT, openai.Omit())
         self._client = openai.AsyncOpenAI(
             base_url=settings.url,
             api_key=_key(settings),
-            organization="",
-            project="",
+            default_headers=private,
             timeout=settings.timeout,
             max_retries=settings.retries,
         )
