@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 # The first interpreter that really runs and is new enough.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 
-.PHONY: help setup demo test test-slow test-gpu lint docs clean
+.PHONY: help setup demo test test-slow test-gpu test-browser lint docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ test-slow: $(STAMP) ## the tests that take minutes
 test-gpu: $(STAMP) ## the tests that need an accelerator
 	@$(BIN)/python -m pytest -m gpu -n 4
 
+test-browser: $(STAMP) ## the studio in a real browser; needs Debian's chromium, and takes caddy, flite, npm and postgresql where they are
+	@.ci/browser-packages
+	@$(BIN)/python -m pytest -m browser -n 0 --timeout=600
+
 lint: $(STAMP) ## style, types and import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -39,6 +43,7 @@ lint: $(STAMP) ## style, types and import contracts
 
 docs: $(STAMP) ## write the generated reference pages and run every code block of the docs
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/data_model.py
 	@$(BIN)/python -m pytest -n 0 tests/docs
 
 clean: ## remove the environment and the demo's output

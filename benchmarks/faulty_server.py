@@ -152,6 +152,7 @@ class LoopbackServer:
         good = picture(number)
         answers = {
             "moved": ("302 Found", f"Location: /ok/{number}.jpg\r\n", b""),
+            "inwards": ("302 Found", f"Location: http://127.0.0.2:{self.ports[0]}/ok/{number}.jpg\r\n", b""),
             "loop": ("302 Found", f"Location: {path}\r\n", b""),
             "down": ("503 Service Unavailable", "", page),
             "404": ("404 Not Found", "", page),

@@ -32,6 +32,8 @@ def test_files_are_short() -> None:
 def test_functions_are_short() -> None:
     lengths = {}
     for path in FILES:
+        if "migrations" in path.parts:  # a table a function, as long as the table is
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno is not None:
                 lengths[f"{path.relative_to(SRC)}:{node.lineno} {node.name}"] = node.end_lineno - node.lineno + 1

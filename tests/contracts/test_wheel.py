@@ -192,7 +192,7 @@ def test_the_plain_installation_has_no_torch(install: Callable[[list[str]], Path
 
 @pytest.mark.slow
 def test_data_is_made_and_downloaded_without_torch(install: Callable[[list[str]], Path], tmp_path: Path) -> None:
-    program = str(install(["download", "eval", "synth"]))
+    program = str(install(["download", "eval", "studio", "synth"]))
     torch_free.prepare(tmp_path)
     succeed([program, "download", "urls.csv", "--out", "fetched", "--mirror", "mine"], cwd=tmp_path)
     for name, arguments in torch_free.WITH_EXTRAS.items():

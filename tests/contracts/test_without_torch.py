@@ -19,7 +19,8 @@ import openmolmo
 from openmolmo.core.optional import torch_as_extra
 
 HIDING = Path(__file__).parents[1] / "without_torch"
-ROOMS = ("core", "pictures", "records", "words", "engine", "evaluation.metrics", "evaluation.arena", "cli")
+JUDGES = ("arena", "captions", "comparing", "leaderboard", "metrics", "published")
+ROOMS = ("core", "pictures", "records", "words", "engine", *(f"evaluation.{room}" for room in JUDGES), "cli")
 """The rooms of the contract in pyproject.toml."""
 
 
@@ -58,7 +59,8 @@ def test_torch_is_hidden_here(tmp_path: Path) -> None:
 
 def test_every_command_stands_in_one_list() -> None:
     """A new one has to be placed: does it do without torch?"""
-    placed = [*torch_free.PLAIN, *torch_free.WITH_EXTRAS, *torch_free.MODELS]
+    lists = (torch_free.PLAIN, torch_free.WITH_EXTRAS, torch_free.TOGETHER, torch_free.SERVERS, torch_free.MODELS)
+    placed = [name for each in lists for name in each]
     assert sorted(placed) == sorted(torch_free.every_command())
 
 
@@ -85,6 +87,34 @@ def test_it_runs_without_torch(name: str, folder: Path) -> None:
     assert said.strip()
     if "--out" in arguments:
         assert (folder / arguments[arguments.index("--out") + 1]).exists()
+
+
+def test_these_run_one_after_another_without_torch(folder: Path) -> None:
+    calls = [torch_free.words(name, arguments) for name, arguments in torch_free.TOGETHER.items()]
+    code = (
+        "import json, sys\n"
+        "from click.testing import CliRunner\n"
+        "from openmolmo.cli import cli\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    result = CliRunner().invoke(cli, words)\n"
+        "    assert result.exit_code == 0 and result.output.strip(), (words, result.output, result.exception)\n"
+        "    print(*words)\n"
+    )
+    done = python("-c", code, json.dumps(calls), folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(calls)
+
+
+@pytest.mark.parametrize("name", sorted(torch_free.SERVERS))
+def test_it_serves_without_torch_until_it_is_stopped(name: str, folder: Path) -> None:
+    words = torch_free.words(name, torch_free.SERVERS[name])
+    environment = {**os.environ, "PYTHONPATH": str(HIDING), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "openmolmo", *words]
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        process.terminate()
+    assert said.startswith("The studio is at http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("name", sorted(torch_free.MODELS))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -14,7 +15,12 @@ from PIL import Image
 
 from openmolmo.cli import cli
 from openmolmo.engine.llm import LLM, LLMSettings, Request
-from openmolmo.engine.synth.base import GENERATORS
+from openmolmo.engine.studio import queue, work
+from openmolmo.engine.studio.importing.beginning import init_sample
+from openmolmo.engine.studio.store.database import upgrade
+from openmolmo.engine.studio.store.tables import Person
+from openmolmo.engine.synth.base import GENERATORS, make_example
+from openmolmo.records import write_dataset
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -32,28 +38,55 @@ PLAIN: dict[str, list[str]] = {
     "data filter": ["set", "--out", "filtered"],
     "data import": [*MARKS, "imported"],
     "data mix": ["paper"],
+    "data overlap": ["set", "pictures"],
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
     "llm ask": ["Hello", "--llm", "mock"],
     "llm check": ["--llm", "template"],
     "llm usage": ["replies.sqlite"],
+    "eval leaderboard": ["results.json", "--out", "board.html"],
+    "eval power": ["500"],
+    "eval published": ["academic"],
 }
 """Without torch, and without any extra."""
 
 WITH_EXTRAS: dict[str, list[str]] = {
     "arena fit": ["votes.csv", "--rounds", "5"],
+    "arena report": ["votes.csv", "--rounds", "5", "--out", "arena.html"],
+    "arena schedule": ["votes.csv", "--count", "3"],
     "download SET_OR_FILE": ["urls.csv", "--out", "fetched again", "--mirror", "mine"],
     "download join": ["rows.jsonl", "--images", "fetched", "--out", "joined"],
     "download list": ["fetched"],
     "download report": ["fetched"],
+    "eval captions correlate": ["--published"],
+    "eval captions judge": ["drawn", "captions.jsonl", "--out", "judged captions"],
+    "eval compare": ["results.json", "results.json", "--rounds", "100"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
+    "studio export": ["work out", "--dir", "work"],
+    "studio import": ["pictures", "--dir", "work", "--modes", "point"],
+    "studio init": ["--dir", "new", "--project", "mine"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
 }
-"""Without torch, with the extras download, eval and synth."""
+"""Without torch, with the extras download, eval, studio and synth."""
+
+TOGETHER: dict[str, list[str]] = {
+    "studio backup": ["kept.tar", "--dir", "work"],
+    "studio restore": ["kept.tar", "--dir", "restored"],
+    "studio users invite": ["--dir", "restored", "--role", "reviewer"],
+    "studio users list": ["--dir", "restored"],
+    "studio users role": ["Ada", "reviewer", "--dir", "restored"],
+    "studio users reset": ["Ada", "--dir", "restored"],
+    "studio users disable": ["Ada", "--dir", "restored"],
+    "studio users erase": ["Ada", "--yes", "--dir", "restored"],
+}
+"""Without torch, with the extra studio: one after another in one process, for each start takes a second."""
+
+SERVERS: dict[str, list[str]] = {"studio serve": ["--dir", "served", "--port", "0", "--no-open", "--no-worker"]}
+"""Without torch, with the extra studio; they go on until they are stopped."""
 
 MODELS: dict[str, list[str]] = {
     "answer": ["requests.jsonl", "--out", "answers.jsonl"],
@@ -106,5 +139,26 @@ def prepare(folder: Path) -> None:
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
     with LLM(LLMSettings(provider="mock", cache=folder / "replies.sqlite")) as model:
         model.complete(Request.of("Hello"))
+    scene = make_example(GENERATORS.get("scenes"), seed=0, index=0, size=64)
+    write_dataset(folder / "drawn", [scene])
+    (folder / "captions.jsonl").write_text(json.dumps({"id": scene.id, "caption": "There is a red star."}) + "\n")
+    rows = [{"id": f"p/{i}", "scores": {"accuracy": i % 2}} for i in range(4)]
+    (folder / "results.json").write_text(json.dumps({"meta": {"model": "x"}, "rows": {"pointing": rows}}))
+    prepare_studio(folder / "work")
     request = {"id": "1", "task": "ask", "image": "pictures/a.png", "text": "Which colour?"}
     (folder / "requests.jsonl").write_text(json.dumps(request) + "\n")
+
+
+def prepare_studio(folder: Path) -> None:
+    """A studio with one piece of finished work."""
+    folder.mkdir()
+    with closing(upgrade(f"sqlite:///{folder / 'studio.sqlite'}")) as database:
+        init_sample(folder, database)
+        with database.begin() as session:
+            person = Person(name="Ada", role="annotator", created_at=0.0)
+            session.add(person)
+            session.flush()
+            lease = queue.take(session, person.id, 1, "point", 0.0)
+            assert lease is not None
+            found = {"groups": [{"label": "key", "points": [{"x": 10, "y": 20}]}], "absent": []}
+            work.submit(session, lease.id, person.id, found, 1000, 1.0)

@@ -31,11 +31,21 @@ class _JudgesByDefault(OpenGroup):
         self.format_commands(ctx, formatter)
 
 
+_SUMMARIES = {
+    "captions": "Judge captions by statements: recall, precision, F1.",
+    "compare": "Compare two result files question by question.",
+    "leaderboard": "One page from result files, with published numbers beside.",
+    "power": "The smallest difference that so many questions can show.",
+    "published": "Print the paper's numbers.",
+}
+"""One line a command that is an entry point, kept here so that ``--help`` imports none."""
+
+
 def _group(**kwargs: Any) -> _JudgesByDefault:
     return _JudgesByDefault(
         "eval",
         opened="openmolmo.eval_commands",
-        summaries={},
+        summaries=_SUMMARIES,
         short_help="Judge a model on held-out data, with controls.",
         **kwargs,
     )

@@ -41,8 +41,9 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """JSON values, without the picture."""
         question = self.question
-        asked = {"id": question.id, "question": question.text, "group": question.group, "reference": question.reply}
-        return {**asked, "reply": self.answer.to_json(), "scores": self.scores}
+        asked = {"id": question.id, "example_id": question.example_id, "question": question.text}
+        known = {"group": question.group, "reference": question.reply}
+        return {**asked, **known, "reply": self.answer.to_json(), "scores": self.scores}
 
 
 @dataclass(frozen=True, slots=True)

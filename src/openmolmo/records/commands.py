@@ -16,6 +16,7 @@ from openmolmo.core.progress import say
 from openmolmo.records.audit import AuditReport, audit_dataset
 from openmolmo.records.check import CheckReport, check_dataset
 from openmolmo.records.import_command import import_
+from openmolmo.records.overlap.command import overlap
 from openmolmo.records.quality import QUALITY_RULES, QualitySettings, filter_dataset
 from openmolmo.records.quality_report import QualityReport
 from openmolmo.records.readable import Unread
@@ -26,6 +27,7 @@ from openmolmo.records.stats import DatasetStats, dataset_stats
 __all__ = ["data"]
 
 PATH = click.argument("path", type=click.Path(path_type=Path))
+_MOST_FAULTS = 20  # receipts that are listed one by one
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
@@ -82,13 +84,17 @@ def show(path: Path, limit: int, start: int, out: Path | None, as_json: bool) ->
 
 @data.command()
 @PATH
+@click.option(
+    "--recordings", type=click.Path(path_type=Path, file_okay=False), help="Folder  [default: PATH/recordings]"
+)
 @AS_JSON
-def audit(path: Path, as_json: bool) -> None:
-    """Print how every annotation was made.
+def audit(path: Path, recordings: Path | None, as_json: bool) -> None:
+    """Print how every annotation was made, and check the recordings of what was spoken.
 
-    Ends with 1 if any comes from a vision-language model or from something unknown.
+    Ends with 1 if any comes from a vision-language model or from something unknown, or if a recording that the data
+    name is missing, changed, of another length or about another picture.
     """
-    report = audit_dataset(path)
+    report = audit_dataset(path, recordings=recordings)
     if as_json:
         echo_json(report.to_dict())
     else:
@@ -146,6 +152,7 @@ def filter_(
 
 
 data.add_command(import_)
+data.add_command(overlap)
 
 
 def _console() -> Console:
@@ -198,6 +205,13 @@ def _tell_audit(report: AuditReport) -> None:
             f"{report.refused} annotations come from a vision-language model or from something unknown: "
             "leave them out, or say how they were made"
         )
+    if report.recordings or report.receipts:
+        bad = f", {counted(len(report.receipts), 'receipt')} that do not hold:" if report.receipts else ""
+        console.print(f"{counted(report.recordings, 'recording')} as the receipts say{bad}", markup=False)
+    for fault in report.receipts[:_MOST_FAULTS]:
+        console.print(f"  {fault}", markup=False, style="red")
+    if len(report.receipts) > _MOST_FAULTS:
+        console.print(f"  and {len(report.receipts) - _MOST_FAULTS} more; --json lists all")
 
 
 def _tell_unread(cases: tuple[str, ...]) -> None:

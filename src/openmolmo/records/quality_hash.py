@@ -7,6 +7,7 @@ than its upper neighbour; 128 bits. Alike are those that differ in few bits and 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +64,17 @@ class LookAlikes:
 
     def find(self, wanted: Signature) -> str | None:
         """The name of the first signature that is near enough, or None."""
+        return next(self._near(wanted), None)
+
+    def find_all(self, wanted: Signature) -> list[str]:
+        """The names of all signatures that are near enough, each once."""
+        return list(dict.fromkeys(self._near(wanted)))
+
+    def _near(self, wanted: Signature) -> Iterator[str]:
         for bucket, key in zip(self._bands, self._keys(wanted), strict=True):
             for known, name in bucket.get(key, ()):
                 if wanted.distance(known) <= self.distance:
-                    return name
-        return None
+                    yield name
 
     def add(self, new: Signature, name: str) -> None:
         """Remember a signature."""

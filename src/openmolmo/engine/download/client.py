@@ -9,6 +9,7 @@ from types import TracebackType
 import aiohttp
 
 from openmolmo.engine.download.pace import retry_after_seconds
+from openmolmo.engine.download.public import NotPublicError, public_socket
 from openmolmo.engine.download.states import FetchFailed, State, state_of_status
 from openmolmo.engine.download.verify import HEAD, starts_like_a_picture
 
@@ -29,17 +30,31 @@ class Timeouts:
 
 
 class Client:
-    """Connections that are kept open between requests; use it as ``async with Client(...) as client``."""
+    """Connections that are kept open between requests; use it as ``async with Client(...) as client``.
 
-    def __init__(self, *, connections: int, max_bytes: int, timeouts: Timeouts, opt_out: bool = True) -> None:
+    ``public_only``: no address of a private network is connected to, by whatever name or redirect, nor by a proxy.
+    """
+
+    def __init__(
+        self,
+        *,
+        connections: int,
+        max_bytes: int,
+        timeouts: Timeouts,
+        opt_out: bool = True,
+        public_only: bool = False,
+    ) -> None:
         self._connections, self._max_bytes, self._opt_out = connections, max_bytes, opt_out
+        self._public_only = public_only
         self._timeouts = aiohttp.ClientTimeout(
             total=timeouts.total, sock_connect=timeouts.connect, sock_read=timeouts.read
         )
 
     async def __aenter__(self) -> Client:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(
+                limit=self._connections, ttl_dns_cache=300, socket_factory=public_socket if self._public_only else None
+            ),
             timeout=self._timeouts,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
@@ -47,7 +62,7 @@ class Client:
                 "Accept": "image/*,*/*;q=0.5",
                 "Accept-Encoding": "identity",
             },
-            trust_env=True,
+            trust_env=not self._public_only,  # what a proxy connects to cannot be seen from here
         )
         return self
 
@@ -73,6 +88,10 @@ class Client:
             raise FetchFailed(State.GONE, "more than 5 redirects") from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise FetchFailed(State.GONE, f"no http address: {str(error)[:120]}") from error
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error.os_error, NotPublicError):
+                raise FetchFailed(State.GONE, "leads to an address of a private network") from error
+            raise FetchFailed(State.TRANSIENT, f"{type(error).__name__}: {str(error)[:160]}") from error
         except TimeoutError as error:
             raise FetchFailed(State.TRANSIENT, f"timed out: {str(error)[:120] or 'no whole answer in time'}") from error
         except (aiohttp.ClientError, OSError) as error:

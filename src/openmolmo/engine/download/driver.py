@@ -56,6 +56,8 @@ class Settings:
     mirrors: tuple[str, ...] = ()
     opt_out: bool = True
     robots: bool = False
+    public_only: bool = False
+    """Connect to public addresses only (see ``public.py``): for lists that strangers wrote."""
 
     def __post_init__(self) -> None:
         for name in ("connections", "per_host", "hosts", "threads", "tries"):
@@ -137,6 +139,7 @@ class _Run:
                     max_bytes=limit,
                     timeouts=settings.timeouts,
                     opt_out=settings.opt_out,
+                    public_only=settings.public_only,
                 ) as self._client,
                 asyncio.TaskGroup() as group,
             ):

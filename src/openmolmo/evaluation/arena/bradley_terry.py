@@ -2,8 +2,9 @@
 
 Ties count half for each. The fit is Newton's method, to a gradient of 1e-9, on ratings whose mean is 1000 (or where one
 model is anchored). Two kinds of interval: the bootstrap draws the votes again, the sandwich estimate takes the
-curvature and the scatter of the votes. Where some models were never beaten by the rest, or never met them, the best
-ratings are infinitely far apart: that is found from the graph of who beat whom, said, and made finite by a weak prior.
+curvature and the scatter of the votes. Where votes carry the answers' lengths, ratings are those at equal length. Where
+some models were never beaten by the rest, or never met them, the best ratings are infinitely far apart: that is found
+from the graph of who beat whom, said, and made finite by a weak prior.
 """
 
 from __future__ import annotations
@@ -16,17 +17,26 @@ from numpy.typing import NDArray
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.optional import require
+from openmolmo.evaluation.arena.solve import information, residuals, solve
 from openmolmo.evaluation.arena.votes import Votes
 
-__all__ = ["Ratings", "fit"]
+__all__ = ["LengthEffect", "Ratings", "fit"]
 
 Array = NDArray[np.float64]
 
 _SCALE, _MEAN = 400 / np.log(10), 1000.0
-_TOLERANCE = 1e-9
-_STEPS = 100
 _NORMAL = 1.959963984540054  # 95 % of a normal distribution lie so many deviations around its mean
+_TWICE = 1 / 3  # (a - b) / (a + b) of an answer twice as long as the other
 _WEAK = 1e-2  # votes: half a win and half a loss of so much against an imaginary average model
+
+
+@dataclass(frozen=True)
+class LengthEffect:
+    """What an answer twice as long is worth in rating points, and the bounds of 95 % by the bootstrap."""
+
+    points: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +51,7 @@ class Ratings:
     ranks: Mapping[str, int]
     votes: int
     warnings: tuple[str, ...] = field(default=())
+    length: LengthEffect | None = None
 
     @property
     def diverges(self) -> bool:
@@ -49,7 +60,7 @@ class Ratings:
 
 
 def fit(votes: Votes, *, rounds: int = 200, seed: int = 0, anchor: tuple[str, float] | None = None) -> Ratings:
-    """Ratings of all models, with intervals from ``rounds`` draws.
+    """Ratings of all models, with intervals from ``rounds`` draws; lengths are controlled for where votes have them.
 
     Raises ConfigError where the model to ``anchor`` is not among those voted on.
     """
@@ -59,114 +70,68 @@ def fit(votes: Votes, *, rounds: int = 200, seed: int = 0, anchor: tuple[str, fl
         )
     warnings = _undecided(votes)
     prior = _WEAK if warnings else 0.0
-    best = _solve(votes, votes.counts, prior)
-    shift = _shift(votes, best, anchor)
-    low, high = _bootstrap(votes, best, prior, rounds, seed, anchor)
+    n = len(votes.models)
+    best = solve(votes, votes.counts, prior)
+    drawn = _bootstrap(votes, best, prior, rounds, seed)
+    low, high = _quantiles(_SCALE * drawn[:, :n] + _shift(votes, drawn, anchor)[:, None])
     error = _sandwich(votes, best, prior)
-    named = dict(zip(votes.models, (_SCALE * best + shift).tolist(), strict=True))
-    drawn = {model: (float(low[i]), float(high[i])) for i, model in enumerate(votes.models)}
+    named = dict(zip(votes.models, (_SCALE * best[:n] + _shift(votes, best[None], anchor)[0]).tolist(), strict=True))
+    bounds = {model: (float(low[i]), float(high[i])) for i, model in enumerate(votes.models)}
     return Ratings(
         ratings=named,
-        bootstrap=drawn,
+        bootstrap=bounds,
         sandwich={
             model: (named[model] - _NORMAL * _SCALE * error[i], named[model] + _NORMAL * _SCALE * error[i])
             for i, model in enumerate(votes.models)
         },
-        ranks={model: 1 + sum(other[0] > drawn[model][1] for other in drawn.values()) for model in votes.models},
+        ranks={model: 1 + sum(other[0] > bounds[model][1] for other in bounds.values()) for model in votes.models},
         votes=votes.total,
         warnings=warnings,
+        length=None if votes.lengths is None else _length_effect(best, drawn),
     )
 
 
-def _shift(votes: Votes, strengths: Array, anchor: tuple[str, float] | None) -> float:
-    if anchor is None:
-        return float(_MEAN - _SCALE * strengths.mean())
-    return float(anchor[1] - _SCALE * strengths[votes.models.index(anchor[0])])
+def _length_effect(best: Array, drawn: Array) -> LengthEffect:
+    low, high = _quantiles(drawn[:, -1])
+    return LengthEffect(*(float(_SCALE * _TWICE * value) for value in (best[-1], low, high)))
 
 
-def _solve(votes: Votes, counts: Array, prior: float, start: Array | None = None) -> Array:
-    """Strengths (natural units, mean 0) of the greatest likelihood."""
-    n = len(votes.models)
-    strengths = np.zeros(n) if start is None else start.copy()
-    one, other = votes.pairs[:, 0], votes.pairs[:, 1]
-    value = _loss(votes, counts, strengths, prior)
-    for _ in range(_STEPS):
-        gradient, curvature = _slopes(counts, strengths, votes.outcomes, one, other, prior)
-        if np.abs(gradient).max() <= _TOLERANCE * max(1.0, counts.sum()):
-            break
-        step = np.linalg.solve(curvature + np.ones((n, n)) / n, gradient)  # the ones: the mean stays where it is
-        size = 1.0
-        while size > 1e-6:  # Newton's step can overshoot far from the best: halve it until it helps
-            tried = strengths - size * step
-            now = _loss(votes, counts, tried, prior)
-            if now <= value:
-                strengths, value = tried, now
-                break
-            size /= 2
-        else:
-            break
-    return np.asarray(strengths - strengths.mean())
-
-
-def _loss(votes: Votes, counts: Array, strengths: Array, prior: float) -> float:
-    gap = strengths[votes.pairs[:, 0]] - strengths[votes.pairs[:, 1]]
-    likelihood = np.sum(counts * (np.logaddexp(0, gap) - votes.outcomes * gap))
-    return float(likelihood + prior * np.sum(np.logaddexp(0, strengths) - 0.5 * strengths))
-
-
-def _slopes(
-    counts: Array,
-    strengths: Array,
-    outcomes: Array,
-    one: NDArray[np.int64],
-    other: NDArray[np.int64],
-    prior: float,
-) -> tuple[Array, Array]:
-    """Gradient and matrix of second derivatives."""
-    n = len(strengths)
-    chance = 1 / (1 + np.exp(-(strengths[one] - strengths[other])))
-    slope = counts * (chance - outcomes)
-    gradient: Array = np.asarray(np.bincount(one, slope, n) - np.bincount(other, slope, n), np.float64)
-    weight = counts * chance * (1 - chance)
-    curvature = np.zeros((n, n))
-    np.add.at(curvature, (one, other), -weight)
-    np.add.at(curvature, (other, one), -weight)
-    curvature[np.diag_indices(n)] -= curvature.sum(axis=1)
-    if prior:
-        alone = 1 / (1 + np.exp(-strengths))
-        gradient += prior * (alone - 0.5)
-        curvature[np.diag_indices(n)] += prior * alone * (1 - alone)
-    return gradient, curvature
-
-
-def _bootstrap(
-    votes: Votes, best: Array, prior: float, rounds: int, seed: int, anchor: tuple[str, float] | None
-) -> tuple[Array, Array]:
-    """Quantiles (2.5 % and 97.5 %) of the ratings over votes drawn again."""
-    rng = np.random.default_rng(seed)
-    shares = votes.counts / votes.counts.sum()
-    drawn = np.empty((rounds, len(votes.models)))
-    for number in range(rounds):
-        counts = rng.multinomial(votes.total, shares).astype(np.float64)
-        strengths = _solve(votes, counts, prior or 1e-6, start=best)  # a draw may leave a model without a loss
-        drawn[number] = _SCALE * strengths + _shift(votes, strengths, anchor)
-    if not rounds:
-        return np.full(len(votes.models), -np.inf), np.full(len(votes.models), np.inf)
+def _quantiles(drawn: Array) -> tuple[Array, Array]:
+    """2.5 % and 97.5 % over the first axis; without bounds where nothing was drawn."""
+    if not len(drawn):
+        return np.full(drawn.shape[1:], -np.inf), np.full(drawn.shape[1:], np.inf)
     low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
     return low, high
 
 
-def _sandwich(votes: Votes, strengths: Array, prior: float) -> Array:
+def _shift(votes: Votes, parameters: Array, anchor: tuple[str, float] | None) -> Array:
+    """What is added to the ratings of each row of ``parameters`` (rounds, P)."""
+    n = len(votes.models)
+    if anchor is None:
+        return np.asarray(_MEAN - _SCALE * parameters[:, :n].mean(axis=1))
+    return np.asarray(anchor[1] - _SCALE * parameters[:, votes.models.index(anchor[0])])
+
+
+def _bootstrap(votes: Votes, best: Array, prior: float, rounds: int, seed: int) -> Array:
+    """Parameters over votes drawn again, (rounds, P)."""
+    rng = np.random.default_rng(seed)
+    shares = votes.counts / votes.counts.sum()
+    drawn = np.empty((rounds, len(best)))
+    for number in range(rounds):
+        counts = rng.multinomial(votes.total, shares).astype(np.float64)
+        drawn[number] = solve(votes, counts, prior or 1e-6, start=best)  # a draw may leave a model without a loss
+    return drawn
+
+
+def _sandwich(votes: Votes, best: Array, prior: float) -> Array:
     """Standard errors (natural units) that hold whether or not the model is right (White 1982)."""
-    n = len(strengths)
-    one, other = votes.pairs[:, 0], votes.pairs[:, 1]
-    _, curvature = _slopes(votes.counts, strengths, votes.outcomes, one, other, prior)
-    chance = 1 / (1 + np.exp(-(strengths[one] - strengths[other])))
-    scatter = np.zeros((n, n))
-    square = votes.counts * (chance - votes.outcomes) ** 2
-    for (i, j), sign in (((one, one), 1), ((other, other), 1), ((one, other), -1), ((other, one), -1)):
-        np.add.at(scatter, (i, j), sign * square)
+    chance, off = residuals(votes, best)
+    curvature = information(votes, votes.counts * chance * (1 - chance))
+    if prior:
+        alone = 1 / (1 + np.exp(-best))
+        curvature[np.diag_indices(len(best))] += prior * alone * (1 - alone)
     bread = np.linalg.pinv(curvature)
+    scatter = information(votes, votes.counts * off**2)
     errors: Array = np.sqrt(np.clip(np.diag(bread @ scatter @ bread), 0, None))
     return errors
 

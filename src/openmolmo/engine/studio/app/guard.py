@@ -1,0 +1,162 @@
+"""What holds for every request, before any page sees it: known hosts, own origin, sizes, headers, the log of requests.
+
+Plain ASGI, so that it holds for files, errors and streamed bodies too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from openmolmo.engine.studio.settings import StudioSettings
+
+__all__ = ["CONTENT_POLICY", "Guard", "Refusal", "add_headers"]
+
+log = logging.getLogger("openmolmo.studio.requests")
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' blob: data:",
+        "media-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+"""No script, style or connection but the studio's own, nothing inline; pictures and sound that a page made itself."""
+
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_YEAR = "max-age=31536000"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_CHUNK = re.compile(r"^/api/recordings/[^/]+/chunks/[^/]+$")
+_SECRET = re.compile(r"^(/join/)[^/?]+")
+
+
+class Refusal(Exception):
+    """A request is refused with ``status``; ``key`` names the sentence of the catalogue that says why."""
+
+    def __init__(self, status: int, key: str, *, retry_after: float | None = None) -> None:
+        super().__init__(key)
+        self.status, self.key, self.retry_after = status, key, retry_after
+
+
+class Guard:
+    """Wraps the application. ``refused`` makes the answer to what is not let through."""
+
+    def __init__(self, app: ASGIApp, settings: StudioSettings, refused: Callable[[Request, Refusal], Response]) -> None:
+        self.app, self.settings, self._refused = app, settings, refused
+        self._hosts = _known_hosts(settings)
+        self._encrypted = settings.address.startswith("https://")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.monotonic()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                add_headers(MutableHeaders(scope=message), self._encrypted)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope, headers)
+        app = self.app if refusal is None else self._refused(Request(scope), refusal)
+        try:
+            await app(scope, _Limited(receive, self._limit(scope["path"])), sending)
+        finally:
+            # The secret of a link is a part of its path, and must not stand in a log.
+            path = _SECRET.sub(r"\1...", scope["path"])
+            log.info("%s %s %d %.0f ms", scope["method"], path, status, 1000 * (time.monotonic() - began))
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+        host = _host_name(headers.get("host", ""))
+        if not self._known(host):
+            return Refusal(421, "common.unknown_host")
+        if scope["method"] not in _SAFE and not _of_this_site(headers):
+            return Refusal(403, "common.other_site")
+        length = headers.get("content-length", "0")
+        if not length.isascii() or not length.isdigit():
+            return Refusal(400, "common.bad_request")
+        if int(length) > self._limit(scope["path"]):
+            return Refusal(413, "common.too_large")
+        return None
+
+    def _known(self, host: str) -> bool:
+        if host in self._hosts:
+            return True
+        try:  # a name could be made to lead here by somebody else's page; an address cannot
+            ipaddress.ip_address(host.strip("[]"))
+        except ValueError:
+            return False
+        return True
+
+    def _limit(self, path: str) -> int:
+        settings = self.settings
+        return int(settings.max_chunk_mb * 1e6) if _CHUNK.match(path) else int(settings.max_json_kb * 1e3)
+
+
+def add_headers(headers: MutableHeaders, encrypted: bool) -> None:
+    """What every answer says to the browser about what its page may do."""
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
+    if encrypted:
+        headers.setdefault("Strict-Transport-Security", _YEAR)
+
+
+class _Limited:
+    """A body that says 413 when it grows over ``limit`` bytes, whatever its length was said to be."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._left = receive, limit
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise HTTPException(413)
+        return message
+
+
+def _host_name(host: str) -> str:
+    return (host if host.endswith("]") else re.sub(r":\d+$", "", host)).lower().rstrip(".")
+
+
+def _known_hosts(settings: StudioSettings) -> frozenset[str]:
+    own = socket.gethostname().lower()
+    public = (urlsplit(settings.address).hostname or "").lower()
+    return frozenset({"localhost", own, f"{own}.local", settings.host.lower(), public} - {""})
+
+
+def _of_this_site(headers: Headers) -> bool:
+    """Whether a change comes from a page of the studio, as far as the browser says; programs say nothing."""
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")

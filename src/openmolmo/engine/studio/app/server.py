@@ -1,0 +1,189 @@
+"""Runs the studio: makes what is missing, starts the server and one worker, opens the browser at a one-time link."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import uvicorn
+from sqlalchemy import select
+
+from openmolmo.core.errors import ConfigError
+from openmolmo.engine.studio import accounts, queue
+from openmolmo.engine.studio.app.certificates import Certificate, own_certificate
+from openmolmo.engine.studio.app.create import create_app
+from openmolmo.engine.studio.settings import StudioSettings
+from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, upgrade
+from openmolmo.engine.studio.store.tables import Person, Project
+
+__all__ = ["admin_link", "prepare", "serve"]
+
+log = logging.getLogger("openmolmo.studio")
+
+SWEEP_SECONDS = 30.0
+ADMIN_LINK_SECONDS = 3600.0
+
+
+def prepare(settings: StudioSettings) -> Database:
+    """The database with its tables; where no project is in it, the sample project."""
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    database = upgrade(settings.database_url)
+    with database.read() as rows:
+        there = rows.scalar(select(Project.id).limit(1))
+    if there is None:
+        from openmolmo.engine.studio.importing.beginning import init_sample
+
+        init_sample(settings.directory, database)
+    return database
+
+
+def admin_link(settings: StudioSettings, database: Database) -> str:
+    """A link that lets one admin in, once, within an hour: the first admin there is, or a new one."""
+    now = time.time()
+    with database.begin() as rows:
+        admin = rows.scalar(
+            select(Person.id)
+            .where(Person.role == "admin", Person.disabled_at.is_(None), Person.erased_at.is_(None))
+            .order_by(Person.id)
+            .limit(1)
+        )
+        token = accounts.invite(rows, role="admin", now=now, person_id=admin, seconds=ADMIN_LINK_SECONDS)
+    return f"{settings.address}/join/{token}"
+
+
+def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: Callable[[str], None]) -> None:
+    """Serve until stopped. ``tell`` gets lines for the terminal: the link is told there and nowhere else."""
+    listening = _listen(settings)
+    behind_proxy = bool(settings.public_url)
+    settings = _reachable(settings.replace(port=listening.getsockname()[1]))
+    database = prepare(settings)
+    application = create_app(settings, database)
+    link = admin_link(settings, database)
+    own = _certificate(settings, tell)
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        access_log=False,  # the guard writes its own, without the secrets of links
+        server_header=False,
+        proxy_headers=behind_proxy,
+        forwarded_allow_ips="127.0.0.1,::1",
+        timeout_graceful_shutdown=10,
+        ssl_certfile=None if own is None else str(own.certificate),
+        ssl_keyfile=None if own is None else str(own.key),
+    )
+    server = uvicorn.Server(config)
+    tell(f"The studio is at {settings.address}")
+    tell(f"Come in as admin (once, within an hour): {link}")
+    tell("Stop it with Ctrl-C.")
+    with _sweeping(database), _worker(settings) if worker else contextlib.nullcontext():
+        if open_browser:
+            threading.Thread(target=_open_when_up, args=(server, link), daemon=True).start()
+        # The server raises again what ended it; SIGTERM must not end the process before the worker was told.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
+    database.close()
+
+
+def _reachable(settings: StudioSettings) -> StudioSettings:
+    """Links that others can open: 0.0.0.0 is every address of this machine, and nobody's address."""
+    if settings.public_url or settings.host not in ("0.0.0.0", "::"):
+        return settings
+    scheme = "https" if settings.tls == "self-signed" else "http"
+    return settings.replace(public_url=f"{scheme}://{_own_address()}:{settings.port}")
+
+
+def _own_address() -> str:
+    """This machine's address in its network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+        except OSError:
+            return "127.0.0.1"  # no network
+        return str(probe.getsockname()[0])
+
+
+def _listen(settings: StudioSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"the studio cannot listen at {settings.host}:{settings.port}: {error.strerror or error}",
+            fix="choose another --port (0 takes a free one), or stop what listens there",
+        ) from error
+    return listening
+
+
+def _certificate(settings: StudioSettings, tell: Callable[[str], None]) -> Certificate | None:
+    if settings.tls != "self-signed":
+        return None
+    made = own_certificate(settings.directory, (settings.host, _public_host(settings)))
+    tell(f"Fingerprint of the certificate (SHA-256), which browsers show too: {made.fingerprint}")
+    return made
+
+
+def _public_host(settings: StudioSettings) -> str:
+    return urlsplit(settings.address).hostname or ""
+
+
+def _open_when_up(server: uvicorn.Server, link: str) -> None:
+    while not server.started:
+        if server.should_exit:
+            return
+        time.sleep(0.05)
+    with contextlib.suppress(webbrowser.Error):
+        webbrowser.open(link)
+
+
+@contextlib.contextmanager
+def _sweeping(database: Database) -> Iterator[None]:
+    """End leases whose time is over, now and then, so that tasks come back although nobody asks for one."""
+    stop = threading.Event()
+
+    def sweep() -> None:
+        while not stop.wait(SWEEP_SECONDS):
+            try:
+                with database.begin() as rows:
+                    queue.sweep(rows, time.time())
+            except DatabaseGoneError as error:
+                log.warning("%s", error)
+
+    thread = threading.Thread(target=sweep, name="sweeper", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=5)
+
+
+@contextlib.contextmanager
+def _worker(settings: StudioSettings) -> Iterator[None]:
+    """One worker in a process of its own; its database is the server's."""
+    command = [sys.executable, "-m", "openmolmo", "studio", "worker", "--dir", str(settings.directory)]
+    # In the environment, not on the command line, which everybody on the machine can read.
+    secret = {"OPENMOLMO_STUDIO_DATABASE": settings.database} if settings.database else {}
+    process = subprocess.Popen(command, env={**os.environ, **secret})
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

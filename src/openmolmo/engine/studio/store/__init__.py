@@ -1,0 +1,1 @@
+"""Tables and databases of the studio: SQLite on one machine, PostgreSQL for a team."""

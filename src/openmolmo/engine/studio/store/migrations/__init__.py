@@ -1,0 +1,1 @@
+"""Migrations of the studio's database, one file a revision in ``versions``; ``env.py`` is run by Alembic."""
