@@ -67,6 +67,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
     "studio init": ["--dir", "new", "--project", "mine"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
+    "synth count": ["pictures", "--out", "counts"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth icons": ["--count", "1", "--size", "96", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],

@@ -50,8 +50,7 @@ def _describe(dice: Dice, name: str, items: list[Item], *, counted: bool) -> str
         where = where_phrase(item.where)
         if counted or dice.chance(0.3):
             words = article(" ".join(word for word in (item.size, item.sprite.main, name) if word))
-            there = dice.pick((f"There is {words} {where}.", f"{_upper(where)} is {words}."))
-            return there
+            return dice.pick((f"There is {words} {where}.", f"{_upper(where)} is {words}."))
         return f"The {name} {dice.pick(('is', 'is', 'looks'))} {_look(item)} and {dice.pick(('is', 'sits'))} {where}."
     lead = f"The {count_phrase(len(items), name)}" if counted else f"The {plural_of(name)}"
     looks = [_look(item) for item in items]

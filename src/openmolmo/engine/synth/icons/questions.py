@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Label:
 def in_line(items: list[Item]) -> list[Item] | None:
     """The items from left to right, if there are at least three and no two are nearly above each other."""
     order = sorted(items, key=lambda item: item.x)
-    gaps = [right.x - left.x for left, right in zip(order, order[1:], strict=False)]
+    gaps = [right.x - left.x for left, right in itertools.pairwise(order)]
     return order if 3 <= len(order) <= 10 and min(gaps) >= _APART else None
 
 
