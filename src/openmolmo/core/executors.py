@@ -31,6 +31,8 @@ _LIVES = 5
 """How often a shard is given to another worker after one died of it, before it is called the shard's fault."""
 _WAITING = 4
 """Shards handed out ahead, for each processor of the cluster: enough that none waits, few enough to keep track of."""
+_PATIENCE = 1.0
+"""Seconds between looks at what is ready."""
 
 
 def run_shards(
@@ -97,7 +99,8 @@ def _on_ray(
                     waiting[remote.remote(task)] = number
                     if len(waiting) >= ahead:
                         break
-                done, _ = ray.wait(list(waiting), num_returns=1)
+                # All that is ready after a second: to ask for each one alone would cost a look at all of them.
+                done, _ = ray.wait(list(waiting), num_returns=len(waiting), timeout=_PATIENCE)
                 for reference in done:
                     result: Result = ray.get(reference)
                     results[waiting.pop(reference)] = result

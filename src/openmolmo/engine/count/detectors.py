@@ -28,7 +28,7 @@ class Box:
 
 
 class Detector(Protocol):
-    """What a driver offers. It is a frozen dataclass of its options, whose ``repr`` tells findings apart."""
+    """What a driver offers, as a frozen dataclass of its options: boxes are kept under its ``repr``."""
 
     @property
     def labels(self) -> Sequence[str]:
