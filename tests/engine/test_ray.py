@@ -9,11 +9,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from openmolmo.core.errors import ConfigError, RunError
-from openmolmo.core.executors import run_shards
+from openmolmo.core.executors import EXECUTORS, run_shards
+from openmolmo.engine.count import make_counts
 from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.engine.synth.driver import synthesize
 from openmolmo.records.example import Example
@@ -50,13 +53,20 @@ def test_ray_makes_the_same_bytes_though_a_worker_is_killed(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     plain = synthesize(GENERATORS.get("scenes"), Path("plain"), count=14, size=96, rows_per_shard=4)
     killed = synthesize(
-        DiesOnce(tmp_path / "killed"), Path("ray"), count=14, size=96, rows_per_shard=4, workers=2, executor="ray"
+        DiesOnce(tmp_path / "killed"), Path("many"), count=14, size=96, rows_per_shard=4, workers=2, executor="ray"
     )
     assert (tmp_path / "killed").exists()
     assert killed.made == 4 and killed.manifest.fingerprint == plain.manifest.fingerprint
-    assert sorted(path.name for path in Path("ray").iterdir()) == sorted(p.name for p in Path("plain").iterdir())
-    again = synthesize(GENERATORS.get("scenes"), Path("ray"), count=14, size=96, rows_per_shard=4, executor="ray")
+    assert sorted(path.name for path in Path("many").iterdir()) == sorted(p.name for p in Path("plain").iterdir())
+    again = synthesize(GENERATORS.get("scenes"), Path("many"), count=14, size=96, rows_per_shard=4, executor="ray")
     assert (again.made, again.kept) == (0, 4)  # nothing is left to do, so no Ray is started
+    Path("photos").mkdir()
+    for number in range(3):
+        picture = np.full((120, 120, 3), 80, np.uint8)
+        Image.fromarray(cv2.circle(picture, (60, 50 + number), 24, (220, 200, 120), -1)).save(f"photos/{number}.png")
+    counts = [make_counts(Path("photos"), Path(name), executor=name, workers=2) for name in EXECUTORS]
+    assert counts[0] == counts[1] and counts[0].kept["train"] == {1: 3}
+    assert Path("ray/train/manifest.json").read_bytes() == Path("processes/train/manifest.json").read_bytes()
     with pytest.raises(ConfigError, match="task 1 is refused"):
         run_shards(refuse, [1], executor="ray", workers=1)
     with pytest.raises(RunError, match="all of them died"):

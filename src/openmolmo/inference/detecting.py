@@ -39,7 +39,9 @@ _LEAST = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class TransformersDetector:
-    """``model``: a folder or OWNER/NAME. ``things``: what to look for, separated by commas, for a model that needs it.
+    """RT-DETR, DETR, OWLv2, Grounding DINO and others.
+
+    ``model``: a folder or OWNER/NAME. ``things``: what to look for, separated by commas, for a model that needs it.
 
     ``device``: where it runs, as ``cpu`` or ``cuda``.
     """

@@ -31,7 +31,9 @@ _RADII = tuple(0.88 + 0.02 * step for step in range(17))
 
 @dataclass(frozen=True, kw_only=True)
 class OpenCVDetector:
-    """``find``: what to look for, of ``circle``, ``face``, ``cat`` and ``person``, separated by commas.
+    """What OpenCV brings itself: circles such as coins, faces, cats, people.
+
+    ``find``: what to look for, of ``circle``, ``face``, ``cat`` and ``person``, separated by commas.
 
     ``name``: what circles are called, as ``coin`` or ``plate``.
     """
