@@ -24,7 +24,7 @@ from openmolmo.records.rules import violations
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
     generator = GENERATORS.get("icons")
-    return [make_example(generator, 3, index, size=(128, 192, 256)[index % 3]) for index in range(120)]
+    return [make_example(generator, 3, index, size=(64, 192, 256)[index % 3]) for index in range(120)]
 
 
 def test_points_lie_in_masks_and_examples_keep_the_rules(examples: list[Example]) -> None:
@@ -125,8 +125,8 @@ def test_the_same_arguments_give_the_same_bytes_and_small_pictures_are_refused(e
     image = examples[5].image
     assert image is not None and image.data is not None
     assert max(Image.open(io.BytesIO(image.data)).size) == 256
-    with pytest.raises(ConfigError, match="size=64 is too small"):
-        make_example(generator, 0, 0, size=64)
+    with pytest.raises(ConfigError, match="size=48 is too small"):
+        make_example(generator, 0, 0, size=48)
 
 
 def test_what_people_could_differ_about_is_not_asked() -> None:

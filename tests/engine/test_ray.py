@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -47,6 +48,7 @@ def die(task: int) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)
 def test_ray_makes_the_same_bytes_though_a_worker_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # Ray's workers import this module
@@ -60,6 +62,22 @@ def test_ray_makes_the_same_bytes_though_a_worker_is_killed(tmp_path: Path, monk
     assert sorted(path.name for path in Path("many").iterdir()) == sorted(p.name for p in Path("plain").iterdir())
     again = synthesize(GENERATORS.get("scenes"), Path("many"), count=14, size=96, rows_per_shard=4, executor="ray")
     assert (again.made, again.kept) == (0, 4)  # nothing is left to do, so no Ray is started
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(480)
+def test_a_cluster_that_was_joined_counts_and_tells_of_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.chdir(tmp_path)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        _count_and_fail(ray)
+    finally:
+        ray.shutdown()
+
+
+def _count_and_fail(ray: ModuleType) -> None:
     Path("photos").mkdir()
     for number in range(3):
         picture = np.full((120, 120, 3), 80, np.uint8)
@@ -71,6 +89,7 @@ def test_ray_makes_the_same_bytes_though_a_worker_is_killed(tmp_path: Path, monk
         run_shards(refuse, [1], executor="ray", workers=1)
     with pytest.raises(RunError, match="all of them died"):
         run_shards(die, [1], executor="ray", workers=1)
+    assert ray.is_initialized()  # it was not ours to close
 
 
 def test_processes_give_results_in_order_and_tell_of_a_death() -> None:

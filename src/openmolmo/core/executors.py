@@ -27,7 +27,7 @@ EXECUTORS: tuple[Executor, ...] = ("processes", "ray")
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_LIVES = 5
+_LIVES = 3
 """How often a shard is given to another worker after one died of it, before it is called the shard's fault."""
 _WAITING = 4
 """Shards handed out ahead, for each processor of the cluster: enough that none waits, few enough to keep track of."""

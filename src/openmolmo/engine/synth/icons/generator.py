@@ -27,7 +27,7 @@ cv2 = require("cv2", extra="synth")
 
 __all__ = ["GENERATOR", "IconGenerator", "make_scene"]
 
-_LEAST_SIZE = 96
+_LEAST_SIZE = 64
 _QUALITY = 90
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
 
