@@ -1,7 +1,7 @@
 """Which judge of captions knows the facts of an example: each world of drawings has its own words.
 
 Facts name their world under ``judge``; those without are of scenes. A caption without facts is read by the words of
-the world of which it says most.
+the world whose things it names.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from openmolmo.engine.synth.icons import statements as icons
 from openmolmo.engine.synth.scenes import statements as scenes
 from openmolmo.engine.synth.scenes.statements import Statement
+from openmolmo.engine.synth.scenes.vocabulary import PLURALS
 
 __all__ = ["Statement", "read_statements", "reference_statements", "score_caption", "true_statements"]
 
@@ -24,9 +25,11 @@ def _world(facts: Mapping[str, Any]) -> ModuleType:
 
 
 def read_statements(text: str) -> set[Statement]:
-    """The statements a caption makes, in the words of the world of which it makes most."""
-    read: list[set[Statement]] = [world.read_statements(text) for world in _WORLDS.values()]
-    return max(read, key=len)  # of equals the first: scenes
+    """The statements a caption makes, in the words of icons if it names more things that only icons know."""
+    in_scenes, in_icons = scenes.read_statements(text), icons.read_statements(text)
+    shapes = {statement.subject for statement in in_scenes if statement.kind == "object"} - {"object"}
+    things = {statement.subject for statement in in_icons if statement.kind == "object"} - PLURALS.keys()
+    return in_icons if things and len(things) >= len(shapes) else in_scenes
 
 
 def reference_statements(facts: Mapping[str, Any]) -> set[Statement]:
