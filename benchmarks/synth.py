@@ -23,7 +23,7 @@ from openmolmo.core.errors import NotRegisteredError
 from openmolmo.engine.synth.base import GENERATORS, make_example
 from surroundings import add_capability_option, hold_to, surroundings, write_figures
 
-TARGETS = {("clocks", 256): 300.0, ("scenes", 256): 100.0}  # examples a second per core
+TARGETS = {("clocks", 256): 300.0, ("icons", 256): 80.0, ("scenes", 256): 100.0}  # examples a second per core
 WARM_UP = 60
 
 

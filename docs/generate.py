@@ -23,6 +23,7 @@ from openmolmo.cli import cli
 from openmolmo.core.files import write_text
 from openmolmo.core.registry import Registry
 from openmolmo.data.sources.base import SOURCES
+from openmolmo.engine.count import DETECTORS
 from openmolmo.engine.llm.providers.base import PROVIDERS
 from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.synth.base import GENERATORS
@@ -41,6 +42,11 @@ _COLUMNS = 100
 
 REGISTRIES: dict[str, tuple[Registry[Any], str]] = {
     "generator": (GENERATORS, "Make examples: `openmolmo synth NAME`. [Add one](how-to/add-a-generator.md)."),
+    "detector": (
+        DETECTORS,
+        "Who finds what is counted: `openmolmo synth count --detector NAME`. "
+        "[Add one](how-to/count-from-own-pictures.md#a-detector-of-your-own).",
+    ),
     "dataset": (
         SOURCES,
         "`SourceConfig(source=NAME, options={...})` in a mixture. [Add one](how-to/add-a-dataset.md).",
@@ -119,7 +125,7 @@ def _with_subcommands(name: str, command: click.Command) -> Iterator[tuple[str, 
         context = click.Context(command)
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
-            if found is not None and (name != "synth" or inner in built_in(GENERATORS)):
+            if found is not None and (name != "synth" or inner not in GENERATORS or inner in built_in(GENERATORS)):
                 yield from _with_subcommands(f"{name} {inner}", found)
 
 

@@ -72,7 +72,9 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio report": ["--dir", "studio"],
     "studio worker": ["--dir", "studio", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
+    "synth count": ["pictures", "--out", "counts"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
+    "synth icons": ["--count", "1", "--size", "64", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
 }

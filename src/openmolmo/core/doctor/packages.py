@@ -28,6 +28,7 @@ PURPOSES: Mapping[str, str] = {
     "ocr": "writing in pictures, read as lines",
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
+    "ray": "making data on many machines",
     "speech": "recordings, and their text offline",
     "speech-server": "text of recordings by a server",
     "studio": "people make data together, in a browser",

@@ -18,9 +18,10 @@ from typing import Any
 
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import ConfigError, DataError, RunError
+from openmolmo.core.executors import Executor, run_shards
 from openmolmo.core.progress import make_progress
 from openmolmo.engine.synth.base import Generator
-from openmolmo.engine.synth.plan import SAME, SynthPlan, make_shard
+from openmolmo.engine.synth.plan import SAME, SynthPlan, make_shard, make_task
 from openmolmo.engine.synth.workers import run_tasks
 from openmolmo.records.manifest import MANIFEST, Manifest, ShardInfo
 from openmolmo.records.shards import read_metadata, shard_info
@@ -38,7 +39,7 @@ class SynthResult:
     kept: int
 
 
-def synthesize(
+def synthesize(  # noqa: PLR0913  (one number more than a settings class would be worth)
     generator: Generator,
     out: Path,
     *,
@@ -48,8 +49,12 @@ def synthesize(
     split: str = "train",
     workers: int = 1,
     rows_per_shard: int = 512,
+    executor: Executor = "processes",
 ) -> SynthResult:
-    """Make ``count`` examples in ``out``; the same arguments give the same bytes for any ``workers``.
+    """Make ``count`` examples in ``out``; the same arguments give the same bytes for any ``workers`` and ``executor``.
+
+    With the executor ``ray`` the shards are made by a local Ray of ``workers`` processors, or by the cluster that
+    RAY_ADDRESS names, whose machines must all see ``out``.
 
     An interrupted run is finished by calling again. A folder that holds something else, or data
     of another generator, version, seed, size, split or shard length, or more examples than
@@ -72,7 +77,7 @@ def synthesize(
     out.mkdir(parents=True, exist_ok=True)
     try:
         with _only_writer(out):
-            kept, made, manifest = _finish(generator, plan, out, workers)
+            kept, made, manifest = _finish(generator, plan, out, workers, executor)
     finally:
         if not existed and not any(out.iterdir()):
             out.rmdir()  # nothing came of it: leave no trace
@@ -80,16 +85,16 @@ def synthesize(
 
 
 def _finish(
-    generator: Generator, plan: SynthPlan, out: Path, workers: int
+    generator: Generator, plan: SynthPlan, out: Path, workers: int, executor: Executor
 ) -> tuple[dict[int, ShardInfo], dict[int, ShardInfo], Manifest]:
     """Make what is missing in ``out``: the shards kept, the shards made, the manifest of all."""
     kept = _whole_shards(out, plan)
     todo = [number for number in range(plan.shards) if number not in kept]
     if todo:
         (out / MANIFEST).unlink(missing_ok=True)  # it does not vouch for what is being made
-    for leftover in out.glob(".*.tmp"):  # of a run that was killed
-        leftover.unlink()
-    made = _make(generator, plan, out, todo, workers)
+    _clean(out)
+    made = _make(generator, plan, out, todo, workers, executor)
+    _clean(out)
     shards = {**kept, **made}
     manifest = Manifest(shards=tuple(shards[number] for number in range(plan.shards)), made_by=to_dict(plan))
     if todo or not (out / MANIFEST).exists():
@@ -97,10 +102,28 @@ def _finish(
     return kept, made, manifest
 
 
-def _make(generator: Generator, plan: SynthPlan, out: Path, todo: list[int], workers: int) -> dict[int, ShardInfo]:
+def _clean(out: Path) -> None:
+    """Remove what a run or a worker that was killed had begun."""
+    for leftover in out.glob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
+def _make(
+    generator: Generator, plan: SynthPlan, out: Path, todo: list[int], workers: int, executor: Executor
+) -> dict[int, ShardInfo]:
     total = sum(plan.rows(shard) for shard in todo)
     with make_progress() as progress:
         bar = progress.add_task(f"making {plan.generator}", total=total)
+        if executor == "ray" and todo:
+            tasks = [(generator, plan, out.resolve(), shard) for shard in todo]  # workers have folders of their own
+            infos = run_shards(
+                make_task,
+                tasks,
+                executor=executor,
+                workers=workers,
+                on_done=lambda info: progress.advance(bar, info.rows),
+            )
+            return dict(zip(todo, infos, strict=True))
         if workers == 1 or len(todo) < 2:
             return {
                 shard: make_shard(generator, plan, out, shard, on_example=lambda: progress.advance(bar))

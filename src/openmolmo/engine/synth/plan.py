@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from openmolmo.records.example import Split
 from openmolmo.records.manifest import ShardInfo
 from openmolmo.records.shards import ShardWriter
 
-__all__ = ["SAME", "SynthPlan", "make_shard"]
+__all__ = ["SAME", "SynthPlan", "make_shard", "make_task"]
 
 SAME = ("generator", "version", "seed", "size", "split", "rows_per_shard")
 """Settings in which an existing folder must agree with the request to be continued."""
@@ -67,3 +68,11 @@ def make_shard(
             writer.add(make_example(generator, plan.seed, index, size=plan.size, split=plan.split))
             on_example()
     return writer.info
+
+
+def make_task(task: tuple[Generator, SynthPlan, Path, int]) -> ShardInfo:
+    """Make the shard of a (generator, plan, folder, shard), somewhere else: all of it can be sent."""
+    generator, plan, out, shard = task
+    # One OpenCV thread a worker: there is one for every core. Read when cv2 is imported.
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+    return make_shard(generator, plan, out, shard, on_example=lambda: None)

@@ -41,21 +41,21 @@ def ask(prompt: str) -> str:
 
 def truth_of(facts: Mapping[str, Any]) -> str:
     """Everything that is true of a scene, as a transcript that this judge reads."""
-    from openmolmo.engine.synth.scenes.statements import true_statements  # it brings OpenCV
+    from openmolmo.engine.synth.judging import true_statements  # it brings OpenCV
 
     return _written(true_statements(facts))
 
 
 def reference_of(facts: Mapping[str, Any]) -> list[str]:
     """What the full caption of a scene says, as statements."""
-    from openmolmo.engine.synth.scenes.statements import reference_statements
+    from openmolmo.engine.synth.judging import reference_statements
 
     return [_write(claim) for claim in sorted(reference_statements(facts))]
 
 
 def _read(text: str) -> set[Claim]:
     """Claims written out, or else read from plain words."""
-    from openmolmo.engine.synth.scenes.statements import read_statements
+    from openmolmo.engine.synth.judging import read_statements
 
     written = {claim for line in text.split("\n") if (claim := _claim(line)) is not None}
     return written or {(found.kind, found.subject, found.value) for found in read_statements(text)}

@@ -19,7 +19,7 @@ def score_caption(text: str, facts: Mapping[str, Any]) -> dict[str, float]:
     A caption that states nothing that can be read has 0 in all three.
     """
     # Imported here: the judge lives beside the scene generator, which brings OpenCV.
-    from openmolmo.engine.synth.scenes import statements
+    from openmolmo.engine.synth import judging
 
-    precision, recall, f1 = statements.score_caption(text, facts)
+    precision, recall, f1 = judging.score_caption(text, facts)
     return {"f1": f1, "recall": recall, "precision": precision}
