@@ -66,6 +66,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio export": ["work out", "--dir", "work"],
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
     "studio init": ["--dir", "new", "--project", "mine"],
+    "studio worker": ["--dir", "work", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
@@ -75,6 +76,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
 
 TOGETHER: dict[str, list[str]] = {
     "studio backup": ["kept.tar", "--dir", "work"],
+    "studio report": ["--dir", "work"],
     "studio restore": ["kept.tar", "--dir", "restored"],
     "studio users invite": ["--dir", "restored", "--role", "reviewer"],
     "studio users list": ["--dir", "restored"],

@@ -7,7 +7,6 @@ import threading
 import time
 from pathlib import Path
 
-import databases
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -17,6 +16,7 @@ from openmolmo.core.errors import ConfigError, DiskFullError
 from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, open_database, upgrade
 from openmolmo.engine.studio.store.schema import NewerDatabaseError, current_revision, newest_revision
 from openmolmo.engine.studio.store.tables import Base, Setting
+from postgresql_server import PostgresqlServer, fresh_database, programs
 
 
 def put(database: Database, name: str, size: int = 1) -> None:
@@ -112,11 +112,11 @@ def test_sqlite_in_the_hands_of_another_program(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not databases._PLACES, reason="PostgreSQL is not installed here")
+@pytest.mark.skipif(programs() is None, reason="PostgreSQL is not installed here")
 def test_postgresql_goes_away_and_comes_back() -> None:
-    server = databases.Server()
+    server = PostgresqlServer()
     try:
-        database = upgrade(databases.fresh_database(server.address), patience=0.5)
+        database = upgrade(fresh_database(server.address), patience=0.5)
         put(database, "before")
         with pytest.raises(DatabaseGoneError, match="cannot be reached"), database.begin() as session:
             session.add(Setting(name="in the middle", value={}))

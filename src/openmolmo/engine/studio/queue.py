@@ -95,8 +95,9 @@ def take(session: orm.Session, person_id: int, project_id: int, mode: str, now: 
     if going is not None:
         going.expires_at = max(going.expires_at, now + float(options["lease_seconds"]))
         return going
-    had = session.scalar(_had(person_id, project_id, mode)) or 0
-    for gold in _order(project_id, person_id, had, float(options["gold_share"])):
+    share = float(options["gold_share"])
+    had = session.scalar(_had(person_id, project_id, mode)) or 0 if share > 0 else 0
+    for gold in _order(project_id, person_id, had, share):
         task_id = _take_slot(session, _open(person_id, project_id, mode, gold=gold))
         if task_id is not None:
             return _lease(session, task_id, person_id, now, float(options["lease_seconds"]))

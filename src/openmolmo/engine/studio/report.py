@@ -70,7 +70,7 @@ def make_report(
     for one in chosen:
         known = session.scalars(select(Task.mode).where(Task.project_id == one.id).distinct().order_by(Task.mode)).all()
         made += [_mode(session, one, mode, wage) for mode in known if not modes or mode in modes]
-    people = session.execute(select(Person.id, Person.name)).tuples()
+    people = session.execute(select(Person.id, Person.name))
     return StudioReport(
         modes=tuple(made),
         names={number: name or f"person {number}" for number, name in people},

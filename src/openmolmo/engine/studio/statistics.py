@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy import func, orm, select
@@ -71,7 +72,7 @@ class Cost:
 def progress(session: orm.Session, project_id: int, mode: str, works: Sequence[Finished]) -> Progress:
     """Counts of tasks, annotations and leases; ``works`` is what :func:`finished` gave."""
     ordinary = (Task.project_id == project_id, Task.mode == mode, Task.gold.is_(None))
-    needs = dict(session.execute(select(Task.id, Task.need).where(*ordinary)).tuples().all())
+    needs = dict(_pairs(session.execute(select(Task.id, Task.need).where(*ordinary))))
     done = Counter(work.task_id for work in works if work.gold is None)
     states = session.execute(
         select(Annotation.state, func.count())
@@ -90,9 +91,14 @@ def progress(session: orm.Session, project_id: int, mode: str, works: Sequence[F
         complete=sum(done[task] >= need for task, need in needs.items()),
         needed=sum(needs.values()),
         finished=sum(done.values()),
-        states=dict(sorted(states.tuples().all())),
-        outcomes=dict(sorted((str(outcome), count) for outcome, count in outcomes.tuples())),
+        states=dict(sorted(_pairs(states))),
+        outcomes=dict(sorted(_pairs(outcomes))),
     )
+
+
+def _pairs(rows: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    """Rows of two columns."""
+    return ((name, number) for name, number in rows)
 
 
 def pace(works: Sequence[Finished]) -> Pace:
@@ -125,7 +131,7 @@ def people_numbers(
         .where(Task.project_id == project_id, Task.mode == mode, Lease.outcome == "skipped")
         .group_by(Lease.person_id)
     )
-    skipped = dict(rows.tuples().all())
+    skipped = dict(_pairs(rows))
     return {
         person: PersonNumbers(
             finished=len(seconds[person]),
@@ -150,4 +156,4 @@ def cost(how: Pace, far: Progress, works: int, wage: float) -> Cost:
 def job_counts(session: orm.Session) -> list[tuple[str, str, int]]:
     """Kind, state and number of jobs."""
     counted = select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state).order_by(Job.kind, Job.state)
-    return [(kind, state, number) for kind, state, number in session.execute(counted).tuples()]
+    return [(kind, state, number) for kind, state, number in session.execute(counted)]
