@@ -244,6 +244,13 @@ def test_a_reload_goes_on_and_two_tabs_do_not_lose_work(here: Here, page: Any) -
     assert work.marks() == 3
     page.get_by_label("What is it? (1)").fill("dot")
     page.keyboard.press("Enter")
+    page.locator("#saved", has_text="Saved").wait_for()
+    page.reload()
+    work = PicturePage(page)
+    page.get_by_role("button", name="Undo").click()
+    assert work.names() != ["dot"], "what was done before the reload can be undone"
+    page.get_by_role("button", name="Redo").click()
+    assert work.names() == ["dot"]
     work.hand_in()
     close(newest(here.database, "point").payload["groups"][0]["points"], list(DOTS))
 
