@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -210,6 +212,7 @@ def main() -> None:
     parser.add_argument("--postgresql", help="address of a server, e.g. postgresql://postgres@127.0.0.1:5432")
     parser.add_argument("--out", type=Path, help="write the figures there, as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended too
     figures: dict[str, Any] = {"benchmark": "studio", **surroundings("sqlalchemy", "psycopg")}
     with tempfile.TemporaryDirectory() as folder:
         figures["sqlite"] = measure(f"sqlite:///{folder}/studio.sqlite", given.tasks)

@@ -175,6 +175,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they work, on each database")
     parser.add_argument("--out", type=Path, help="write the figures there, as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended too
     figures: dict[str, Any] = {"benchmark": "studio_clients", **surroundings("fastapi", "uvicorn", "sqlalchemy")}
     server = PostgresqlServer(durable=True) if programs() is not None else None
     try:
