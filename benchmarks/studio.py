@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -198,16 +200,24 @@ def _ready(_: int) -> None:
     time.sleep(0.5)
 
 
+def keep(path: Path | None, figures: dict[str, Any]) -> None:
+    """Write what is done at once: the other database takes minutes."""
+    if path is not None:
+        write_json(path, figures)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=3000)
     parser.add_argument("--postgresql", help="address of a server, e.g. postgresql://postgres@127.0.0.1:5432")
     parser.add_argument("--out", type=Path, help="write the figures there, as JSON")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended too
     figures: dict[str, Any] = {"benchmark": "studio", **surroundings("sqlalchemy", "psycopg")}
     with tempfile.TemporaryDirectory() as folder:
         figures["sqlite"] = measure(f"sqlite:///{folder}/studio.sqlite", given.tasks)
         print("sqlite", figures["sqlite"])
+        keep(given.out, figures)
     if given.postgresql:
         figures["postgresql"] = measure(fresh_database(given.postgresql), given.tasks)
     elif programs() is not None:
@@ -217,8 +227,7 @@ def main() -> None:
         finally:
             server.close()
     print("postgresql", figures.get("postgresql", "is not installed here"))
-    if given.out is not None:
-        write_json(given.out, figures)
+    keep(given.out, figures)
     wrong = [
         name
         for name in ("sqlite", "postgresql")

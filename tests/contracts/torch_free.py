@@ -71,6 +71,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio init": ["--dir", "new", "--project", "mine"],
     "studio report": ["--dir", "studio"],
     "studio worker": ["--dir", "studio", "--until-idle"],
+    "studio worker": ["--dir", "work", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth count": ["pictures", "--out", "counts"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
@@ -82,6 +83,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
 
 TOGETHER: dict[str, list[str]] = {
     "studio backup": ["kept.tar", "--dir", "work"],
+    "studio report": ["--dir", "work"],
     "studio restore": ["kept.tar", "--dir", "restored"],
     "studio transcribe": ["--again", "--no-wait", "--dir", "restored"],
     "studio users invite": ["--dir", "restored", "--role", "reviewer"],
@@ -138,7 +140,6 @@ def words(name: str, arguments: list[str]) -> list[str]:
 def prepare(folder: Path) -> None:
     """Fill a folder: pictures, marks on them, URLs with a copy of what they lead to, votes and requests."""
     (folder / "pictures").mkdir()
-    (folder / "studio").mkdir()
     (folder / "mine/images.example").mkdir(parents=True)
     for name, colour in (("a", "red"), ("b", "blue")):
         Image.new("RGB", (64, 48), colour).save(folder / f"pictures/{name}.png")

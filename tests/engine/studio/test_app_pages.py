@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import toy_mode
 from app_room import Room, make_room
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.studio.app.certificates import own_certificate
 from openmolmo.engine.studio.app.pace import Pace
 from openmolmo.engine.studio.app.pages.option_fields import fields_of, read_fields
+from openmolmo.engine.studio.settings import StudioSettings
 from openmolmo.engine.studio.store.tables import Event, Project, Task
 
 
@@ -124,3 +126,16 @@ def test_a_certificate_lasts_and_is_made_anew_for_new_names(tmp_path: Path) -> N
     assert other.fingerprint != first.fingerprint
     other.certificate.write_text("damaged")
     assert own_certificate(tmp_path, ()).fingerprint != other.fingerprint
+
+
+def test_links_lead_to_where_others_find_the_studio(tmp_path: Path) -> None:
+    everywhere = StudioSettings(directory=tmp_path, host="0.0.0.0", port=80)
+    assert "0.0.0.0" not in everywhere.address
+    assert StudioSettings(directory=tmp_path, host="::1", tls="self-signed").address == "https://[::1]:8000"
+    assert everywhere.replace(public_url="https://studio.example.org/").address == "https://studio.example.org"
+
+
+def test_the_task_in_hand_is_still_to_do(room: Room) -> None:
+    ann = room.person("Ann")
+    ann.take()
+    assert "Done 0, to do 4" in ann.get(f"/work/{toy_mode.NAME}").text

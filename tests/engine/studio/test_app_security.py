@@ -267,3 +267,60 @@ def test_every_change_of_people_is_an_event(room: Room) -> None:
     for kind in ("invitation.made", "person.joined", "person.signed_in", "person.role", "person.disabled"):
         assert kind in kinds
     assert {table.name for table in Base.metadata.sorted_tables} >= {"event", "access"}
+
+
+def test_numbers_and_signs_that_no_database_holds(room: Room) -> None:
+    ada, admin = room.person("Ada"), room.person("Eve", "admin")
+    task = ada.take()
+    huge = 10**30
+    for url in (f"/pictures/{huge}", f"/mine/{huge}", f"/mine?before={huge}", f"/work/{huge}"):
+        assert ada.get(url).status_code in (404, 422), url
+    assert admin.get(f"/review/{huge}").status_code == 422
+    assert admin.form(f"/people/{huge}/disable").status_code == 422
+    assert ada.call(f"/api/leases/{huge}/renew").status_code == 422
+    raw = {"X-CSRF": ada.csrf, "Content-Type": "application/json"}
+    half = ada.client.post(f"/api/leases/{task['lease']}/skip", content=b'{"reason": "\\ud800"}', headers=raw)
+    assert half.status_code == 422
+    assert ada.client.post("/sign-in", data={"name": "' or 1=1 --\0", "password": "x" * 12}).status_code in (400, 422)
+    assert ada.take()["lease"] == task["lease"], "nothing was lost by it"
+
+
+def test_nothing_that_people_write_becomes_a_part_of_a_page(room: Room) -> None:
+    evil = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+    with room.database.begin() as rows:
+        rows.execute(text("update picture set source = :evil, alt = :evil"), {"evil": evil})
+        rows.execute(text("update project set name = :evil"), {"evil": evil})
+    ada, rita = room.person(evil[:28]), room.person("<b>Rita</b>", "admin")
+    task = ada.take()
+    ada.call(f"/api/leases/{task['lease']}/draft", {"payload": {"count": 5, "note": evil}, "revision": 0})
+    here = [ada.get("/work/toy").text]
+    ada.call(f"/api/leases/{task['lease']}/submit", {"payload": {"count": 5}})
+    rita.call("/api/reviews/1", {"verdict": "sent_back", "comment": evil})
+    here += [ada.get(url).text for url in ("/", "/work/toy", "/mine", "/mine/1", "/account")]
+    admins = ("/", "/review", "/review/1", "/people", "/people/access", "/project", "/statistics")
+    here += [rita.get(url).text for url in admins]
+    for page in here:
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+        assert "<b>Rita" not in page
+
+
+def test_who_may_invite_no_more_does_not_come_back_by_a_link_of_theirs(room: Room) -> None:
+    boss, eve = room.person("Boss", "admin"), room.person("Eve", "admin")
+    page = eve.form("/people/invite", role="admin").text
+    kept = page.partition("/join/")[2][:43]
+    assert boss.form("/people/2/role", role="annotator").status_code == 200
+    assert eve.get("/people").status_code == 403
+    assert room.browser().enter(kept, "Eve again").status_code == 410
+
+
+def test_a_new_password_signs_other_browsers_out(room: Room) -> None:
+    ada = room.person("Ada")
+    with room.database.begin() as rows:
+        token = accounts.invite(rows, role="annotator", person_id=1, now=room.time)
+    other = room.browser()
+    other.enter(token)
+    assert other.get("/mine").url.path == "/mine"
+    assert ada.form("/account/password", password="a long password").status_code == 200
+    assert ada.get("/mine").url.path == "/mine"
+    assert other.get("/mine").url.path == "/sign-in"

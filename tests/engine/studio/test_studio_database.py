@@ -16,6 +16,7 @@ from openmolmo.core.errors import ConfigError, DiskFullError
 from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, open_database, upgrade
 from openmolmo.engine.studio.store.schema import NewerDatabaseError, current_revision, newest_revision
 from openmolmo.engine.studio.store.tables import Base, Setting
+from openmolmo.engine.studio.store.turns import Turns
 from postgresql_server import PostgresqlServer, fresh_database, programs
 
 
@@ -131,3 +132,26 @@ def test_postgresql_goes_away_and_comes_back() -> None:
         assert count(database) == 2
     finally:
         server.close()
+
+
+def test_writers_of_one_process_have_their_turn_in_order() -> None:
+    turns, order = Turns(), []
+
+    def work(number: int) -> None:
+        with turns.one(5.0):
+            order.append(number)
+
+    with turns.one(5.0):
+        threads = []
+        for number in range(4):
+            threads.append(threading.Thread(target=work, args=(number,)))
+            threads[-1].start()
+            while len(turns._waiting) <= number:
+                time.sleep(0.001)
+        with turns.one(0.01):
+            order.append(99)  # in vain, and not for ever
+    for thread in threads:
+        thread.join()
+    assert order == [99, 0, 1, 2, 3]
+    with turns.one(5.0):
+        assert not turns._waiting

@@ -15,10 +15,10 @@ from sqlalchemy import select
 
 from openmolmo.engine.studio import jobs
 from openmolmo.engine.studio.settings import StudioSettings, write_settings
-from openmolmo.engine.studio.store.database import Database
+from openmolmo.engine.studio.store.database import Database, upgrade
 from openmolmo.engine.studio.store.tables import Event, Job
 from openmolmo.engine.studio.tasks.base import JobRequest
-from openmolmo.engine.studio.worker import Worker
+from openmolmo.engine.studio.worker import PARENT, Worker, run_workers
 
 
 def ask(database: Database, key: str, now: float = 0.0, **payload: object) -> int:
@@ -110,3 +110,12 @@ def test_a_killed_worker_loses_nothing(database: Database, database_url: str, tm
     assert states == {number: ("done", 2 if number == numbers[0] else 1) for number in numbers}
     ran = sorted(map(int, (studio / "ran.txt").read_text().split()))
     assert ran == sorted([numbers[0], *numbers])
+
+
+def test_workers_end_where_the_studio_that_started_them_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PARENT, str(os.getpid()))  # which is not the parent of this process
+    settings = StudioSettings(directory=tmp_path)
+    upgrade(settings.database_url).close()
+    assert run_workers(settings, ["toy"]) == signal.SIGTERM

@@ -37,7 +37,9 @@ __all__ = [
     "set_role",
     "sign_in",
     "sign_out",
+    "sign_out_elsewhere",
     "sign_out_everywhere",
+    "withdraw_links_by",
 ]
 
 ROLES = ("annotator", "reviewer", "admin")
@@ -220,6 +222,16 @@ def sign_out_everywhere(db: Database, person_id: int) -> None:
     db.execute(update(Invitation).where(Invitation.person_id == person_id).values(uses_left=0))
 
 
+def sign_out_elsewhere(db: Database, person_id: int, session_id: int) -> None:
+    """End all sessions of a person but one."""
+    db.execute(delete(Session).where(Session.person_id == person_id, Session.id != session_id))
+
+
+def withdraw_links_by(db: Database, person_id: int) -> None:
+    """End the links that a person made: who may not invite any more must not come back by a link kept for later."""
+    db.execute(update(Invitation).where(Invitation.created_by == person_id).values(uses_left=0))
+
+
 def set_password(db: Database, person: Person, password: str) -> None:
     """Store the argon2 hash of a password."""
     if len(password) < MIN_PASSWORD or len(password) > 1024:
@@ -257,6 +269,7 @@ def set_role(db: Database, person: Person, role: str, *, by: int | None) -> None
     before = person.role
     if before == "admin" and role != "admin":
         keep_an_admin(db, person)
+        withdraw_links_by(db, person.id)
     person.role = role
     events.record(db, "person.role", "person", person.id, person_id=by, before={"role": before}, after={"role": role})
 
@@ -267,6 +280,7 @@ def set_active(db: Database, person: Person, active: bool, *, by: int | None, no
         if person.role == "admin":
             keep_an_admin(db, person)
         sign_out_everywhere(db, person.id)
+        withdraw_links_by(db, person.id)
     person.disabled_at = None if active else now
     events.record(db, "person.enabled" if active else "person.disabled", "person", person.id, person_id=by)
 

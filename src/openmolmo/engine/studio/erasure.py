@@ -18,7 +18,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session as Rows
 
 from openmolmo.engine.studio import events, queue
-from openmolmo.engine.studio.accounts import keep_an_admin, sign_out_everywhere
+from openmolmo.engine.studio.accounts import keep_an_admin, sign_out_everywhere, withdraw_links_by
 from openmolmo.engine.studio.store.database import Database
 from openmolmo.engine.studio.store.tables import (
     Annotation,
@@ -72,6 +72,7 @@ def erase(rows: Rows, directory: Path, person: Person, *, by: int | None, now: f
         .values(payload={}, state="withdrawn", worked_ms=0, changed_at=now)
     )
     sign_out_everywhere(rows, person.id)
+    withdraw_links_by(rows, person.id)
     person.name, person.password, person.keys = "", None, {}
     person.erased_at = now
     person.disabled_at = person.disabled_at or now

@@ -10,8 +10,9 @@ that ends without work gives its slot back:
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Select, exists, func, orm, select, update
+from sqlalchemy import Engine, Select, exists, func, orm, select, update
 
 from openmolmo.core.errors import DataError, RunError
 from openmolmo.core.rng import derive
@@ -24,7 +25,10 @@ __all__ = ["GOLD_NEED", "LeaseLostError", "add_task", "forget", "hold", "renew",
 
 GOLD_NEED = 1_000_000
 """A gold task is for everybody."""
+SWEEP_EVERY = 5.0
+"""Seconds between two looks for leases whose time is over, as people take tasks; where nothing is left, one looks."""
 _REASON_LENGTH = 500
+_swept: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 
 
 class LeaseLostError(RunError):
@@ -90,17 +94,36 @@ def take(session: orm.Session, person_id: int, project_id: int, mode: str, now: 
     session.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
     project = session.get_one(Project, project_id)
     options = mode_options(project, mode)
-    sweep(session, now)
+    swept = _sweep_sometimes(session, now)
     going = session.scalars(_live(person_id, project_id, mode).limit(1).with_for_update(of=Lease)).first()
     if going is not None:
         going.expires_at = max(going.expires_at, now + float(options["lease_seconds"]))
         return going
     share = float(options["gold_share"])
     had = session.scalar(_had(person_id, project_id, mode)) or 0 if share > 0 else 0
-    for gold in _order(project_id, person_id, had, share):
+    order = _order(project_id, person_id, had, share)
+    task_id = _first(session, person_id, project_id, mode, order)
+    if task_id is None and not swept and sweep(session, now):
+        task_id = _first(session, person_id, project_id, mode, order)
+    return None if task_id is None else _lease(session, task_id, person_id, now, float(options["lease_seconds"]))
+
+
+def _sweep_sometimes(session: orm.Session, now: float) -> bool:
+    engine = session.connection().engine
+    last = _swept.get(engine)
+    if last is not None and last <= now < last + SWEEP_EVERY:
+        return False
+    sweep(session, now)
+    _swept[engine] = now
+    return True
+
+
+def _first(session: orm.Session, person_id: int, project_id: int, mode: str, order: tuple[bool, ...]) -> int | None:
+    """The first open task, of gold or not in this order, with one slot of it taken."""
+    for gold in order:
         task_id = _take_slot(session, _open(person_id, project_id, mode, gold=gold))
         if task_id is not None:
-            return _lease(session, task_id, person_id, now, float(options["lease_seconds"]))
+            return task_id
     return None
 
 

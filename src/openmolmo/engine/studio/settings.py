@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,26 @@ class StudioSettings(Config):
     @property
     def address(self) -> str:
         """Where people find the studio, without a slash at its end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        # 0.0.0.0 is every address of this machine, and nobody's address.
+        host = own_address() if self.host in EVERY_ADDRESS else self.host
         scheme = "https" if self.tls == "self-signed" else "http"
-        return (self.public_url or f"{scheme}://{self.host}:{self.port}").rstrip("/")
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+
+EVERY_ADDRESS = ("0.0.0.0", "::")
+"""Hosts that mean: listen at every address of this machine."""
+
+
+def own_address() -> str:
+    """This machine's address in its network; nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+        except OSError:
+            return "127.0.0.1"  # no network
+        return str(probe.getsockname()[0])
 
 
 def read_settings(directory: Path, given: Mapping[str, Any] | None = None) -> StudioSettings:

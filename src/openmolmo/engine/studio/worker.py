@@ -31,10 +31,12 @@ from openmolmo.engine.studio.settings import StudioSettings
 from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, open_database
 from openmolmo.engine.studio.store.tables import Job
 
-__all__ = ["Worker", "run_workers"]
+__all__ = ["PARENT", "Worker", "run_workers"]
 
 log = logging.getLogger(__name__)
 
+PARENT = "OPENMOLMO_STUDIO_PARENT"
+"""Environment variable: the process that started the workers; where it was killed, they end after their job."""
 _IDLE_SECONDS = 1.0
 _AWAY_SECONDS = 5.0
 _KEEP_RESULT_SECONDS = 3600.0
@@ -181,12 +183,16 @@ def run_workers(settings: StudioSettings, kinds: Sequence[str], *, processes: in
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGTERM if len(told) == 1 else signal.SIGKILL)
 
+    parent = int(os.environ.get(PARENT, "0"))
     running: list[BaseProcess] = []
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         running.extend(start() for _ in range(processes))
         while running:
             multiprocessing.connection.wait([process.sentinel for process in running], timeout=1.0)
+            if parent and not told and os.getppid() != parent:
+                say("the studio that started this worker is gone")
+                stop(signal.SIGTERM, None)
             for process in [one for one in running if not one.is_alive()]:
                 running.remove(process)
                 if process.exitcode != 0 and not told:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from studio_process import Studio, come_in
 
 FIELD = "#count"
@@ -32,6 +33,10 @@ def shows(page: Any, count: str) -> None:
     from playwright.sync_api import expect
 
     expect(page.locator(FIELD)).to_have_value(count, timeout=30_000)
+
+
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what happens in the browser alone, whatever the database."""
 
 
 def test_a_task_from_the_link_to_the_review(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
@@ -98,6 +103,7 @@ def test_a_killed_server_loses_nothing(toy_studio: Studio, new_page: Callable[..
     shows(ann, "8")
 
 
+@ON_SQLITE
 def test_a_lost_network_and_a_closed_tab(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
     ann = new_page()
     begin(ann, toy_studio, "Ann")
@@ -125,6 +131,7 @@ def test_a_lost_network_and_a_closed_tab(toy_studio: Studio, new_page: Callable[
     assert value == "7"
 
 
+@ON_SQLITE
 def test_two_tabs_ask_which_one(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
     one = new_page()
     begin(one, toy_studio, "Ann")
@@ -145,6 +152,7 @@ def test_two_tabs_ask_which_one(toy_studio: Studio, new_page: Callable[..., Any]
     shows(one, "2")
 
 
+@ON_SQLITE
 def test_signed_out_and_shut_out_of_a_task(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
     ann = new_page()
     begin(ann, toy_studio, "Ann")

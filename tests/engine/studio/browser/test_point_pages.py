@@ -32,6 +32,10 @@ class Here:
         return PicturePage(page)
 
 
+ON_SQLITE = pytest.mark.parametrize("here", ["sqlite"], indirect=True)
+"""For what happens in the browser alone, whatever the database."""
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def here(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     directory = tmp_path_factory.mktemp("studio")
@@ -96,6 +100,7 @@ def test_click_name_and_click_every_other(here: Here, page: Any) -> None:
     assert done.payload["absent"] == ["umbrella"]
 
 
+@ON_SQLITE
 def test_the_keyboard_is_enough(here: Here, page: Any) -> None:
     work = here.open(page, "point", "Keyboard")
     for _ in range(30):
@@ -140,6 +145,7 @@ def test_the_keyboard_is_enough(here: Here, page: Any) -> None:
     assert done.payload["absent"] == ["dog"]
 
 
+@ON_SQLITE
 def test_fingers_on_a_small_screen(here: Here, new_page: Callable[..., Any], screenshots: Path) -> None:
     page = new_page(**PHONE)
     work = here.open(page, "point", "Fingers")
@@ -181,6 +187,7 @@ def test_fingers_on_a_small_screen(here: Here, new_page: Callable[..., Any], scr
     close(newest(here.database, "point").payload["groups"][0]["points"], [DOTS[1], place], 0.3)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
 def test_percent_is_exact(here: Here, new_page: Callable[..., Any], ratio: float) -> None:
     page = new_page(device_scale_factor=ratio)
@@ -237,10 +244,18 @@ def test_a_reload_goes_on_and_two_tabs_do_not_lose_work(here: Here, page: Any) -
     assert work.marks() == 3
     page.get_by_label("What is it? (1)").fill("dot")
     page.keyboard.press("Enter")
+    page.locator("#saved", has_text="Saved").wait_for()
+    page.reload()
+    work = PicturePage(page)
+    page.get_by_role("button", name="Undo").click()
+    assert work.names() != ["dot"], "what was done before the reload can be undone"
+    page.get_by_role("button", name="Redo").click()
+    assert work.names() == ["dot"]
     work.hand_in()
     close(newest(here.database, "point").payload["groups"][0]["points"], list(DOTS))
 
 
+@ON_SQLITE
 def test_unfinished_work_is_told_in_the_persons_language(here: Here, new_page: Callable[..., Any]) -> None:
     page = new_page(locale="de-DE")
     work = here.open(page, "point", "Deutsch")
@@ -250,6 +265,7 @@ def test_unfinished_work_is_told_in_the_persons_language(here: Here, new_page: C
     assert work.marks() == 1
 
 
+@ON_SQLITE
 def test_a_task_that_asks_for_labels(here: Here, page: Any) -> None:
     work = here.open(page, "point", "Asked")
     for _ in range(3):
@@ -327,6 +343,7 @@ def test_a_reviewer_mends(here: Here, new_page: Callable[..., Any], screenshots:
     assert newest(here.database, "count_check").payload["verdict"] == "mended"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("shape", ["wide", "wide_dark", "phone", "phone_dark_de"])
 def test_pages_look_right(
     here: Here, new_page: Callable[..., Any], screenshots: Path, barriers: Callable[[Any], list[str]], shape: str

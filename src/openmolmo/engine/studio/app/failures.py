@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -45,6 +46,9 @@ def answer_failures(application: FastAPI, app: AppContext) -> Callable[[Request,
         OpenMolmoError: answers.other,
         HTTPException: answers.http,
         RequestValidationError: answers.invalid,
+        OverflowError: answers.not_to_be_kept,
+        UnicodeEncodeError: answers.not_to_be_kept,
+        exc.DataError: answers.not_to_be_kept,
         Exception: answers.unforeseen,
     }.items():
         application.add_exception_handler(kind, handler)  # type: ignore[arg-type]
@@ -110,6 +114,11 @@ class _Failures:
 
     def invalid(self, request: Request, error: RequestValidationError) -> Response:
         log.info("a request of the wrong form: %s", [(fault["loc"], fault["msg"]) for fault in error.errors()])
+        return self._told(request, 422, "common.bad_request")
+
+    def not_to_be_kept(self, request: Request, error: Exception) -> Response:
+        """A number or a sign that no database can hold: 10**30, NUL, half a sign."""
+        log.info("not to be kept: %s", type(error).__name__)
         return self._told(request, 422, "common.bad_request")
 
     def unforeseen(self, request: Request, error: Exception) -> Response:

@@ -18,7 +18,7 @@ class ModeProgress:
 
     mode: str
     left: int
-    """Tasks that they may still take."""
+    """Tasks that they may still do; the one that they are in the middle of is one of them."""
     going: bool
     """Whether they are in the middle of one."""
     done: int
@@ -49,7 +49,7 @@ def mode_progress(rows: Rows, project: Project, person_id: int, mode: str) -> Mo
     counts = {state: int(count) for state, count, _ in states}
     return ModeProgress(
         mode=mode,
-        left=int(left or 0),
+        left=int(left or 0) + int(going or 0),
         going=bool(going),
         done=counts.get("submitted", 0) + counts.get("accepted", 0),
         sent_back=counts.get("sent_back", 0),

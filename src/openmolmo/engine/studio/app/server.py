@@ -25,6 +25,7 @@ from openmolmo.engine.studio.app.create import create_app
 from openmolmo.engine.studio.settings import StudioSettings
 from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, upgrade
 from openmolmo.engine.studio.store.tables import Person, Project
+from openmolmo.engine.studio.worker import PARENT
 
 __all__ = ["admin_link", "prepare", "serve"]
 
@@ -65,7 +66,7 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
     """Serve until stopped. ``tell`` gets lines for the terminal: the link is told there and nowhere else."""
     listening = _listen(settings)
     behind_proxy = bool(settings.public_url)
-    settings = _reachable(settings.replace(port=listening.getsockname()[1]))
+    settings = settings.replace(port=listening.getsockname()[1])
     database = prepare(settings)
     application = create_app(settings, database)
     link = admin_link(settings, database)
@@ -93,24 +94,6 @@ def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: C
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
     database.close()
-
-
-def _reachable(settings: StudioSettings) -> StudioSettings:
-    """Links that others can open: 0.0.0.0 is every address of this machine, and nobody's address."""
-    if settings.public_url or settings.host not in ("0.0.0.0", "::"):
-        return settings
-    scheme = "https" if settings.tls == "self-signed" else "http"
-    return settings.replace(public_url=f"{scheme}://{_own_address()}:{settings.port}")
-
-
-def _own_address() -> str:
-    """This machine's address in its network; nothing is sent to find it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
-        except OSError:
-            return "127.0.0.1"  # no network
-        return str(probe.getsockname()[0])
 
 
 def _listen(settings: StudioSettings) -> socket.socket:
@@ -179,7 +162,7 @@ def _worker(settings: StudioSettings) -> Iterator[None]:
         command += [option, value] if value else []
     # In the environment, not on the command line, which everybody on the machine can read.
     secret = {"OPENMOLMO_STUDIO_DATABASE": settings.database} if settings.database else {}
-    process = subprocess.Popen(command, env={**os.environ, **secret})
+    process = subprocess.Popen(command, env={**os.environ, **secret, PARENT: str(os.getpid())})
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from sqlalchemy.engine import URL
 from openmolmo.core.errors import ConfigError, DiskFullError, RunError
 from openmolmo.core.optional import require
 from openmolmo.engine.studio.store.schema import migrate
+from openmolmo.engine.studio.store.turns import Turns, insist
 
 __all__ = ["Database", "DatabaseGoneError", "open_database", "upgrade"]
 
@@ -56,6 +57,7 @@ class Database:
     def __init__(self, engine: Engine, *, patience: float = PATIENCE) -> None:
         self.engine = engine
         self.patience = patience
+        self._turns = Turns()
 
     @property
     def is_sqlite(self) -> bool:
@@ -68,7 +70,8 @@ class Database:
         A database that is away is waited for before the block begins (:attr:`patience`). One that goes away inside it
         raises :class:`DatabaseGoneError`, and nothing of the block is saved; a full disk :class:`DiskFullError`.
         """
-        yield from self._session(self.engine)
+        with self._turns.one(BUSY_SECONDS) if self.is_sqlite else nullcontext():
+            yield from self._session(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[orm.Session]:
@@ -237,5 +240,15 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    only_reads = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get(_READ_ONLY, False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        insist(lambda: driver.execute("BEGIN IMMEDIATE"), BUSY_SECONDS)
+    except sqlite3.Error as error:
+        raise exc.OperationalError("BEGIN IMMEDIATE", None, error) from error
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_SECONDS)}")

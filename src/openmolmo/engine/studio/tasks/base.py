@@ -92,16 +92,31 @@ class Mode(Protocol):
     transaction in which work is handed in, it may refuse by :class:`BadWorkError` (no recording is there yet).
     """
 
-    name: str
-    """Registered name and address, e.g. ``point``."""
-    template: str
-    """Jinja page, e.g. ``modes/point.html.j2``; extends ``work.html.j2``."""
-    script: str
-    """ES module under ``static/modes/``."""
-    needs_review: bool
-    """Whether work counts only after a reviewer accepted it (an option of the project may change it)."""
-    defaults: Mapping[str, Any]
-    """Options of a project and their first values: annotations (a task), lease_seconds, gold_share, ..."""
+    # Read-only, so that a frozen dataclass is a mode too.
+    @property
+    def name(self) -> str:
+        """Registered name and address, e.g. ``point``."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """Jinja page, e.g. ``modes/point.html.j2``; extends ``work.html.j2``."""
+        ...
+
+    @property
+    def script(self) -> str:
+        """ES module under ``static/modes/``."""
+        ...
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether work counts only after a reviewer accepted it (an option of the project may change it)."""
+        ...
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """Options of a project and their first values: annotations (a task), lease_seconds, gold_share, ..."""
+        ...
 
     def check(self, task: TaskView, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The work in clean form, or :class:`BadWorkError` with a sentence for the person."""

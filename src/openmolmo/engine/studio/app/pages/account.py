@@ -37,10 +37,11 @@ def language(person: FormBy, app: App, locale: Annotated[str, Form()]) -> Redire
 
 @router.post("/account/password")
 def password(request: Request, person: FormBy, app: App, password: Annotated[str, Form(max_length=1024)]) -> Response:
-    """Set a password, so that no new link is needed on another machine."""
+    """Set a password, so that no new link is needed on another machine; other browsers are signed out."""
     try:
         with app.database.begin() as rows:
             accounts.set_password(rows, rows.get_one(PersonRow, person.person_id), password)
+            accounts.sign_out_elsewhere(rows, person.person_id, person.session_id)
     except AccountError as error:
         return app.page(request, "account.html.j2", person=person, status=400, locales=LOCALES, failure=error.key)
     return RedirectResponse("/account", 303)

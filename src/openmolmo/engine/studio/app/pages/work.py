@@ -34,8 +34,9 @@ def work(request: Request, mode: str, person: Person, app: App) -> HTMLResponse:
     with app.database.begin() as rows:
         project = app.project(rows)
         lease = queue.take(rows, person.person_id, project.id, mode, app.now()) if project is not None else None
-        if project is None or lease is None:
-            return app.page(request, "nothing.html.j2", person=person, mode=mode)
+    if project is None or lease is None:
+        return app.page(request, "nothing.html.j2", person=person, mode=mode)
+    with app.database.read() as rows:  # others need not wait for what is only looked up
         task = works.task_view(rows, lease.id)
         data = task_data(rows, task, lease, person)
         progress = mode_progress(rows, project, person.person_id, mode)

@@ -118,7 +118,9 @@ function serveHelp() {
   const help = document.getElementById("help");
   if (!(help instanceof HTMLDialogElement)) return;
   const open = () => {
-    if (!help.open) help.showModal();
+    if (help.open) return;
+    help.showModal();
+    help.scrollTop = 0; // the focus of its last button must not scroll it down
   };
   document.querySelector("[data-action=help]")?.addEventListener("click", open);
   document.addEventListener("keydown", (event) => {

@@ -80,7 +80,7 @@ export class WorkPage {
   /** Work that was entered before, or in another tab: its own beginning. @param {T} work */
   _takeUp(work) {
     this.state = { ...structuredClone(this.first), ...work };
-    this.history = new History(this.state);
+    this.history = new History(this.state, `studio.steps.${task.lease}`);
     this.draw();
   }
 
