@@ -34,7 +34,7 @@ test-gpu: $(STAMP) ## the tests that need an accelerator
 
 test-browser: $(STAMP) ## the studio in a real browser; needs Debian's chromium, and takes caddy, flite, npm and postgresql where they are
 	@.ci/browser-packages
-	@$(BIN)/python -m pytest -m browser -n 0 --timeout=600
+	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600
 
 lint: $(STAMP) ## style, types and import contracts
 	@$(BIN)/ruff check .

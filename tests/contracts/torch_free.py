@@ -69,8 +69,6 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio export": ["work out", "--dir", "work"],
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
     "studio init": ["--dir", "new", "--project", "mine"],
-    "studio report": ["--dir", "studio"],
-    "studio worker": ["--dir", "studio", "--until-idle"],
     "studio worker": ["--dir", "work", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth count": ["pictures", "--out", "counts"],

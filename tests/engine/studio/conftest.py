@@ -1,4 +1,4 @@
-"""Every studio test that asks for ``database`` runs on SQLite, and on PostgreSQL where it is installed."""
+"""Every studio test that asks for ``database`` runs on SQLite, and with ``-m postgresql`` on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def postgresql() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database of each kind."""
     if request.param == "sqlite":
