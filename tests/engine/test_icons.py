@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -117,6 +118,8 @@ def test_the_things_and_their_drawings() -> None:
             pixels = pixels_of(sprite, 64)
             assert pixels.shape[2] == 4 and (pixels[..., 3] >= 128).mean() > 0.08, sprite.drawing
             assert np.all(pixels[..., :3] <= pixels[..., 3:])  # premultiplied: no light rims
+    listed, _ = read_list(files("openmolmo.engine.synth.icons.sprites").joinpath("things.txt").read_text("utf-8"))
+    assert [(line.name, line.plural) for line in listed] == [(kind.name, kind.plural) for kind in KINDS.values()]
     assert {name for names in read_list("[a]\nfox/foxes ~ red dog = fox\nkin: fox")[1] for name in names} == {"fox"}
     with pytest.raises(ConfigError, match="kin wolf is not in the list"):
         read_list("[a]\nfox = fox\nkin: fox, wolf")
