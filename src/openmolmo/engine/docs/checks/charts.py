@@ -237,10 +237,15 @@ def _count(key: str) -> Callable[[Reading], float]:
 def _seen_colour(chart: _Chart, key: str, number: int) -> str:
     """The name of the colour that most pixels inside a mark have, of those that have a name."""
     votes = Counter[str]()
-    for mark in chart.reading.role(*_SHAPES):
+    # The box of a slice holds its neighbours' colours too: there the ground of its number is looked at.
+    slices = any(mark.role == "slice" for mark in chart.reading.marks)
+    for mark in chart.reading.role("value") if slices else chart.reading.role(*_SHAPES):
         if mark.datum.get(key, 0) == number:
             left, top, right, bottom = (round(value) for value in mark.box)
-            inside = chart.reading.pixels[max(top, 0) : bottom, max(left, 0) : right].reshape(-1, 3)
+            grow = 3 if slices else 0
+            inside = chart.reading.pixels[
+                max(top - grow, 0) : bottom + grow, max(left - grow, 0) : right + grow
+            ].reshape(-1, 3)
             votes.update(_names(inside[:: max(1, len(inside) // _PIXELS)]))
     if not votes:
         raise LookupError("no pixel has a colour with a name")

@@ -110,7 +110,8 @@ def _reverse(facts: TableFacts) -> Question | None:
     row, column = facts.view.pick(cells)
     text, head = facts.grid.rows[row][column], facts.grid.header[column]
     return facts.question(
-        "table_reverse", facts.names[row], facts.names[row], (head, text, facts.key_name), words={"c": head, "v": text},
+        "table_reverse", facts.names[row], facts.names[row], (head, text, facts.key_name),
+        words={"c": head, "v": text},
         data=(facts.cell(row, facts.key),),
     )  # fmt: skip
 
@@ -129,7 +130,8 @@ def extreme(facts: TableFacts) -> Question | None:
     head = facts.grid.header[column]
     most = "highest" if which == "max" else "lowest"
     return facts.question(
-        "table_extreme", facts.names[row], facts.names[row], (head, which, facts.key_name), words={"c": head, "most": most},
+        "table_extreme", facts.names[row], facts.names[row], (head, which, facts.key_name),
+        words={"c": head, "most": most},
         data=(facts.cell(row, facts.key), facts.cell(row, column)),
         explanation=f'The {most} value under "{head}" is {facts.grid.rows[row][column]}, in the row of '
         f"{facts.names[row]}.",
