@@ -118,6 +118,10 @@ def test_code_of_a_model_is_not_run_here() -> None:
     program, _ = drawn("matplotlib_bar")
     with TOOLS.get("matplotlib").open() as session, pytest.raises(RenderError, match="in the sandbox only"):
         session.render(dataclasses.replace(program, made_by="some-model"))
+    with TOOLS.get("matplotlib").open() as session:
+        for source in ("figure =", "figure = undrawn", "figure, marks = 1 / 0, []", "marks = []"):
+            with pytest.raises(RenderError, match="Error"):
+                session.render(changed(program, source))
 
 
 def test_boxes_are_where_the_ink_is() -> None:

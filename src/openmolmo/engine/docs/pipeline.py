@@ -22,6 +22,7 @@ from pathlib import Path
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import disk_full_as_error
 from openmolmo.core.progress import make_progress
+from openmolmo.engine.docs.authors import AUTHORS
 from openmolmo.engine.docs.base import TOOLS, Spec
 from openmolmo.engine.docs.duplicates import duplicates
 from openmolmo.engine.docs.item import Addresses, Workshop, addresses
@@ -52,6 +53,7 @@ def make_documents(plan: DocsPlan, out: Path, *, workers: int = 1) -> DocsResult
     A picture that fails is tried again (see ``plan.ATTEMPTS``); one that never succeeds is in the ledger with its
     errors and not in the data set. A folder that holds something else is a :class:`DataError`.
     """
+    AUTHORS.get(plan.author)  # an unknown one is told before anything is made
     _refuse_foreign(out)
     out.mkdir(parents=True, exist_ok=True)
     with disk_full_as_error(out), contextlib.closing(Ledger(out / LEDGER)) as ledger:

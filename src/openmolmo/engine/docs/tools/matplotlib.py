@@ -56,9 +56,12 @@ class MatplotlibSession:
         if program.made_by != "template":
             raise RenderError("matplotlib", f"code that {program.made_by} wrote runs in the sandbox only")
         scope: dict[str, Any] = {}
-        exec(compile(program.source, "program", "exec"), scope)
-        canvas = self._agg.FigureCanvasAgg(scope["figure"])
-        canvas.draw()
+        try:
+            exec(compile(program.source, "program", "exec"), scope)
+            canvas = self._agg.FigureCanvasAgg(scope["figure"])
+            canvas.draw()
+        except (ValueError, TypeError, LookupError, NameError, SyntaxError, ArithmeticError, RuntimeError) as error:
+            raise RenderError("matplotlib", f"{type(error).__name__}: {error}") from error
         pixels = canvas.buffer_rgba()
         png = on_white(Image.fromarray(np.ascontiguousarray(np.asarray(pixels)[..., :3])))
         height = int(canvas.get_width_height(physical=True)[1])

@@ -72,7 +72,7 @@ def _receipt(rng: np.random.Generator, look: Look, content: Fields) -> str:
 
 def _invoice(rng: np.random.Generator, look: Look, content: Fields) -> str:
     left, right = pairs(content, [0, 1, 2], "colon"), pairs(content, [3, 4, 5], "columns")
-    blocks = f"#grid(columns: (1fr, 1fr), column-gutter: 20pt, [{left}], [{right}])"
+    blocks = f"#grid(columns: (1fr, auto), column-gutter: 20pt, [{left}], [{right}])"
     sums = [n for n in _all(content) if n > 5]
     title = _title(content, "1.9em")
     if rng.random() < 0.5:
@@ -167,6 +167,7 @@ def _id_card(rng: np.random.Generator, look: Look, content: Fields) -> str:
 
 
 def _slide(rng: np.random.Generator, look: Look, content: Fields) -> str:
+    look = dataclasses.replace(look, size=look.size + 3)
     bullet = one(rng, ("•", "–", "▪"))
     points = "\n\n".join(f"{bullet} {text_of(n, text)}" for n, text in enumerate(content.paragraphs))
     foot = f"#text(size: 0.75em)[{value(content, 0)} #h(1fr) {value(content, 1)} #h(1fr) {value(content, 2)}]"
@@ -185,7 +186,7 @@ def _ticket(rng: np.random.Generator, look: Look, content: Fields) -> str:
     order = [f"[{main}]", f'[#rect(stroke: (left: (paint: ink, dash: "dashed")), inset: (left: 14pt))[{stub}]]']
     body = (
         "#rect(width: 100%, stroke: 1pt + ink, fill: tint, radius: 6pt, inset: 14pt)["
-        f"#grid(columns: (1fr, 125pt), column-gutter: 12pt, align: horizon, {', '.join(order)})]"
+        f"#grid(columns: (1fr, 115pt), column-gutter: 12pt, align: horizon, {', '.join(order)})]"
     )
     return page(look, body, width=float(rng.integers(400, 450)), margin=10)
 
