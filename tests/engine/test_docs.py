@@ -208,13 +208,14 @@ def shard(folder: Path) -> bytes:
 
 def test_a_run_is_the_same_however_it_is_made(tmp_path: Path) -> None:
     """Two workers or one, killed in the middle or not, begun smaller or not: the same bytes, and nothing made twice."""
-    whole = make_documents(PLAN, tmp_path / "whole")
+    plan = dataclasses.replace(PLAN, tools=("typst",))  # workers start sooner without Matplotlib
+    whole = make_documents(plan, tmp_path / "whole")
     assert (whole.made, whole.manifest.rows) == (4, 4)
     assert whole.summary.verified == 1.0 and not whole.summary.failed
-    assert make_documents(PLAN, tmp_path / "whole").made == 0
+    assert make_documents(plan, tmp_path / "whole").made == 0
     smaller = tmp_path / "smaller"
-    make_documents(dataclasses.replace(PLAN, count=2), smaller)
-    again = make_documents(PLAN, smaller, workers=2)
+    make_documents(dataclasses.replace(plan, count=2), smaller)
+    again = make_documents(plan, smaller, workers=2)
     assert again.made == 2
     assert shard(smaller) == shard(tmp_path / "whole")
     assert check_dataset(smaller).ok and audit_dataset(smaller).ok
