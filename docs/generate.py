@@ -114,7 +114,7 @@ def _with_subcommands(name: str, command: click.Command) -> Iterator[tuple[str, 
         context = click.Context(command)
         for inner in command.list_commands(context):
             found = command.get_command(context, inner)
-            if found is not None and (name != "synth" or inner in built_in(GENERATORS)):
+            if found is not None and (name != "synth" or inner in built_in(GENERATORS) or inner not in GENERATORS):
                 yield from _with_subcommands(f"{name} {inner}", found)
 
 
