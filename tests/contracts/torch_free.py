@@ -72,6 +72,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio worker": ["--dir", "work", "--until-idle"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth count": ["pictures", "--out", "counts"],
+    "synth docs": ["--count", "2", "--tools", "matplotlib,typst", "--out", "docs"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth icons": ["--count", "1", "--size", "64", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],

@@ -12,6 +12,7 @@ import pytest
 from openmolmo.cli import cli
 from openmolmo.data.sources.base import SOURCES
 from openmolmo.engine.count import DETECTORS
+from openmolmo.engine.docs.base import FAMILIES
 from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.studio.importing.descriptors import DESCRIPTORS
 from openmolmo.engine.studio.tasks.base import MODES
@@ -40,7 +41,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     """Blocks of a page share one namespace and one empty working folder, as a reader typing along would."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(GENERATORS, "_local", dict(GENERATORS._local))  # what a page registers ends with the page
-    for registry in (SOURCES, BENCHMARKS, TEMPLATES, MODES, DESCRIPTORS, DETECTORS):
+    for registry in (SOURCES, BENCHMARKS, TEMPLATES, MODES, DESCRIPTORS, DETECTORS, FAMILIES):
         monkeypatch.setattr(registry, "_local", dict(registry._local))
     scope: dict[str, object] = {"__name__": "docs"}
     for body in blocks(page, "python"):

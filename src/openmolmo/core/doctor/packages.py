@@ -32,6 +32,7 @@ PURPOSES: Mapping[str, str] = {
     "speech": "recordings, and their text offline",
     "speech-server": "text of recordings by a server",
     "studio": "people make data together, in a browser",
+    "docs": "making documents: typst and Matplotlib",
     "synth": "making data: clocks and scenes; with eval and train, the demo",
     "tensorboard": "curves in TensorBoard",
     "torch": "models: ask, train, judge",
