@@ -28,7 +28,7 @@ _SUMMARIES = {
     "export": "Write a model in the layout of the released ones.",
     "llm": "Ask text-only language models, and check their servers.",
     "point": "Point at things in a picture.",
-    "synth": "Make data: clocks and scenes.",
+    "synth": "Make data: clocks, scenes, questions out of captions.",
     "train": "Train by a recipe.",
 }
 """One line a verb, kept here so that ``--help`` imports no room."""
