@@ -19,7 +19,7 @@ __all__ = ["synth"]
 
 
 class GeneratorGroup(OpenGroup):
-    """Subcommands are the names in ``GENERATORS``, and commands of other rooms; each is imported when it is run."""
+    """Subcommands are the names in ``GENERATORS``, imported when run, and the entry points of ``synth_commands``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *GENERATORS.names()})
@@ -38,13 +38,15 @@ class GeneratorGroup(OpenGroup):
         return super().resolve_command(ctx, args)
 
 
-_SUMMARIES = {
-    "caption-qa": "Make questions and answers out of captions.",
-    **{name: f"Make {name}." for name in GENERATORS.names()},
-}
-
-
-@click.group(cls=GeneratorGroup, opened="openmolmo.synth_commands", summaries=_SUMMARIES)
+@click.group(
+    cls=GeneratorGroup,
+    opened="openmolmo.synth_commands",
+    summaries={
+        "caption-qa": "Make questions and answers out of captions.",
+        "docs": "Make documents, charts, tables and diagrams with questions.",
+        **{name: f"Make {name}." for name in GENERATORS.names()},
+    },
+)
 def synth() -> None:
     """Make data with a generator: pictures, texts, points and where they came from.
 
