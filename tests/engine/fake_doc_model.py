@@ -151,9 +151,9 @@ class FakeDocModel:
         elif data["type"] == "fields":
             name, value = data["fields"][0]
             found = [
-                (f"What stands by {name}?", value, "llm_field", [name]),
-                (f"How many are there of {name}?", "none at all", "llm_field", [name]),
-                ("Who signed it?", "Nobody Nowhere", "llm_stands", ["Nobody Nowhere"]),
+                (f"What stands by {name}?", value, "paper_value", [name]),
+                (f"How many are there of {name}?", "none at all", "paper_value", [name]),
+                ("What stands by the unicorn?", "Nobody", "paper_value", ["unicorn"]),
             ]
         else:
             row = data["rows"][0]

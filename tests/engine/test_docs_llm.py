@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import Counter
 from pathlib import Path
@@ -13,11 +14,13 @@ from fake_llm_server import FakeLLMServer
 
 from openmolmo.core.errors import DataError
 from openmolmo.engine.docs.base import Chart, Program, Spec
+from openmolmo.engine.docs.checks import CHECKS
 from openmolmo.engine.docs.commands import docs
 from openmolmo.engine.docs.failures import AuthorGone, RenderError
 from openmolmo.engine.docs.llm.author import llm_options_of
 from openmolmo.engine.docs.llm.boxed import BoxedMatplotlib
 from openmolmo.engine.docs.llm.contents import SCHEMAS, content_of
+from openmolmo.engine.docs.llm.menu import _WAYS, menu
 from openmolmo.engine.docs.llm.personas import persona, personas
 from openmolmo.engine.docs.llm.reach import refuse_reaching_out
 from openmolmo.engine.docs.pipeline import DocsResult, make_documents
@@ -74,6 +77,13 @@ def test_data_that_do_not_fit_together_are_refused() -> None:
         content_of(
             diagram, {"title": "T", "nodes": ["a", "b"], "edges": [{"start": 0, "end": 5, "label": ""}], "topic": "t"}
         )
+
+
+def test_every_way_to_check_is_known() -> None:
+    for kind, ways in _WAYS.items():
+        assert menu(kind) == ways
+        for way in ways:
+            assert len(inspect.signature(CHECKS[way.name]).parameters) == 1 + len(way.args), way.name
 
 
 def test_source_that_reaches_out_is_refused() -> None:

@@ -9,7 +9,6 @@ from openmolmo.engine.docs.checks.diagrams import DIAGRAM_CHECKS
 from openmolmo.engine.docs.checks.papers import PAPER_CHECKS
 from openmolmo.engine.docs.checks.reading import Reading
 from openmolmo.engine.docs.checks.tables import TABLE_CHECKS
-from openmolmo.engine.docs.checks.words import WORD_CHECKS
 
 __all__ = ["CHECKS", "Reading"]
 
@@ -18,6 +17,5 @@ CHECKS: dict[str, Callable[..., str | float | bool | None]] = {
     **TABLE_CHECKS,
     **PAPER_CHECKS,
     **DIAGRAM_CHECKS,
-    **WORD_CHECKS,
 }
 """By family: ``check(reading, *args)`` gives the answer, or raises a LookupError where it cannot be found."""

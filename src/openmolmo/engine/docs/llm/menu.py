@@ -52,10 +52,20 @@ _WAYS: dict[Kind, tuple[Way, ...]] = {
         _way("table_count_columns", "number", "how many columns there are"),
     ),
     "document": (
-        _way("llm_field", "text", "the value of a field", "name of the field"),
-        _way("llm_stands", "text", "words that stand in the document, as the answer", "the answer's words"),
+        _way("paper_value", "text", "the value that stands by a name", "name of the field"),
+        _way("paper_field_of", "text", "the name by which a value stands", "the value"),
+        _way("paper_title", "text", "the title"),
+        _way("paper_count_paragraphs", "number", "how many paragraphs there are"),
     ),
-    "diagram": (_way("llm_stands", "text", "a node or label as it stands in the diagram", "the answer's words"),),
+    "diagram": (
+        _way("diagram_count_nodes", "number", "how many nodes there are"),
+        _way("diagram_count_edges", "number", "how many edges there are"),
+        _way("diagram_next", "text", "the only node that an edge leads to", "node"),
+        _way("diagram_previous", "text", "the only node from which an edge leads there", "node"),
+        _way("diagram_count_after", "number", "how many edges leave a node", "node"),
+        _way("diagram_label", "text", "the label of the edge between two nodes", "node", "node"),
+        _way("diagram_most_edges", "text", "the node with most edges"),
+    ),
 }
 
 
