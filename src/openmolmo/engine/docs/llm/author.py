@@ -27,7 +27,7 @@ PROMPTS_VERSION = "1"
 """Of all the prompts together: part of every address."""
 
 _PACKAGE = "openmolmo.engine.docs.llm"
-_FENCE = re.compile(r"```[\w-]*[ \t]*\n(.*?)(?:\n?```|\Z)", re.DOTALL)  # the last fence may lack
+_FENCE = re.compile(r"^[ \t]*```[\w+-]*[ \t]*$", re.MULTILINE)
 _LANGUAGES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese"}
 
 
@@ -68,6 +68,10 @@ class LLMAuthor:
             self._stop_where_hopeless(result)
             return ()
         return questions_of(program, result.value, self.model)
+
+    def close(self) -> None:
+        """Close the client."""
+        self._llm.close()
 
     def _program(self, spec: Spec, content: Content, request: Request) -> Program:
         reply = self._asked(request)
@@ -134,8 +138,9 @@ def _form(spec: Spec) -> str:
 
 def _source(tool: str, reply: str) -> str:
     """The code in a reply: its longest fenced part, or the whole; what it reaches for is looked at later."""
-    fenced = _FENCE.findall(reply)
-    source = max(fenced, key=len) if fenced else reply
+    parts = _FENCE.split(reply)
+    inner = parts[1:-1] or parts[1:] or parts  # fences may lie in each other, and the last one may lack
+    source = max(inner, key=len)
     if not source.strip():
         raise RenderError(tool, "there is no code in the reply")
     source = f"{source.strip()}\n"

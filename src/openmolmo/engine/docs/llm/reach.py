@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from openmolmo.engine.docs.failures import RenderError
 
@@ -23,13 +24,16 @@ _OF_TOOL = {
 }
 
 
-def refuse_reaching_out(tool: str, source: str) -> None:
+def refuse_reaching_out(tool: str, source: str, texts: Iterable[str] = ()) -> None:
     """Raise RenderError where source for a declarative tool names files, addresses or scripts.
 
-    Code for Matplotlib may say what it likes: in its sandbox there is nothing to reach.
+    ``texts`` of the document itself are not looked at: a letter may show an address. Code for Matplotlib may say what
+    it likes: in its sandbox there is nothing to reach.
     """
     if tool not in _OF_TOOL:
         return
+    for text in texts:
+        source = source.replace(text, "") if ":" in text else source
     found = _ADDRESS.search(_ALLOWED.sub("", source)) or re.search(_OF_TOOL[tool], source, re.IGNORECASE)
     if found:
         raise RenderError(tool, f"the source must need nothing but itself, it has {found[0].strip()!r}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from openmolmo.engine.docs.base import Chart, Content, Diagram, Fields, Grid, Program, Rendered
 from openmolmo.engine.docs.failures import RenderError
 
-__all__ = ["refuse_incomplete"]
+__all__ = ["refuse_incomplete", "texts_of"]
 
 _NAMED = 6  # how many missing texts are named
 
@@ -18,7 +18,7 @@ def refuse_incomplete(program: Program, rendered: Rendered) -> None:
     seen |= {word.strip(":;,.()") for word in seen}
     missing = [
         text
-        for text in dict.fromkeys(_texts(program.content))
+        for text in dict.fromkeys(texts_of(program.content))
         if not all(word in seen or word.strip(":;,.()") in seen for word in text.casefold().split())
     ]
     if missing:
@@ -27,8 +27,8 @@ def refuse_incomplete(program: Program, rendered: Rendered) -> None:
         raise RenderError(rendered.tool, f"the picture does not show {named}{more}")
 
 
-def _texts(content: Content) -> Iterator[str]:
-    """What must be seen: axis titles and units may be left out."""
+def texts_of(content: Content) -> Iterator[str]:
+    """All that must be seen of a content: axis titles and units may be left out."""
     yield content.title
     match content:
         case Chart():
