@@ -274,6 +274,7 @@ def test_one_picture_and_no_other(tmp_path: Path) -> None:
         the_picture(Outcome(end="done", files={}, left_out=("'picture.png': a link",)))
 
 
+@pytest.mark.slow
 def test_matplotlib_draws_and_a_huge_picture_does_not() -> None:
     draw = (
         "import matplotlib.pyplot as plt\nplt.figure(figsize=({0}, {0}))\nplt.plot([1, 2])\nplt.savefig('picture.png')"
