@@ -30,6 +30,7 @@ _SUMMARIES = {
     "point": "Point at things in a picture.",
     "studio": "People make data: speak, ask, click, check, vote.",
     "synth": "Make data: clocks and scenes.",
+    "synth": "Make data: clocks, scenes, questions out of captions.",
     "train": "Train by a recipe.",
 }
 """One line a verb, kept here so that ``--help`` imports no room."""

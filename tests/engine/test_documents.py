@@ -26,6 +26,7 @@ from openmolmo.engine.docs.base import FAMILIES, TOOLS, Chart, Fields, Grid, Mar
 from openmolmo.engine.docs.failures import RenderError
 from openmolmo.engine.docs.fonts import lacking_letters
 from openmolmo.engine.docs.ledger import LEDGER, Ledger, Row
+from openmolmo.engine.docs.llm.boxed import BoxedMatplotlib
 from openmolmo.engine.docs.noise import add_noise
 from openmolmo.engine.docs.pipeline import make_documents
 from openmolmo.engine.docs.plan import DocsPlan, usable_tools
@@ -114,10 +115,15 @@ def test_bad_pages_are_failed_renders() -> None:
         refuse_bad_layout("any", [Mark(role="title", box=(-9.0, 0.0, 5.0, 5.0), text="x")], 20, 20)
 
 
-def test_code_of_a_model_is_not_run_here() -> None:
+def test_code_of_a_model_is_not_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     program, _ = drawn("matplotlib_bar")
-    with TOOLS.get("matplotlib").open() as session, pytest.raises(RenderError, match="in the sandbox only"):
-        session.render(dataclasses.replace(program, made_by="some-model"))
+
+    def boxed(self: BoxedMatplotlib, program: Program) -> Rendered:
+        raise RenderError("matplotlib", f"came to the sandbox: {program.made_by}")
+
+    monkeypatch.setattr(BoxedMatplotlib, "render", boxed)
+    with TOOLS.get("matplotlib").open() as session, pytest.raises(RenderError, match="came to the sandbox: a model"):
+        session.render(dataclasses.replace(program, source="raise SystemExit(7)", made_by="a model"))
     with TOOLS.get("matplotlib").open() as session:
         for source in ("figure =", "figure = undrawn", "figure, marks = 1 / 0, []", "marks = []"):
             with pytest.raises(RenderError, match="Error"):

@@ -34,6 +34,10 @@ class Author(Protocol):
         """Questions of the author's own; each is verified, or dropped and counted."""
         ...
 
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
 
 class TemplateAuthor:
     """Chooses nothing: the specification names the family, which draws content and look from the seed."""
@@ -51,6 +55,9 @@ class TemplateAuthor:
 
     def ask(self, program: Program, rendered: Rendered) -> Sequence[Question]:
         return ()
+
+    def close(self) -> None:
+        pass
 
 
 def template_author(options: Mapping[str, Any]) -> Author:

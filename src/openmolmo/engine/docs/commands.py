@@ -13,6 +13,8 @@ from openmolmo.engine.docs.base import TOOLS, Kind
 from openmolmo.engine.docs.pipeline import DocsResult, make_documents
 from openmolmo.engine.docs.plan import NOISES, DocsPlan, usable_tools
 from openmolmo.engine.docs.worlds import LANGUAGES
+from openmolmo.engine.llm.options import llm_options
+from openmolmo.engine.llm.settings import LLMSettings
 from openmolmo.records.example import Split
 
 __all__ = ["docs"]
@@ -35,11 +37,14 @@ def _listed(text: str) -> tuple[str, ...]:
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Other seed, other data.")
 @click.option("--split", default="train", show_default=True, type=click.Choice(get_args(Split)))
-@click.option("--llm", help="A text-only model that writes data, code and questions: see openmolmo llm --help.")
-def docs(out: Path, tools: str, kinds: str, languages: str, llm: str | None, workers: int, **settings: Any) -> None:
+@llm_options()
+def docs(
+    out: Path, tools: str, kinds: str, languages: str, llm: LLMSettings | None, workers: int, **settings: Any
+) -> None:
     """Make documents, charts, tables and diagrams, with questions whose answers are computed and checked.
 
-    A run that was stopped is finished by the same command; what is in the ledger is kept.
+    With --llm a text-only language model writes data, code and questions; its Matplotlib code runs in a sandbox. A run
+    that was stopped is finished by the same command; what is in the ledger is kept.
     """
     there, sentences = usable_tools(TOOLS.names() if tools == "all" else _listed(tools))
     for sentence in sentences:
@@ -49,12 +54,28 @@ def docs(out: Path, tools: str, kinds: str, languages: str, llm: str | None, wor
         kinds=tuple(kind for kind in get_args(Kind) if kind in _known(kinds)),
         languages=_listed(languages),
         author="llm" if llm else "template",
-        options={"llm": llm} if llm else {},
+        options=_asked(llm, out, there) if llm else {},
         **settings,
     )
     started = time.perf_counter()
     result = make_documents(plan, out, workers=workers)
     _tell(result, time.perf_counter() - started)
+
+
+def _asked(llm: LLMSettings, out: Path, tools: tuple[str, ...]) -> dict[str, Any]:
+    """The options of the author, once the model answers and there is a place where its code may run."""
+    from openmolmo.engine.docs.llm.author import llm_options_of
+    from openmolmo.engine.llm import LLM
+    from openmolmo.engine.sandbox import SandboxRefused, sandbox_missing
+
+    missing = sandbox_missing() if "matplotlib" in tools else None
+    if missing is not None:
+        raise SandboxRefused(missing, fix="or leave Matplotlib out: --tools typst,graphviz,vega")
+    if llm.cache is None:
+        llm = llm.replace(cache=out.with_name(f"{out.name}.answers.sqlite"))
+    with LLM(llm) as client:
+        client.holds_to_schemas()  # fails here, before any picture is tried, where nobody answers
+    return llm_options_of(llm)
 
 
 def _known(kinds: str) -> set[str]:

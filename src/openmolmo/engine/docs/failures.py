@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openmolmo.core.errors import OpenMolmoError
 
-__all__ = ["RenderError"]
+__all__ = ["AuthorGone", "RenderError"]
 
 _LONGEST = 1500  # letters of a tool's words: enough for a repair turn, not a log file
 
@@ -17,3 +17,7 @@ class RenderError(OpenMolmoError):
         super().__init__(f"{tool}: {words if len(words) <= _LONGEST else words[:_LONGEST] + ' ...'}")
         self.tool = tool
         self.words = words
+
+
+class AuthorGone(OpenMolmoError):
+    """Who writes cannot be asked any more (a server is down, a key is refused): the run stops, nothing is failed."""

@@ -15,7 +15,10 @@ from openmolmo.engine.docs.authors import AUTHORS, Author
 from openmolmo.engine.docs.base import FAMILIES, TOOLS, Program, Rendered, Spec, ToolSession
 from openmolmo.engine.docs.codec import program_from_dict, program_to_dict, rendered_from_dict, rendered_to_dict
 from openmolmo.engine.docs.export import make_example
+from openmolmo.engine.docs.failures import AuthorGone
 from openmolmo.engine.docs.ledger import Ledger, Row, address
+from openmolmo.engine.docs.llm.reach import refuse_reaching_out
+from openmolmo.engine.docs.llm.whole import refuse_incomplete, texts_of
 from openmolmo.engine.docs.noise import add_noise
 from openmolmo.engine.docs.plan import DocsPlan
 from openmolmo.engine.docs.questions import QUESTIONS_VERSION, ask
@@ -56,6 +59,7 @@ class Workshop:
         self._stack = contextlib.ExitStack()
         self._sessions: dict[str, ToolSession] = {}
         self._author: Author = AUTHORS.get(plan.author)(plan.options)
+        self._stack.callback(self._author.close)
         self._ledger = Ledger(ledger, readonly=True)
         self._versions = {name: TOOLS.get(name).version() for name in plan.tools}
         self._stack.callback(self._ledger.close)
@@ -72,6 +76,8 @@ class Workshop:
             program = self._program(spec, attempt, where, rows)
             rendered = self._rendered(program, attempt, where, rows)
             rows.append(self._asked(program, rendered, attempt, where))
+        except AuthorGone:
+            raise  # no fault of this picture, and the next would meet it too
         except OpenMolmoError as error:
             failed = {"program": where.program, "render": where.render, "questions": where.questions}
             made = {row.step for row in rows}
@@ -109,7 +115,11 @@ class Workshop:
         known = self._ledger.get(where.render)
         if known is not None and known.state == "done" and known.picture is not None:
             return rendered_from_dict(known.output, known.picture)
+        if program.made_by != "template":
+            refuse_reaching_out(program.spec.tool, program.source, texts_of(program.content))
         rendered = self._session(program.spec.tool).render(program)
+        if program.made_by != "template":
+            refuse_incomplete(program, rendered)
         rows.append(
             Row(
                 address=where.render, step="render", item=program.spec.index, attempt=attempt,

@@ -47,6 +47,7 @@ class GeneratorGroup(OpenGroup):
     cls=GeneratorGroup,
     opened="openmolmo.synth_commands",
     summaries={
+        "caption-qa": "Make questions and answers out of captions.",
         "count": "Make counts of what a detector finds in a folder of pictures.",
         "docs": "Make documents, charts, tables and diagrams with questions.",
     },

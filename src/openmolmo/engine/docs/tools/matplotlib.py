@@ -12,7 +12,6 @@ from PIL import Image
 
 from openmolmo.core.optional import require
 from openmolmo.engine.docs.base import Box, Kind, Mark, Program, Rendered
-from openmolmo.engine.docs.failures import RenderError
 from openmolmo.engine.docs.fonts import SANS, refuse_lacking_letters
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout
 from openmolmo.engine.docs.tools.png import on_white
@@ -41,7 +40,11 @@ class MatplotlibTool:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[MatplotlibSession]:
-        yield MatplotlibSession(self.version())
+        session = MatplotlibSession(self.version())
+        try:
+            yield session
+        finally:
+            session.close()
 
 
 class MatplotlibSession:
@@ -50,11 +53,17 @@ class MatplotlibSession:
     def __init__(self, version: str) -> None:
         self._agg: Any = require("matplotlib.backends.backend_agg", extra="docs")
         self._version = version
+        self._boxed: Any = None
+
+    def close(self) -> None:
+        """End the sandbox, if one was opened."""
+        if self._boxed is not None:
+            self._boxed.close()
 
     def render(self, program: Program) -> Rendered:
         """Run a program that leaves ``figure`` and ``marks``, as :mod:`..families.matplotlib.draw` makes them."""
         if program.made_by != "template":
-            raise RenderError("matplotlib", f"code that {program.made_by} wrote runs in the sandbox only")
+            return self._in_sandbox(program)
         scope: dict[str, Any] = {}
         try:
             exec(compile(program.source, "program", "exec"), scope)
@@ -71,6 +80,14 @@ class MatplotlibSession:
         refuse_lacking_letters("matplotlib", (mark.text for mark in texts), (program.style.get("font", SANS),))
         refuse_bad_layout("matplotlib", marks, width, height)
         return Rendered(png=png, width=width, height=height, marks=marks, tool="matplotlib", version=self._version)
+
+    def _in_sandbox(self, program: Program) -> Rendered:
+        from openmolmo.engine.docs.llm.boxed import BoxedMatplotlib
+
+        if self._boxed is None:
+            self._boxed = BoxedMatplotlib(self._version)
+        rendered: Rendered = self._boxed.render(program)
+        return rendered
 
 
 def _marks(found: list[tuple[str, Any, str, dict[str, Any]]], renderer: Any, height: int) -> Iterator[Mark]:
