@@ -140,8 +140,8 @@ def _tree(rng: np.random.Generator, content: Diagram, look: _Look, language: str
 def _network(rng: np.random.Generator, content: Diagram, look: _Look, language: str) -> list[str]:
     layout = one(rng, ("neato", "neato", "circo", "dot"))
     lines = _head(content, look, layout=layout, dpi=_dpi(rng))
-    lines.append("  graph [overlap=false sep=0.6 start=7 mindist=2.4 esep=0.2];")
-    lines.append("  edge [len=2.9];")
+    lines.append("  graph [overlap=scale sep=\"+30\" start=7 mindist=2.2 splines=line];")
+    lines.append("  edge [len=2.6];")
     shape = one(rng, ("ellipse", "circle", "box", "hexagon"))
     for number, name in enumerate(content.nodes):
         size = "width=0.9" if shape == "circle" else ""
