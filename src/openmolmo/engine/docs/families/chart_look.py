@@ -70,8 +70,10 @@ def axis_title(chart: Chart) -> str:
 def label_angle(chart: Chart, look: ChartLook) -> int:
     """Degrees by which the names along an axis are turned, so that none lies on its neighbour."""
     room = look.width / max(len(chart.categories), 1)
-    longest = max((len(name) for name in chart.categories), default=1)
-    return 0 if longest * look.size * 0.66 < room - 4 else -40
+    longest = max((len(name) for name in chart.categories), default=1) * look.size * 0.66
+    if longest < room - 4:
+        return 0
+    return -40 if 0.6 * longest < room else -90
 
 
 def grouped_numbers(language: str) -> NumberFormat:

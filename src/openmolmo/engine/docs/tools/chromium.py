@@ -136,15 +136,16 @@ class Worker:
         elif self._page is not None and self._generation == _SHARED.generation:
             self._guarded(lambda: self._page.context.close(), self._timeout)
 
-    def shoot(self, draw: Callable[[Any], dict[str, Any]], *, width: int, scale: float) -> Shot:
-        """``draw(page)`` fills the page and measures it; its ``page`` key is the size of the picture in CSS pixels.
+    def shoot(self, fill: Callable[[Any], Any], measure: str, *, size: tuple[int, int], scale: float) -> Shot:
+        """``fill(page)`` fills the page, ``measure`` is a function of JavaScript that finds everything in it.
 
-        It is called twice: once to learn how high the page is, once in a window of that height.
+        ``size``: of the window, in CSS pixels. The ``page`` that is found is the size of the picture; where it is
+        another one, the window takes it and the page is measured again.
         """
-        fresh = self._page is None or self._generation != _SHARED.generation or not _SHARED.ensure().is_connected()
-        if fresh:
+        if self._page is None or self._generation != _SHARED.generation or not _SHARED.ensure().is_connected():
             self._guarded(self._open, self._timeout + START)
-        return self._guarded(lambda: self._shoot(draw, width, scale), self._timeout)
+        shot: Shot = self._guarded(lambda: self._shoot(fill, measure, size, scale), self._timeout)
+        return shot
 
     def _open(self) -> None:
         browser = _SHARED.ensure()
@@ -159,14 +160,16 @@ class Worker:
             self._page.evaluate(self._setup)
         self._generation = _SHARED.generation
 
-    def _shoot(self, draw: Callable[[Any], dict[str, Any]], width: int, scale: float) -> Shot:
-        self._window(width, 600, scale)
-        found = draw(self._page)
+    def _shoot(self, fill: Callable[[Any], Any], measure: str, size: tuple[int, int], scale: float) -> Shot:
+        self._window(*size, scale)
+        fill(self._page)
+        found = self._page.evaluate(measure)
         across, down = (max(1, round(side)) for side in found["page"])
         if max(across, down) * scale > LARGEST:
             raise RenderError(self._tool, f"the picture is {across} x {down} pixels, more than {LARGEST}")
-        self._window(max(width, across), down, scale)
-        found = draw(self._page)
+        if (across, down) != size:
+            self._window(across, down, scale)
+            found = self._page.evaluate(measure)
         clip = {"x": 0, "y": 0, "width": across, "height": down, "scale": 1}
         taken = self._cdp.send("Page.captureScreenshot", {"format": "png", "clip": clip, "captureBeyondViewport": True})
         png = base64.b64decode(taken["data"])

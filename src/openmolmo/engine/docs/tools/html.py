@@ -10,7 +10,6 @@ import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from openmolmo.engine.docs.base import Kind, Mark, Program, Rendered
 from openmolmo.engine.docs.failures import RenderError
@@ -57,14 +56,13 @@ class HtmlSession:
 
     def render(self, program: Program) -> Rendered:
         """Draw; the browser's own words where it cannot."""
-
-        def draw(page: Any) -> dict[str, Any]:
-            page.set_content(program.source, wait_until="load")
-            found: dict[str, Any] = page.evaluate(script("measure_html.js"))
-            return found
-
         width, scale = int(program.style.get("width", 800)), float(program.style.get("scale", 1.0))
-        shot = self._worker.shoot(draw, width=width, scale=scale)
+        shot = self._worker.shoot(
+            lambda page: page.set_content(program.source, wait_until="load"),
+            script("measure_html.js"),
+            size=(width, 600),
+            scale=scale,
+        )
         if shot.found["clipped"]:
             raise RenderError("html", f"the text {shot.found['clipped'][0]!r} is cut off by the frame around it")
         return finish("html", shot, scale, self._version)
