@@ -217,12 +217,12 @@ PARTS: dict[str, Callable[[Chart, ChartLook, str], Parts]] = {
 
 def _names(chart: Chart, look: ChartLook, **more: Any) -> Part:
     return {"type": "category", "title": {"text": chart.x_label}, "tickangle": label_angle(chart, look),
-            "automargin": True, "showgrid": False, "tickmode": "linear", **more}  # fmt: skip
+            "automargin": True, "showgrid": False, "tickmode": "linear", "ticks": "outside", "ticklen": 6, **more}  # fmt: skip
 
 
 def _numbers(chart: Chart, look: ChartLook, **more: Any) -> Part:
     return {"title": {"text": axis_title(chart)}, "tickformat": ",~f", "automargin": True, "showgrid": look.grid,
-            "nticks": 8, "gridcolor": "#d9d9d9", **more}  # fmt: skip
+            "nticks": 8, "ticks": "outside", "ticklen": 6, "gridcolor": "#d9d9d9", **more}  # fmt: skip
 
 
 def _layout(rng: np.random.Generator, chart: Chart, look: ChartLook, language: str) -> Part:
