@@ -53,11 +53,13 @@ def tie_to_chart(marks: Sequence[Mark], chart: Chart) -> tuple[Mark, ...]:
     """Say of the names along an axis and in a legend which category or series they name."""
     tied = []
     for mark in marks:
-        datum = dict(mark.datum)
+        role, datum = mark.role, dict(mark.datum)
         name = mark.text.strip()
         if mark.role == "legend" and name in chart.series and chart.form not in {"pie", "donut"}:
             datum["series"] = chart.series.index(name)
         elif mark.role in {"axis", "legend"} and name in chart.categories and datum.get("part") != "title":
             datum["category"] = chart.categories.index(name)
-        tied.append(Mark(role=mark.role, box=mark.box, text=mark.text, datum=datum))
+        elif mark.role in {"title", "header"} and name in chart.series and name != chart.title:
+            role, datum["series"] = "header", chart.series.index(name)  # over one of several small charts
+        tied.append(Mark(role=role, box=mark.box, text=mark.text, datum=datum))
     return tuple(tied)

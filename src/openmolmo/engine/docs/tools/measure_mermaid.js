@@ -8,14 +8,16 @@
     marks.push({role, datum: key === null ? {} : {key}, text, box: [Math.min(...seen.map((r) => r.left)) + x,
       Math.min(...seen.map((r) => r.top)) + y, Math.max(...seen.map((r) => r.right)) + x, Math.max(...seen.map((r) => r.bottom)) + y]});
   };
-  const NODE = 'g.node, g[data-et="participant"]', EDGE = 'path[data-et="edge"], [data-et="message"]';
+  const NODE = 'g.node, g.rough-node, g[data-et="participant"]', EDGE = 'path[data-et="edge"], [data-et="message"]';
   const keyOf = (element) => element.dataset.id || element.id;
   for (const node of svg.querySelectorAll(NODE)) {
-    const shape = node.matches('g.node') ? node : node.querySelector('rect');
+    const shape = node.matches('g.node, g.rough-node') ? node : node.querySelector('rect');
     add('node', keyOf(node), [(shape || node).getBoundingClientRect()], node.textContent.trim());
   }
   for (const rect of svg.querySelectorAll('rect.task')) add('node', rect.id, [rect.getBoundingClientRect()]);
-  for (const edge of svg.querySelectorAll(EDGE)) add('edge', keyOf(edge), [edge.getBoundingClientRect()]);
+  let before = 0;  // their own names count other lines of the source as well
+  for (const edge of svg.querySelectorAll(EDGE))
+    add('edge', edge.matches('path') ? keyOf(edge) : `i${before++}`, [edge.getBoundingClientRect()]);
   const messages = [...svg.querySelectorAll('.messageText')];
   const texts = document.createTreeWalker(svg, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
@@ -23,7 +25,7 @@
     if (!node.data.trim() || parent.closest('style, title, desc, defs, script')) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
-    const holder = parent.closest('g.node, g[data-et="participant"], .edgeLabel [data-id], text.messageText, text.taskText, text[id$="-text"]');
+    const holder = parent.closest('g.node, g.rough-node, g[data-et="participant"], .edgeLabel [data-id], text.messageText, text.taskText, text[id$="-text"]');
     const title = parent.closest('[class*="itleText"], [class*="Title"]') && !parent.closest('.sectionTitle');
     let key = holder ? keyOf(holder) : null;
     if (holder && holder.matches('text.messageText')) key = `i${messages.indexOf(holder)}`;

@@ -68,7 +68,11 @@
     if (!letters || getComputedStyle(text).opacity === '0') continue;
     let found = roles.find(([where]) => text.closest(where));
     let datum = found ? found[2] : {};
-    if (!found && text.closest('.trace, .slice, .heatmaplayer')) datum = datumOf(traceOf(text), numberOf(text));
+    if (!found && text.closest('.heatmaplayer')) {
+      const {left, right, top, bottom} = text.getBoundingClientRect(), x = (left + right) / 2, y = (top + bottom) / 2;
+      const cell = marks.find(({role, box}) => role === 'cell' && box[0] <= x && x <= box[2] && box[1] <= y && y <= box[3]);
+      datum = cell ? cell.datum : {};
+    } else if (!found && text.closest('.trace, .slice')) datum = datumOf(traceOf(text), numberOf(text));
     const lines = text.querySelectorAll('tspan.line');
     for (const line of lines.length ? lines : [text])
       if (line.textContent.trim()) add(found ? found[1] : 'value', datum, line.getBoundingClientRect(), line.textContent.trim());

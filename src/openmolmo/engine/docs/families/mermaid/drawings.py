@@ -168,8 +168,7 @@ def _content(rng: np.random.Generator, spec: Spec, name: str, form: str) -> Diag
     content = plausible(rng, spec, form)
     if name == "gantt":  # a plan has no decisions: one task after the other
         tasks = tuple(node for node, shape in zip(content.nodes, content.shapes, strict=True) if shape != "decision")
-        follows = tuple((number, number + 1, "") for number in range(len(tasks) - 1))
-        return Diagram(title=content.title, form="gantt", nodes=tasks, edges=follows)
+        return Diagram(title=content.title, form="gantt", nodes=tasks, edges=())
     if name == "mindmap":  # which has no title
         return dataclasses.replace(content, title="")
     return dataclasses.replace(content, form=name if name == "er" else form)
