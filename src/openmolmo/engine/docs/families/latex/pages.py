@@ -16,7 +16,7 @@ from openmolmo.engine.docs.worlds.language import one
 __all__ = ["FAMILIES"]
 
 PAPERS: dict[str, tuple[float, float]] = {
-    "receipt": (9.5, 11.5),
+    "receipt": (11.5, 13.5),
     "invoice": (16, 20),
     "timetable": (17, 21),
     "menu": (11, 15),
