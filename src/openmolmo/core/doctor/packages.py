@@ -30,6 +30,7 @@ PURPOSES: Mapping[str, str] = {
     "quantize": "eight and four bits",
     "speech": "recordings, and their text offline",
     "speech-server": "text of recordings by a server",
+    "docs": "making documents: typst and Matplotlib",
     "synth": "making data: clocks and scenes; with eval and train, the demo",
     "tensorboard": "curves in TensorBoard",
     "torch": "models: ask, train, judge",

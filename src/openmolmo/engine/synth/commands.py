@@ -8,6 +8,7 @@ from typing import get_args
 
 import click
 
+from openmolmo.core.command_group import OpenGroup
 from openmolmo.core.errors import NotRegisteredError
 from openmolmo.core.progress import console, print_table
 from openmolmo.engine.synth.base import GENERATORS
@@ -17,19 +18,19 @@ from openmolmo.records.example import Split
 __all__ = ["synth"]
 
 
-class GeneratorGroup(click.Group):
-    """Subcommands are the names in ``GENERATORS``; a generator is imported when it is run."""
+class GeneratorGroup(OpenGroup):
+    """Subcommands are the names in ``GENERATORS``, imported when run, and the entry points of ``synth_commands``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return GENERATORS.names()
+        return sorted({*super().list_commands(ctx), *GENERATORS.names()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _command(cmd_name) if cmd_name in GENERATORS else None
+        return _command(cmd_name) if cmd_name in GENERATORS else super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in GENERATORS:
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
             try:
                 GENERATORS.get(args[0])
             except NotRegisteredError as error:
@@ -37,7 +38,11 @@ class GeneratorGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=GeneratorGroup)
+@click.group(
+    cls=GeneratorGroup,
+    opened="openmolmo.synth_commands",
+    summaries={"docs": "Make documents, charts, tables and diagrams with questions."},
+)
 def synth() -> None:
     """Make data with a generator: pictures, texts, points and where they came from.
 

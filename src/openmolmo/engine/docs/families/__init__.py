@@ -1,1 +1,1 @@
-"""Templates: what a page of one kind looks like in one tool, without any language model."""
+"""Kinds of pages, by tool: each writes the content of a small world and the source that draws it."""

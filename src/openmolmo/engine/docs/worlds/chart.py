@@ -10,7 +10,7 @@ import numpy as np
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.docs.base import Chart, Spec
 from openmolmo.engine.docs.worlds.colours import choose_colours
-from openmolmo.engine.docs.worlds.language import NumberFormat, number_format, one, place, some, word, word_list
+from openmolmo.engine.docs.worlds.language import NumberFormat, inside, number_format, one, place, some, word, word_list
 
 __all__ = ["CHART_FORMS", "Measure", "categories", "chart", "measure", "series_names"]
 
@@ -101,7 +101,7 @@ def _finished(
 
 
 def _title(rng: np.random.Generator, language: str, subject: Measure, x_label: str) -> str:
-    title = word(word_list("terms")["by"], language).format(m=subject.name, x=x_label.lower())
+    title = word(word_list("terms")["by"], language).format(m=subject.name, x=inside(x_label, language))
     ends = ("", f", {int(rng.integers(2012, 2027))}", f" – {place(rng)}", f" ({place(rng)})")
     return title + one(rng, ends)
 
@@ -213,7 +213,7 @@ def _scatter(rng: np.random.Generator, numbers: NumberFormat, subject: Measure) 
     made = _finished(
         rng, numbers, subject, form="scatter", x_label=_axis(across), names=names, series=groups, values=values
     )
-    title = word(word_list("terms")["and"], language).format(m=across.name, x=subject.name.lower())
+    title = word(word_list("terms")["and"], language).format(m=across.name, x=inside(subject.name, language))
     return dataclasses.replace(made, title=title, order=tuple(numbers.text(x, across.decimals) for x in xs))
 
 
@@ -256,5 +256,5 @@ def _dual(
         series=(subject.name, other.name), values=values,
     )  # fmt: skip
     shown = (made.shown[0], tuple(numbers.with_unit(v, other.unit, other.decimals) for v in values[1]))
-    title = word(word_list("terms")["and"], language).format(m=subject.name, x=other.name.lower())
+    title = word(word_list("terms")["and"], language).format(m=subject.name, x=inside(other.name, language))
     return dataclasses.replace(made, title=title, shown=shown, order=(other.name, other.unit))

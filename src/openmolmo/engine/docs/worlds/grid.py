@@ -9,7 +9,17 @@ import numpy as np
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.docs.base import Grid, Spec
 from openmolmo.engine.docs.worlds.chart import Measure, categories
-from openmolmo.engine.docs.worlds.language import NumberFormat, number_format, one, person, place, some, word, word_list
+from openmolmo.engine.docs.worlds.language import (
+    NumberFormat,
+    inside,
+    number_format,
+    one,
+    person,
+    place,
+    some,
+    word,
+    word_list,
+)
 
 __all__ = ["GRID_FORMS", "grid"]
 
@@ -185,5 +195,5 @@ def _prices(rng: np.random.Generator, numbers: NumberFormat) -> Grid:
 
 
 def _title(rng: np.random.Generator, language: str, what: str, by: str) -> str:
-    title = word(word_list("terms")["by"], language).format(m=what, x=by.lower())
+    title = word(word_list("terms")["by"], language).format(m=what, x=inside(by, language))
     return f"{title}, {int(rng.integers(2014, 2027))}" if rng.random() < 0.5 else title

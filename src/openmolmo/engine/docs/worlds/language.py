@@ -19,6 +19,7 @@ __all__ = [
     "LANGUAGES",
     "NumberFormat",
     "date_text",
+    "inside",
     "number_format",
     "one",
     "person",
@@ -60,6 +61,11 @@ def some(rng: np.random.Generator, options: Sequence[T], count: int) -> list[T]:
     return [options[int(place)] for place in chosen]
 
 
+def inside(text: str, language: str) -> str:
+    """A word as it stands inside a title: in small letters, but for German nouns."""
+    return text if language == "de" else text.lower()
+
+
 def person(rng: np.random.Generator, language: str) -> str:
     """An invented person: a common given name and an invented family name."""
     names = word_list("names")
@@ -83,7 +89,7 @@ class NumberFormat:
     def text(self, value: float, decimals: int = 0) -> str:
         """1234.5 as "1,234.5", "1.234,5" or "1 234,5"."""
         plain = f"{abs(value):,.{decimals}f}"
-        swapped = plain.translate(str.maketrans({",": self.group, ".": self.decimal}))
+        swapped = "".join({",": self.group, ".": self.decimal}.get(sign, sign) for sign in plain)
         return ("−" if round(value, decimals) < 0 else "") + swapped
 
     def money(self, value: float) -> str:

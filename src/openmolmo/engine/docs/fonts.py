@@ -1,0 +1,54 @@
+"""The fonts that typst and Matplotlib write in: those of Matplotlib's wheel, the same on every machine.
+
+A letter that none of them has would be drawn as a box; such a picture is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from openmolmo.core.optional import require
+from openmolmo.engine.docs.failures import RenderError
+
+__all__ = ["MONO", "SANS", "SERIF", "font_folder", "lacking_letters", "refuse_lacking_letters"]
+
+SANS, SERIF, MONO = "DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono"
+
+_FILES = {
+    SANS: "DejaVuSans.ttf",
+    SERIF: "DejaVuSerif.ttf",
+    MONO: "DejaVuSansMono.ttf",
+    "STIXGeneral": "STIXGeneral.ttf",
+}
+_UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+
+
+def font_folder() -> Path:
+    """Where the fonts lie."""
+    matplotlib = require("matplotlib", extra="docs")
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+
+
+@functools.cache
+def _letters(family: str) -> frozenset[int]:
+    ft2font = require("matplotlib.ft2font", extra="docs")
+    return frozenset(ft2font.FT2Font(str(font_folder() / _FILES[family])).get_charmap())
+
+
+def lacking_letters(text: str, families: Iterable[str] = _FILES) -> str:
+    """The letters of ``text`` that none of the fonts has, each once; what leaves no ink is not looked for."""
+    return "".join(
+        letter
+        for letter in dict.fromkeys(text)
+        if unicodedata.category(letter) not in _UNSEEN and not any(ord(letter) in _letters(name) for name in families)
+    )
+
+
+def refuse_lacking_letters(tool: str, texts: Iterable[str]) -> None:
+    """Raise for the first text with a letter that would be drawn as a box."""
+    for text in texts:
+        if absent := lacking_letters(text):
+            raise RenderError(tool, f"no font has the letter {absent[0]!r} (U+{ord(absent[0]):04X}) of {text!r}")
