@@ -1,7 +1,7 @@
 """HTML and CSS in the shared Chromium: pages of any kind. Scripts do not run and nothing is fetched.
 
-An element is found again by its attributes: ``data-mark="cell" data-datum='{"row": 1, "column": 2}'``. Every word is a
-mark of its own; cells of tables without the attribute count from the first line of their table.
+An element is found again by its attributes: ``data-mark="cell" data-datum='{"row": 1, "column": 2}'``. Words of a
+``paragraph`` and of what has no such attribute are marks of their own; cells of tables without the attribute count from the first line of their table.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ r"""LaTeX: papers, tables and TikZ drawings by pdflatex; boxes that TeX itself w
 A program is a document that holds ``%MARKS`` in its preamble, where :data:`PRELUDE` is put. ``\mk{7}{text}`` sets a text that
 shall be found again as mark 7; ``\mknode{8}{n0}`` in a picture does it for a TikZ node, ``\mkspan{9}{a}{m}{b}`` for a line through coordinates. What a mark is stands behind the
 end of the document, where TeX does not read: ``%@ 7 {"role": "cell", "text": "12 %", "datum": {"row": 0, "column": 1}}``.
-Words come from the text layer of the PDF. The page is cut to what is drawn.
+Words without a mark come from the text layer of the PDF. The page is cut to what is drawn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata, util
 from pathlib import Path
@@ -168,7 +168,7 @@ def _picture(pdf: bytes, written: list[Mark], dpi: float) -> tuple[bytes, tuple[
             raise RenderError("latex", f"the program has {len(document)} pages, a picture has one")
         page = document[0]
         wide, high = page.get_size()
-        found = [*written, *_named_words([*_words(page)], written)]
+        found = [*written, *_unmarked(_words(page), written)]
         drawn = [(*item.get_bounds(),) for item in page.get_objects(max_depth=4)]
         if not drawn:
             raise RenderError("latex", "the picture is empty: nothing in it can be seen")
@@ -229,22 +229,13 @@ def _written(notes: str, meanings: dict[int, dict[str, Any]]) -> Iterator[Mark]:
         yield Mark(role=meaning["role"], box=union(parts), text=meaning.get("text", ""), datum=meaning.get("datum", {}))
 
 
-def _named_words(words: Sequence[Mark], marks: Sequence[Mark]) -> Iterator[Mark]:
-    """Words as the source has them where they stand in a marked text: a font may tell its letters wrongly."""
-    texts = [mark for mark in marks if mark.text and mark.role != "word"]
-    inside: dict[int, list[Mark]] = {}
+def _unmarked(words: Iterable[Mark], marks: Sequence[Mark]) -> Iterator[Mark]:
+    """Words that stand in no marked text: those are known as the source has them."""
+    texts = [mark.box for mark in marks if mark.text]
     for word in words:
         x, y = (word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2
-        holders = [n for n, mark in enumerate(marks) if mark.text and _holds(mark.box, x, y)]
-        if not holders:
+        if not any(_holds(box, x, y) for box in texts):
             yield word
-        elif marks[holders[-1]] in texts:
-            inside.setdefault(holders[-1], []).append(word)
-    for number, found in inside.items():
-        mark, parts = marks[number], marks[number].text.split()
-        if len(parts) == len(found):
-            for place, (word, text) in enumerate(zip(found, parts, strict=True)):
-                yield Mark(role="word", box=word.box, text=text, datum={**mark.datum, "of": mark.role, "word": place})
 
 
 def _holds(box: Box, x: float, y: float) -> bool:

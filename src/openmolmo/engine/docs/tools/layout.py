@@ -50,16 +50,23 @@ def _covered(one: Box, other: Box) -> float:
 
 
 def tie_to_chart(marks: Sequence[Mark], chart: Chart) -> tuple[Mark, ...]:
-    """Say of the names along an axis and in a legend which category or series they name."""
-    tied = []
-    for mark in marks:
-        role, datum = mark.role, dict(mark.datum)
-        name = mark.text.strip()
-        if mark.role == "legend" and name in chart.series and chart.form not in {"pie", "donut"}:
-            datum["series"] = chart.series.index(name)
-        elif mark.role in {"axis", "legend"} and name in chart.categories and datum.get("part") != "title":
-            datum["category"] = chart.categories.index(name)
-        elif mark.role in {"title", "header"} and name in chart.series and name != chart.title:
-            role, datum["series"] = "header", chart.series.index(name)  # over one of several small charts
-        tied.append(Mark(role=role, box=mark.box, text=mark.text, datum=datum))
-    return tuple(tied)
+    """Say of the names along an axis, in a legend, over a small chart, which category or series they name.
+
+    Other texts of a legend are the numbers of a scale of colours.
+    """
+    return tuple(_tied(mark, chart) for mark in marks)
+
+
+def _tied(mark: Mark, chart: Chart) -> Mark:
+    name, role, datum = mark.text.strip(), mark.role, dict(mark.datum)
+    if role in {"title", "label"} and chart.form == "small_multiples" and name in chart.series:
+        role, datum = "legend", {"series": chart.series.index(name)}
+    elif role == "legend" and name in chart.series and chart.form not in {"pie", "donut"}:
+        datum = {"series": chart.series.index(name)}
+    elif role in {"axis", "legend"} and name in chart.categories:
+        datum = {"category": chart.categories.index(name)}
+    elif role == "axis" and chart.form == "heat_map" and name in chart.series:
+        datum = {"series": chart.series.index(name)}
+    elif role == "legend":
+        role = "scale"
+    return Mark(role=role, box=mark.box, text=mark.text, datum=datum)

@@ -17,7 +17,7 @@
   const FRAMED = new Set(['cell', 'header', 'bar', 'node', 'area']);
   const marks = [], words = [], clipped = [];
   const datumOf = (element) => { try { return JSON.parse(element.dataset.datum || '{}'); } catch { return {}; } };
-  for (const element of document.querySelectorAll('[data-mark]')) {
+  for (const element of document.querySelectorAll('[data-mark]:not([data-mark="paragraph"])')) {
     const inside = document.createRange();
     inside.selectNodeContents(element);
     // A cell, a bar are their frame; a title, a value are their letters.
@@ -47,10 +47,11 @@
       const found = box(range.getClientRects());
       if (!found) continue;
       const of = parent.closest('[data-mark]');
-      const count = counted.get(of) ?? 0;
-      counted.set(of, count + 1);
-      const datum = of ? {...datumOf(of), of: of.dataset.mark, word: count} : {};
-      words.push({role: 'word', datum, text: match[0], box: found});
+      if (!of || of.dataset.mark === 'paragraph') {  // the words of other marks are in their text
+        const count = counted.get(of) ?? 0;
+        counted.set(of, count + 1);
+        words.push({role: 'word', datum: of ? {...datumOf(of), word: count} : {}, text: match[0], box: found});
+      }
       for (let outer = parent; outer && outer !== document.body; outer = outer.parentElement) {
         if (getComputedStyle(outer).overflow === 'visible') continue;
         const frame = outer.getBoundingClientRect();

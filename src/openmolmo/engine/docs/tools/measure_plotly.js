@@ -60,14 +60,14 @@
         add('cell', {series: row, category: column}, {left, right, top, bottom, width: right - left, height: bottom - top});
       }
   }
-  const roles = [['.gtitle', 'title', {}], ['.xtick, .ytick, .x2tick, .y2tick, .x3tick, .y3tick, .x4tick, .y4tick', 'axis', {part: 'tick'}],
-    ['.xtitle, .ytitle, .x2title, .y2title, .x3title, .x4title', 'axis', {part: 'title'}], ['.legendtext', 'legend', {part: 'entry'}],
-    ['.cbaxis, .cbtitle, [class*="cbtitle"]', 'legend', {part: 'scale'}], ['.annotation-text', 'header', {}]];
+  const roles = [['.gtitle', 'title'], ['.xtick, .ytick, .x2tick, .y2tick, .x3tick, .y3tick, .x4tick, .y4tick', 'axis'],
+    ['.xtitle, .ytitle, .x2title, .y2title, .x3title, .x4title, .cbtitle, [class*="cbtitle"]', 'label'],
+    ['.legendtext', 'legend'], ['.cbaxis', 'scale'], ['.annotation-text', 'label']];
   for (const text of plot.querySelectorAll('svg text')) {
     const letters = text.textContent.trim();
     if (!letters || getComputedStyle(text).opacity === '0') continue;
     let found = roles.find(([where]) => text.closest(where));
-    let datum = found ? found[2] : {};
+    let datum = {};
     if (!found && text.closest('.heatmaplayer')) {
       const {left, right, top, bottom} = text.getBoundingClientRect(), x = (left + right) / 2, y = (top + bottom) / 2;
       const cell = marks.find(({role, box}) => role === 'cell' && box[0] <= x && x <= box[2] && box[1] <= y && y <= box[3]);
@@ -78,7 +78,7 @@
       if (line.textContent.trim()) add(found ? found[1] : 'value', datum, line.getBoundingClientRect(), line.textContent.trim());
   }
   for (const element of plot.querySelectorAll('.legendlines path, .legendpoints path'))
-    add('legend', {part: 'symbol'}, element.getBoundingClientRect());
+    add('swatch', {}, element.getBoundingClientRect());
   const size = plot._fullLayout;
   return {page: [size.width, size.height], marks};
 }

@@ -19,16 +19,14 @@ __all__ = ["FontFiles", "marks_of"]
 
 SVG = "{http://www.w3.org/2000/svg}"
 TEXT_ROLES = {
-    "title-text": ("title", {}),
-    "title-subtitle": ("label", {"part": "subtitle"}),
-    "axis-label": ("axis", {"part": "tick"}),
-    "axis-title": ("axis", {"part": "title"}),
-    "legend-label": ("legend", {"part": "entry"}),
-    "legend-title": ("legend", {"part": "title"}),
-    "column-header": ("header", {}),
-    "row-header": ("header", {}),
-    "header-text": ("header", {}),
+    "title-text": "title",
+    "title-subtitle": "label",
+    "axis-label": "axis",
+    "axis-title": "label",
+    "legend-label": "legend",
+    "legend-title": "label",
 }
+"""Part of the scene graph to role; other texts are values."""
 MEASURE = 1000  # the size at which letters are measured, so that nothing is rounded to pixels
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -106,7 +104,7 @@ def _walk(element: ElementTree.Element, outer: Matrix, role: str, fonts: FontFil
 def _shape(element: ElementTree.Element, matrix: Matrix, role: str) -> Iterator[Mark]:
     described = _described(element)
     if role == "legend-symbol" and element.tag == f"{SVG}path":
-        described = {"role": "legend", "part": "symbol"}
+        described = {"role": "swatch"}
     if described is None:
         return
     box = _line(element) if element.tag == f"{SVG}line" else _path_box(element.get("d", ""))
@@ -148,7 +146,7 @@ def _text(element: ElementTree.Element, matrix: Matrix, role: str, fonts: FontFi
     bold = weight in {"bold", "bolder"} or (weight.isdigit() and int(weight) >= 600)
     slanted = element.get("font-style", "normal") != "normal"
     described = _described(element)
-    name, datum = TEXT_ROLES.get(role, ("value", {}))
+    name, datum = TEXT_ROLES.get(role, "value"), {}
     if described is not None:
         name, datum = str(described.pop("role")), described
     down = 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openmolmo.engine.docs.base import Diagram, Program, Spec
-from openmolmo.engine.docs.families.by_function import FunctionFamily
+from openmolmo.engine.docs.families.by_function import Families, FunctionFamily
 from openmolmo.engine.docs.worlds.diagram import diagram as plausible
 from openmolmo.engine.docs.worlds.language import one, some, word, word_list
 
@@ -221,10 +221,7 @@ def _writer(name: str) -> Callable[[np.random.Generator, Spec], Program]:
     return write
 
 
-FAMILIES = {
-    f"graphviz_{name}": FunctionFamily(
-        name=f"graphviz_{name}", tool="graphviz", kind="diagram", writer=_writer(name)
-    )
-    for name in WRITERS
-}
+FAMILIES = Families(
+    FunctionFamily(name=f"graphviz_{name}", tool="graphviz", kind="diagram", writer=_writer(name)) for name in WRITERS
+)
 """By name."""

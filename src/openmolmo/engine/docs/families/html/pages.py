@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 
 from openmolmo.engine.docs.base import Fields, Grid, Program, Spec
-from openmolmo.engine.docs.families.by_function import FunctionFamily
+from openmolmo.engine.docs.families.by_function import Families, FunctionFamily
 from openmolmo.engine.docs.worlds.fields import fields
 from openmolmo.engine.docs.worlds.grid import GRID_FORMS, grid
 from openmolmo.engine.docs.worlds.language import one, place
@@ -176,13 +176,13 @@ def _table(name: str, form: str, style: str) -> FunctionFamily:
     return FunctionFamily(name=name, tool="html", kind="table", writer=_table_writer(form, style))
 
 
-FAMILIES = {
-    **{f"html_{form}": _table(f"html_{form}", form, "plain") for form in GRID_FORMS},
-    "html_sheet": _table("html_sheet", "prices", "sheet"),
-    "html_card": _table("html_card", "measures", "card"),
-    **{
-        f"html_{form}": FunctionFamily(name=f"html_{form}", tool="html", kind="document", writer=_paper_writer(form))
+FAMILIES = Families([
+    *(_table(f"html_{form}", form, "plain") for form in GRID_FORMS),
+    _table("html_sheet", "prices", "sheet"),
+    _table("html_card", "measures", "card"),
+    *(
+        FunctionFamily(name=f"html_{form}", tool="html", kind="document", writer=_paper_writer(form))
         for form in PAPERS
-    },
-}
+    ),
+])  # fmt: skip
 """By name."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openmolmo.engine.docs.base import Diagram, Program, Spec
-from openmolmo.engine.docs.families.by_function import FunctionFamily
+from openmolmo.engine.docs.families.by_function import Families, FunctionFamily
 from openmolmo.engine.docs.families.latex.source import Look, Marks, choose_look, document, escaped
 from openmolmo.engine.docs.worlds.diagram import diagram as plausible
 from openmolmo.engine.docs.worlds.language import one
@@ -172,8 +172,7 @@ def _writer(name: str) -> Callable[[np.random.Generator, Spec], Program]:
     return write
 
 
-FAMILIES = {
-    f"latex_{name}": FunctionFamily(name=f"latex_{name}", tool="latex", kind="diagram", writer=_writer(name))
-    for name in WRITERS
-}
+FAMILIES = Families(
+    FunctionFamily(name=f"latex_{name}", tool="latex", kind="diagram", writer=_writer(name)) for name in WRITERS
+)
 """By name."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from openmolmo.engine.docs.base import Fields, Program, Spec
-from openmolmo.engine.docs.families.by_function import FunctionFamily
+from openmolmo.engine.docs.families.by_function import Families, FunctionFamily
 from openmolmo.engine.docs.families.latex.source import Look, Marks, choose_look, document, table
 from openmolmo.engine.docs.worlds.fields import fields
 from openmolmo.engine.docs.worlds.grid import GRID_FORMS, grid
@@ -107,14 +107,14 @@ def _table_writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
     return write
 
 
-FAMILIES = {
-    **{
-        f"latex_{form}": FunctionFamily(name=f"latex_{form}", tool="latex", kind="table", writer=_table_writer(form))
+FAMILIES = Families([
+    *(
+        FunctionFamily(name=f"latex_{form}", tool="latex", kind="table", writer=_table_writer(form))
         for form in GRID_FORMS
-    },
-    **{
-        f"latex_{form}": FunctionFamily(name=f"latex_{form}", tool="latex", kind="document", writer=_paper_writer(form))
+    ),
+    *(
+        FunctionFamily(name=f"latex_{form}", tool="latex", kind="document", writer=_paper_writer(form))
         for form in PAPERS
-    },
-}
+    ),
+])  # fmt: skip
 """By name."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from openmolmo.engine.docs.base import Chart, Program, Spec
-from openmolmo.engine.docs.families.by_function import FunctionFamily
+from openmolmo.engine.docs.families.by_function import Families, FunctionFamily
 from openmolmo.engine.docs.families.chart_look import (
     ChartLook,
     axis_title,
@@ -241,7 +241,7 @@ def _layout(rng: np.random.Generator, chart: Chart, look: ChartLook, language: s
         "paper_bgcolor": look.ground,
         "plot_bgcolor": one(rng, (look.ground, "#eef1f5")),
         "margin": {"l": 60, "r": 50, "t": 110, "b": 60},
-        "legend": legend,
+        "legend": {"traceorder": "normal", **legend},
         "showlegend": len(chart.series) > 1,
         "xaxis": _names(chart, look),
         "yaxis": _numbers(chart, look),
@@ -260,8 +260,7 @@ def _writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
     return write
 
 
-FAMILIES = {
-    f"plotly_{form}": FunctionFamily(name=f"plotly_{form}", tool="plotly", kind="chart", writer=_writer(form))
-    for form in PARTS
-}
+FAMILIES = Families(
+    FunctionFamily(name=f"plotly_{form}", tool="plotly", kind="chart", writer=_writer(form)) for form in PARTS
+)
 """By name, one a form of chart."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from openmolmo.engine.docs.base import Chart, Program, Spec
-from openmolmo.engine.docs.families.by_function import FunctionFamily
+from openmolmo.engine.docs.families.by_function import Families, FunctionFamily
 from openmolmo.engine.docs.families.chart_look import (
     ChartLook,
     axis_title,
@@ -341,8 +341,7 @@ def _writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
     return write
 
 
-FAMILIES = {
-    f"vega_{form}": FunctionFamily(name=f"vega_{form}", tool="vega", kind="chart", writer=_writer(form))
-    for form in PARTS
-}
+FAMILIES = Families(
+    FunctionFamily(name=f"vega_{form}", tool="vega", kind="chart", writer=_writer(form)) for form in PARTS
+)
 """By name, one a form of chart."""
