@@ -73,7 +73,7 @@ def label_angle(chart: Chart, look: ChartLook) -> int:
     longest = max((len(name) for name in chart.categories), default=1) * look.size * 0.66
     if longest < room - 4:
         return 0
-    return -40 if 0.6 * longest < room else -90
+    return -40 if 0.8 * longest < room else -90
 
 
 def grouped_numbers(language: str) -> NumberFormat:

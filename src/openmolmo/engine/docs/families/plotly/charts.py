@@ -177,24 +177,18 @@ def _dual(chart: Chart, look: ChartLook, language: str) -> Parts:
 
 def _multiples(chart: Chart, look: ChartLook, language: str) -> Parts:
     traces = _bars(chart, look, text=None) if look.rounded else _lines(chart, look)
-    count = len(traces)
-    rows = (count + 1) // 2
-    layout: Part = {"grid": {"rows": rows, "columns": 2, "pattern": "independent", "ygap": 0.5, "xgap": 0.25},
-                    "showlegend": False, "annotations": []}  # fmt: skip
-    for number, trace in enumerate(traces):
-        end = "" if number == 0 else str(number + 1)
-        trace |= {"xaxis": f"x{end}", "yaxis": f"y{end}"}
+    ends = ["", *(str(number + 1) for number in range(1, len(traces)))]
+    layout: Part = {"grid": {"rows": 1, "columns": len(traces), "subplots": [[f"x{end}y" for end in ends]], "xgap": 0.08},
+                    "showlegend": False, "annotations": [], "yaxis": _numbers(chart, look, rangemode="tozero"),
+                    "width": max(look.width + 200, 90 + len(traces) * 22 * len(chart.categories))}  # fmt: skip
+    for number, (trace, end) in enumerate(zip(traces, ends, strict=True)):
+        trace |= {"xaxis": f"x{end}", "yaxis": "y"}
         trace.pop("text", None)
         layout[f"xaxis{end}"] = {"type": "category", "tickangle": -90, "automargin": True, "showgrid": False}
-        layout[f"yaxis{end}"] = {"tickformat": ",~f", "rangemode": "tozero", "nticks": 5, "automargin": True}
         layout["annotations"].append({
             "text": f"<b>{chart.series[number]}</b>", "showarrow": False, "xref": f"x{end} domain",
-            "yref": f"y{end} domain", "x": 0.5, "y": 1.04, "yanchor": "bottom",
+            "yref": "y domain", "x": 0.5, "y": 1.04, "yanchor": "bottom",
         })  # fmt: skip
-    layout["annotations"].append({
-        "text": axis_title(chart), "showarrow": False, "xref": "paper", "yref": "paper", "x": 0, "y": 1.0,
-        "xanchor": "left", "yanchor": "bottom", "yshift": 26,
-    })  # fmt: skip
     return traces, layout
 
 

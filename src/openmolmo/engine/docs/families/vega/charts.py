@@ -64,14 +64,16 @@ def _across(chart: Chart, look: ChartLook, *, grid: bool = False, name: str | No
     return {"field": "c", "type": "nominal", "sort": None, "title": name or chart.x_label, "axis": axis}
 
 
-def _up(chart: Chart, look: ChartLook, **more: Any) -> Part:
-    return {"field": "v", "type": "quantitative", "title": axis_title(chart), "axis": _numbers(look), **more}
+def _up(chart: Chart, look: ChartLook, *, lying: bool = False, **more: Any) -> Part:
+    axis = _numbers(look, lying=lying)
+    return {"field": "v", "type": "quantitative", "title": axis_title(chart), "axis": axis, **more}
 
 
-def _numbers(look: ChartLook, **more: Any) -> Part:
-    """An axis of numbers that do not touch each other."""
+def _numbers(look: ChartLook, *, lying: bool = False, **more: Any) -> Part:
+    """An axis of numbers that do not touch each other; ``lying``: from left to right."""
     return {
-        "format": ",~f", "grid": look.grid, "titleLimit": 0, "tickCount": look.height // 45,
+        "format": ",~f", "grid": look.grid, "titleLimit": 0, "labelFlush": False,
+        "tickCount": look.width // (look.size * 9) if lying else look.height // 45,
         "labelOverlap": "greedy", "labelSeparation": 10, **more,
     }  # fmt: skip
 
@@ -101,7 +103,7 @@ def _bar(chart: Chart, look: ChartLook, language: str) -> Part:
 def _horizontal(chart: Chart, look: ChartLook, language: str) -> Part:
     rows = _rows(chart)
     across = _across(chart, look)
-    encoding = {"y": {**across, "axis": {**across["axis"], "labelAngle": 0}}, "x": _up(chart, look)}
+    encoding = {"y": {**across, "axis": {**across["axis"], "labelAngle": 0}}, "x": _up(chart, look, lying=True)}
     mark = {"type": "bar", "cornerRadiusEnd": look.rounded, "color": colours_of(chart, look)[0]}
     drawn = {"data": _named(rows, "bar"), "mark": mark, "encoding": {**encoding, **DESCRIBED}}
     return {"layer": [drawn, *_text(rows, look, encoding, dx=4, align="left")]}
@@ -158,7 +160,7 @@ def _area(chart: Chart, look: ChartLook, language: str) -> Part:
 def _scatter(chart: Chart, look: ChartLook, language: str) -> Part:
     rows = _rows(chart, x=place_numbers(chart, language))
     across = {"field": "x", "type": "quantitative", "title": chart.x_label, "scale": {"zero": False, "nice": True}}
-    across["axis"] = _numbers(look)
+    across["axis"] = _numbers(look, lying=True)
     encoding = {"x": across, "y": _up(chart, look, scale={"zero": False})}
     more = {"color": _colour(chart, look)}
     if look.rounded:
@@ -239,8 +241,11 @@ def _dual(chart: Chart, look: ChartLook, language: str) -> Part:
 
 def _multiples(chart: Chart, look: ChartLook, language: str) -> Part:
     rows = _rows(chart)
-    small = dataclasses.replace(look, width=max(look.width // 2, 150))
+    width = max(look.width * 5 // (4 * len(chart.series)), 18 * len(chart.categories), 110)
+    small = dataclasses.replace(look, width=width)
     encoding = {"x": _across(chart, small), "y": _up(chart, look), "color": _colour(chart, look, legend=False)}
+    for axis in ("x", "y"):
+        encoding[axis]["title"] = None  # what is measured stands under the title
     kind = "bar" if look.rounded else "point"
     data = _named(rows, kind)
     for row in data["values"]:
@@ -255,8 +260,8 @@ def _multiples(chart: Chart, look: ChartLook, language: str) -> Part:
     return {
         "data": data,
         "facet": {"field": "s", "type": "nominal", "sort": None, "header": header},
-        "columns": 2,
-        "spec": {"layer": layers, "width": small.width, "height": look.height // 2},
+        "columns": len(chart.series),
+        "spec": {"layer": layers, "width": small.width, "height": look.height * 3 // 4},
     }
 
 
@@ -277,7 +282,7 @@ def _lollipop(chart: Chart, look: ChartLook, language: str) -> Part:
 
 def _dot(chart: Chart, look: ChartLook, language: str) -> Part:
     across = _across(chart, look, grid=True)
-    encoding = {"y": {**across, "axis": {**across["axis"], "labelAngle": 0}}, "x": _up(chart, look)}
+    encoding = {"y": {**across, "axis": {**across["axis"], "labelAngle": 0}}, "x": _up(chart, look, lying=True)}
     colour = {"color": _colour(chart, look)}
     if len(chart.series) == 1:
         colour = {"color": {"value": colours_of(chart, look)[0]}}
@@ -328,7 +333,7 @@ def _writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
         size = {} if "facet" in part else {"width": look.width, "height": look.height}
         whole = {
             "$schema": SCHEMA,
-            "title": chart.title,
+            "title": {"text": chart.title, **({"subtitle": axis_title(chart)} if "facet" in part else {})},
             "background": look.ground,
             "padding": 14,
             **size,
