@@ -7,6 +7,7 @@ the next picture has a new browser. Playwright drives it, so all pictures are dr
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import os
 import shutil
@@ -98,10 +99,8 @@ class _Browser:
     def kill(self) -> None:
         """End the process at once; may be called from any thread."""
         if self._pid:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
     def close(self) -> None:
         if self._browser is not None and self._browser.is_connected():

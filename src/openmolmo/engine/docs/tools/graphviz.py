@@ -1,13 +1,14 @@
 """Graphviz: diagrams in the dot language. ``-Tjson`` says where nodes, edges and labels are.
 
-A node is named ``n0``, ``n1`` ... after the content's nodes, an edge has ``id="e0"`` and a cluster ``cluster_0``: that is
-how a box finds its datum. The engine is the graph's own ``layout`` attribute.
+A node is named ``n0``, ``n1`` ... after the content's nodes, an edge has ``id="e0"`` and a cluster ``cluster_0``:
+that is how a box finds its datum. The engine is the graph's own ``layout`` attribute.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -70,9 +71,9 @@ class GraphvizSession:
         """Draw; dot's own words where it cannot."""
         with tempfile.TemporaryDirectory(prefix="openmolmo-dot-") as folder:
             picture, layout = Path(folder, "picture.png"), Path(folder, "layout.json")
-            command = ["dot", "-Tpng", "-o", str(picture), "-Tjson", "-o", str(layout)]
+            command = [str(shutil.which("dot")), "-Tpng", "-o", str(picture), "-Tjson", "-o", str(layout)]
             # Pictures that a program names (image=...) are looked for in the empty folder only.
-            environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": folder, "GV_FILE_PATH": folder, "LANG": "C.UTF-8"}  # fmt: skip
+            environment = {"PATH": os.defpath, "HOME": folder, "GV_FILE_PATH": folder, "LANG": "C.UTF-8"}
             try:
                 done = subprocess.run(
                     command, input=program.source.encode(), capture_output=True, timeout=self._timeout,

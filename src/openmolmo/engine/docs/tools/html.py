@@ -1,7 +1,8 @@
 """HTML and CSS in the shared Chromium: pages of any kind. Scripts do not run and nothing is fetched.
 
 An element is found again by its attributes: ``data-mark="cell" data-datum='{"row": 1, "column": 2}'``. Words of a
-``paragraph`` and of what has no such attribute are marks of their own; cells of tables without the attribute count from the first line of their table.
+``paragraph``, and of what has no such attribute, are marks of their own; cells of tables without the attribute count
+from the first line of their table.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def finish(tool: str, shot: Shot, scale: float, version: str) -> Rendered:
     marks = tuple(
         Mark(
             role=item["role"],
-            box=tuple(round(side * scale, 3) for side in item["box"]),  # type: ignore[arg-type]
+            box=tuple(round(side * scale, 3) for side in item["box"]),
             text=item["text"],
             datum=item["datum"],
         )

@@ -1,9 +1,10 @@
 r"""LaTeX: papers, tables and TikZ drawings by pdflatex; boxes that TeX itself writes down.
 
-A program is a document that holds ``%MARKS`` in its preamble, where :data:`PRELUDE` is put. ``\mk{7}{text}`` sets a text that
-shall be found again as mark 7; ``\mknode{8}{n0}`` in a picture does it for a TikZ node, ``\mkspan{9}{a}{m}{b}`` for a line through coordinates. What a mark is stands behind the
-end of the document, where TeX does not read: ``%@ 7 {"role": "cell", "text": "12 %", "datum": {"row": 0, "column": 1}}``.
-Words without a mark come from the text layer of the PDF. The page is cut to what is drawn.
+A program is a document that holds ``%MARKS`` in its preamble, where :data:`PRELUDE` is put. ``\mk{7}{text}`` sets a
+text that shall be found again as mark 7; ``\mknode{8}{n0}`` in a picture does it for a TikZ node, and
+``\mkspan{9}{a}{m}{b}`` for a line through coordinates. What a mark is stands behind the end of the document, where TeX
+does not read: ``%@ 7 {"role": "cell", "text": "12 %", "datum": {"row": 0, "column": 1}}``. Words without a mark come
+from the text layer of the PDF. The page is cut to what is drawn.
 """
 
 from __future__ import annotations
@@ -72,8 +73,8 @@ class Latex:
         """One sentence with the line that installs it, or none."""
         if shutil.which("pdflatex") is None or _lacks() is not None:
             return (
-                "LaTeX is not installed, or not all of it: apt-get install texlive-latex-base texlive-latex-recommended "
-                "texlive-pictures texlive-fonts-recommended lmodern"
+                "LaTeX is not installed, or not all of it: apt-get install texlive-latex-base "
+                "texlive-latex-recommended texlive-pictures texlive-fonts-recommended lmodern"
             )
         if util.find_spec("pypdfium2") is None:
             return 'pypdfium2 is not installed: pip install "openmolmo[docs-latex]"'
@@ -148,9 +149,9 @@ class LatexSession:
             raise RenderError("latex", _complaint(log))
         if lost := re.search(r"Missing character: .*", log):
             raise RenderError("latex", lost[0])
-        if over := re.search(r"Overfull \\hbox \(([\d.]+)pt too wide\).*", log):
-            if float(over[1]) > MARGIN:
-                raise RenderError("latex", over[0])
+        over = re.search(r"Overfull \\hbox \(([\d.]+)pt too wide\).*", log)
+        if over is not None and float(over[1]) > MARGIN:
+            raise RenderError("latex", over[0])
 
 
 def _complaint(log: str) -> str:

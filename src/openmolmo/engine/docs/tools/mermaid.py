@@ -1,7 +1,7 @@
 """Mermaid in the shared Chromium: diagrams. The bundle (MIT) is part of this package: nothing is fetched.
 
-Nodes are named after the content's: ``n0``, ``n1`` ... in flow charts, ``N0`` ... in class and entity diagrams, ``s0`` ... in
-state diagrams, ``a0`` ... in sequences, ``t0`` ... in Gantt charts; a mind map counts its lines.
+Nodes are named after the content's: ``n0``, ``n1`` ... in flow charts, ``N0`` ... in class and entity diagrams,
+``s0`` ... in state diagrams, ``a0`` ... in sequences, ``t0`` ... in Gantt charts; a mind map counts its lines.
 """
 
 from __future__ import annotations
@@ -100,19 +100,21 @@ def _tied(mark: Mark, content: Diagram, edges: Mapping[tuple[int, int], int]) ->
     return mark if key is None else dataclasses.replace(mark, datum=_datum(str(key), edges))
 
 
+_NODE = re.compile(r"(?:(?:flowchart|classId|entity|state)-)?(?:[nNsat]|node_)(\d+)(?:-\d+)?")
+_EDGE = re.compile(r"(?:edge|L|id)_(?:entity-)?[nN]?(\d+)(?:-\d+)?_(?:entity-)?[nN]?(\d+)(?:-\d+)?(?:_\d+)?")
+"""How Mermaid names the elements of nodes and of edges, with our names in them."""
+
+
 def _datum(key: str, edges: Mapping[tuple[int, int], int]) -> dict[str, Any]:
     key = key.removeprefix("drawing-svg-")
     if found := re.fullmatch(r"(?:edge|i)(\d+)", key):  # of a state diagram, of a sequence
         return {"edge": int(found[1])}
-    if found := re.fullmatch(r"edge_(\d+)_(\d+)", key):
+    if found := _EDGE.fullmatch(key):
         number = edges.get((int(found[1]), int(found[2])))
-    elif found := re.fullmatch(r"(?:L|id)_(?:entity-)?[nN](\d+)(?:-\d+)?_(?:entity-)?[nN](\d+)(?:-\d+)?_\d+", key):
-        number = edges.get((int(found[1]), int(found[2])))
-    elif found := re.fullmatch(r"(?:(?:flowchart|classId|entity|state)-)?(?:[nNsat]|node_)(\d+)(?:-\d+)?", key):
+        return {} if number is None else {"edge": number}
+    if found := _NODE.fullmatch(key):
         return {"node": int(found[1])}
-    else:
-        return {}
-    return {} if number is None else {"edge": number}
+    return {}
 
 
 TOOL = Mermaid()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,7 +55,9 @@ class FontFiles:
         path = self._path(family, bold=bold, slanted=slanted)
         lacks = [letter for letter in text if not letter.isspace() and ord(letter) not in _letters(path)]
         if lacks:
-            raise RenderError("vega", f"the font {family!r} has no letter {lacks[0]!r} (U+{ord(lacks[0]):04X}) of {text!r}")
+            raise RenderError(
+                "vega", f"the font {family!r} has no letter {lacks[0]!r} (U+{ord(lacks[0]):04X}) of {text!r}"
+            )
         font = _font(path)
         factor = size / MEASURE
         left, top, right, bottom = font.getbbox(text, anchor="ls")
@@ -135,7 +138,7 @@ def _path_box(path: str) -> Box | None:
 
     pen = BoundsPen(None)
     parse_path(path, pen)
-    return tuple(pen.bounds) if pen.bounds else None  # type: ignore[return-value]
+    return tuple(pen.bounds) if pen.bounds else None
 
 
 def _text(element: ElementTree.Element, matrix: Matrix, role: str, fonts: FontFiles) -> Iterator[Mark]:
@@ -169,8 +172,6 @@ def _transform(text: str) -> Matrix:
 
 
 def _step(name: str, numbers: Sequence[float]) -> Matrix:
-    import math
-
     if name == "translate":
         return 1, 0, 0, 1, numbers[0], numbers[1] if len(numbers) > 1 else 0
     if name == "scale":

@@ -87,7 +87,7 @@ def _head(content: Diagram, look: _Look, *, layout: str = "dot", dpi: int, rank:
         f" splines={splines} bgcolor={quoted(look.ground)} label={quoted(content.title)} labelloc=t"
         f" fontname={quoted(look.font)} fontsize={look.size + 5} fontcolor={quoted(look.ink)}];",
         f"  node [fontname={quoted(look.font)} fontsize={look.size} shape={look.shape} style={quoted(look.style)}"
-        f" fillcolor={quoted(look.fill)} color={quoted(look.ink)} fontcolor=\"#111111\"];",
+        f' fillcolor={quoted(look.fill)} color={quoted(look.ink)} fontcolor="#111111"];',
         f"  edge [fontname={quoted(look.font)} fontsize={look.size - 2} color={quoted(look.ink)} arrowhead={look.arrow}"
         f' fontcolor="#333333"];',
     ]
@@ -140,7 +140,7 @@ def _tree(rng: np.random.Generator, content: Diagram, look: _Look, language: str
 def _network(rng: np.random.Generator, content: Diagram, look: _Look, language: str) -> list[str]:
     layout = one(rng, ("neato", "neato", "circo", "dot"))
     lines = _head(content, look, layout=layout, dpi=_dpi(rng))
-    lines.append("  graph [overlap=scale sep=\"+30\" start=7 mindist=2.2 splines=line];")
+    lines.append('  graph [overlap=scale sep="+30" start=7 mindist=2.2 splines=line];')
     lines.append("  edge [len=2.6];")
     shape = one(rng, ("ellipse", "circle", "box", "hexagon"))
     for number, name in enumerate(content.nodes):
@@ -151,7 +151,7 @@ def _network(rng: np.random.Generator, content: Diagram, look: _Look, language: 
 
 def _state(rng: np.random.Generator, content: Diagram, look: _Look, language: str) -> list[str]:
     lines = _head(content, look, dpi=_dpi(rng), rank=one(rng, ("LR", "TB")))
-    lines.append("  begin [shape=point width=0.16 label=\"\"];")
+    lines.append('  begin [shape=point width=0.16 label=""];')
     last = {end for _, end, _ in content.edges} - {start for start, _, _ in content.edges}
     for number, name in enumerate(content.nodes):
         ring = " peripheries=2" if number in last else ""
@@ -190,7 +190,7 @@ def _grouped(rng: np.random.Generator, content: Diagram, look: _Look, language: 
         branch.setdefault(top, []).append(number)
     lines.append(f"  n0 [label={quoted(content.nodes[0])} fillcolor={quoted(look.second)}];")
     for members in branch.values():
-        lines.append(f"  subgraph cluster_{members[0]} {{ label=\"\" style=\"rounded,dashed\" color={quoted(look.ink)};")
+        lines.append(f'  subgraph cluster_{members[0]} {{ label="" style="rounded,dashed" color={quoted(look.ink)};')
         lines += [f"    n{number} [label={quoted(content.nodes[number])}];" for number in members]
         lines.append("  }")
     return lines + _edges(content)

@@ -81,12 +81,18 @@ def _ring(content: Diagram) -> Places:
 
 def _nodes(drawing: _Drawing, places: Places) -> list[str]:
     content = drawing.content
-    shapes = {"start": "rounded corners=9pt", "end": "rounded corners=9pt", "decision": "diamond,aspect=2.4,inner sep=1pt"}
+    shapes = {
+        "start": "rounded corners=9pt",
+        "end": "rounded corners=9pt",
+        "decision": "diamond,aspect=2.4,inner sep=1pt",
+    }
     lines = []
     for number, (name, (x, y)) in enumerate(zip(content.nodes, places, strict=True)):
         shape = shapes.get(content.shapes[number], drawing.shape) if content.shapes else drawing.shape
         mark = drawing.marks.number("node", {"node": number}, name)
-        lines.append(rf"\node[draw=accent,fill=tint,thick,{shape}] (n{number}) at ({x:.2f},{y:.2f}) {{{escaped(name)}}};")
+        lines.append(
+            rf"\node[draw=accent,fill=tint,thick,{shape}] (n{number}) at ({x:.2f},{y:.2f}) {{{escaped(name)}}};"
+        )
         lines.append(rf"\mknode{{{mark}}}{{n{number}}}")
     return lines
 
@@ -102,7 +108,9 @@ def _edges(drawing: _Drawing, *, bend: int = 0, at: float = 0.5) -> list[str]:
         points = "".join(f" coordinate[pos={pos}] ({name}{number})" for name, pos in (("a", 0), ("h", 0.5), ("b", 1)))
         turn = f" to[bend left={bend}]" if bend else " to"
         lines.append(rf"\draw[{style},accent!80!black,thick] (n{start}){turn}{words}{points} (n{end});")
-        lines.append(rf"\mkspan{{{drawing.marks.number('edge', {'edge': number})}}}{{a{number}}}{{h{number}}}{{b{number}}}")
+        lines.append(
+            rf"\mkspan{{{drawing.marks.number('edge', {'edge': number})}}}{{a{number}}}{{h{number}}}{{b{number}}}"
+        )
         if label:
             mark = drawing.marks.number("label", {"edge": number}, label)
             lines.append(rf"\mknode{{{mark}}}{{e{number}}}")
@@ -121,10 +129,16 @@ def _sequence(drawing: _Drawing) -> list[str]:
         # The text stands beside the middle line of life of a long arrow, not on it.
         middle = (start + (0.5 if end > start else -0.5)) * wide
         mark = drawing.marks.number("label", {"edge": number}, label)
-        line = f"({start * wide:.2f},{y:.2f}) coordinate (a{number}) -- ({end * wide:.2f},{y:.2f}) coordinate (b{number})"
+        line = (
+            f"({start * wide:.2f},{y:.2f}) coordinate (a{number}) -- ({end * wide:.2f},{y:.2f}) coordinate (b{number})"
+        )
         lines.append(rf"\draw[->,>={drawing.arrow},thick] {line};")
-        lines.append(rf"\mkspan{{{drawing.marks.number('edge', {'edge': number})}}}{{a{number}}}{{b{number}}}{{b{number}}}")
-        lines.append(rf"\node[above,inner sep=2pt,font=\small] (m{number}) at ({middle:.2f},{y:.2f}) {{{escaped(label)}}};")
+        lines.append(
+            rf"\mkspan{{{drawing.marks.number('edge', {'edge': number})}}}{{a{number}}}{{b{number}}}{{b{number}}}"
+        )
+        lines.append(
+            rf"\node[above,inner sep=2pt,font=\small] (m{number}) at ({middle:.2f},{y:.2f}) {{{escaped(label)}}};"
+        )
         lines.append(rf"\mknode{{{mark}}}{{m{number}}}")
     return lines
 

@@ -76,7 +76,8 @@ def _paper(content: Fields, look: Look, marks: Marks, form: str, how: str) -> st
         parts += [r"\medskip", table(content.items, look, marks)]
     if form in {"certificate", "label"}:
         inside = "\n\n".join(parts)
-        return rf"\fcolorbox{{accent}}{{white}}{{\begin{{minipage}}{{0.92\linewidth}}\setlength\parskip{{6pt}}\bigskip {inside}\bigskip\end{{minipage}}}}"
+        frame = r"\fcolorbox{accent}{white}{\begin{minipage}{0.92\linewidth}\setlength\parskip{6pt}\bigskip "
+        return rf"{frame}{inside}\bigskip\end{{minipage}}}}"
     return "\n\n".join(parts)
 
 
@@ -95,10 +96,14 @@ def _paper_writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
     return write
 
 
+_SIZES = (r"\large", r"\normalsize")
+
+
 def _table_writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
     def write(rng: np.random.Generator, spec: Spec) -> Program:
         content, look, marks = grid(rng, spec, form), choose_look(rng), Marks()
-        title = rf"{{{one(rng, (chr(92) + 'large', chr(92) + 'normalsize'))}\textbf{{{marks.text('title', {}, content.title)}}}\par}}"
+        words = marks.text("title", {}, content.title)
+        title = rf"{{{one(rng, _SIZES)}\textbf{{{words}}}\par}}"
         parts = [title, table(content, look, marks)]
         body = "\n\n".join(parts if rng.random() < 0.75 else reversed(parts))
         source = document(look, marks, body, width=24.0)

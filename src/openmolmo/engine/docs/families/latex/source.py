@@ -16,7 +16,8 @@ __all__ = ["Look", "Marks", "choose_look", "document", "escaped", "table"]
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": r"\ensuremath{-}", "\u00a0": "~", '"': r"\textquotedbl{}", "'": r"\textquotesingle{}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "−": r"\ensuremath{-}", "\u00a0": "~",
+    '"': r"\textquotedbl{}", "'": r"\textquotesingle{}",
 }  # fmt: skip
 
 FONTS = (

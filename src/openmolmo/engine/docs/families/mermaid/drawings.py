@@ -58,9 +58,7 @@ def _flow(rng: np.random.Generator, content: Diagram, language: str) -> list[str
 
 
 def _arrows(content: Diagram, arrow: str) -> list[str]:
-    return [
-        f'  n{start} {arrow}{f"|{_safe(label)}|" if label else ""} n{end}' for start, end, label in content.edges
-    ]
+    return [f"  n{start} {arrow}{f'|{_safe(label)}|' if label else ''} n{end}" for start, end, label in content.edges]
 
 
 def _boxes(rng: np.random.Generator, content: Diagram, directions: tuple[str, ...], arrow: str) -> list[str]:
@@ -114,7 +112,9 @@ def _entity(rng: np.random.Generator, content: Diagram, language: str) -> list[s
     for number, name in enumerate(content.nodes):
         lines.append(f'  N{number}["{_safe(name)}"] {{')
         names = _attributes(rng, language)
-        lines += [f"    {kind} {name}{' PK' if name == names[0] else ''}" for name, kind in zip(names, _KINDS, strict=False)]
+        lines += [
+            f"    {kind} {name}{' PK' if name == names[0] else ''}" for name, kind in zip(names, _KINDS, strict=False)
+        ]
         lines.append("  }")
     ends = ("||--o{", "||--|{", "}o--o{", "||--||")
     return lines + [f'  N{start} {one(rng, ends)} N{end} : "{_safe(label)}"' for start, end, label in content.edges]

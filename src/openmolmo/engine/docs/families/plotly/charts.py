@@ -169,17 +169,21 @@ def _dual(chart: Chart, look: ChartLook, language: str) -> Parts:
     left = _numbers(chart, look)
     left["title"]["font"] = {"color": colours[0]}
     right = {"title": {"text": f"{name} ({unit})" if unit else name, "font": {"color": colours[1]}}, "side": "right",
-             "overlaying": "y", "showgrid": False, "tickmode": "auto", "nticks": 8, "tickformat": ",~f", "automargin": True,
-             "rangemode": "tozero"}  # fmt: skip
+             "overlaying": "y", "showgrid": False, "tickmode": "auto", "nticks": 8, "tickformat": ",~f",
+             "automargin": True, "rangemode": "tozero"}  # fmt: skip
     # A legend at the right would lie on the second axis.
-    return [*bars, *lines], {"yaxis": left, "yaxis2": right, "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}}
+    return [*bars, *lines], {
+        "yaxis": left,
+        "yaxis2": right,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    }
 
 
 def _multiples(chart: Chart, look: ChartLook, language: str) -> Parts:
     traces = _bars(chart, look, text=None) if look.rounded else _lines(chart, look)
     ends = ["", *(str(number + 1) for number in range(1, len(traces)))]
-    layout: Part = {"grid": {"rows": 1, "columns": len(traces), "subplots": [[f"x{end}y" for end in ends]], "xgap": 0.08},
-                    "showlegend": False, "annotations": [], "yaxis": _numbers(chart, look, rangemode="tozero"),
+    grid = {"rows": 1, "columns": len(traces), "subplots": [[f"x{end}y" for end in ends]], "xgap": 0.08}
+    layout: Part = {"grid": grid, "showlegend": False, "annotations": [], "yaxis": _numbers(chart, look, rangemode="tozero"),
                     "width": max(look.width + 200, 90 + len(traces) * 22 * len(chart.categories))}  # fmt: skip
     for number, (trace, end) in enumerate(zip(traces, ends, strict=True)):
         trace |= {"xaxis": f"x{end}", "yaxis": "y"}
@@ -211,7 +215,8 @@ PARTS: dict[str, Callable[[Chart, ChartLook, str], Parts]] = {
 
 def _names(chart: Chart, look: ChartLook, **more: Any) -> Part:
     return {"type": "category", "title": {"text": chart.x_label}, "tickangle": label_angle(chart, look),
-            "automargin": True, "showgrid": False, "tickmode": "linear", "ticks": "outside", "ticklen": 6, **more}  # fmt: skip
+            "automargin": True, "showgrid": False, "tickmode": "linear", "ticks": "outside",
+            "ticklen": 6, **more}  # fmt: skip
 
 
 def _numbers(chart: Chart, look: ChartLook, **more: Any) -> Part:
@@ -229,7 +234,11 @@ def _layout(rng: np.random.Generator, chart: Chart, look: ChartLook, language: s
     return {
         "width": look.width + 200,
         "height": look.height + 190,
-        "title": {"text": chart.title, "x": {"start": 0.03, "middle": 0.5}[look.anchor], "font": {"size": look.size + 5}},
+        "title": {
+            "text": chart.title,
+            "x": {"start": 0.03, "middle": 0.5}[look.anchor],
+            "font": {"size": look.size + 5},
+        },
         "font": {"family": look.font, "size": look.size, "color": look.ink},
         "separators": numbers.decimal + numbers.group,
         "paper_bgcolor": look.ground,

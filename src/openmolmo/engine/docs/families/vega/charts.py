@@ -90,7 +90,9 @@ def _text(rows: list[Part], look: ChartLook, encoding: Part, **mark: Any) -> lis
     if not look.labels:
         return []
     style = {"type": "text", "fontSize": look.size - 2, "color": look.ink, **mark}
-    return [{"data": _named(rows, "value"), "mark": style, "encoding": {**encoding, "text": {"field": "t"}, **DESCRIBED}}]
+    return [
+        {"data": _named(rows, "value"), "mark": style, "encoding": {**encoding, "text": {"field": "t"}, **DESCRIBED}}
+    ]
 
 
 def _bar(chart: Chart, look: ChartLook, language: str) -> Part:
@@ -190,7 +192,10 @@ def _box(chart: Chart, look: ChartLook, language: str) -> Part:
     ]
     colour, x = colours_of(chart, look)[0], {"x": _across(chart, look)}
     up = _up(chart, look, scale={"zero": False})
-    pair = lambda one, two: {**x, "y": {**up, "field": one}, "y2": {"field": two}, **DESCRIBED}  # noqa: E731
+
+    def pair(one: str, two: str) -> Part:
+        return {**x, "y": {**up, "field": one}, "y2": {"field": two}, **DESCRIBED}
+
     box = {"type": "bar", "color": colour, "size": max(14, look.width / len(rows) / 2.2), "stroke": look.ink}
     middles = {"type": "tick", "color": "#ffffff", "thickness": 2.5, "size": box["size"]}
     return {
