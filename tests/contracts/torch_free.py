@@ -49,6 +49,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "download report": ["fetched"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
+    "synth docs": ["--count", "2", "--tools", "matplotlib,typst", "--out", "docs"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],

@@ -66,6 +66,8 @@ class _Line:
     texts: list[tuple[str, str]] = field(default_factory=list)
     dots: dict[int, list[tuple[float, float, str]]] = field(default_factory=dict)
     outlines: dict[int, str | None] = field(default_factory=dict)
+    boxes: list[tuple[float, float, float, float, str]] = field(default_factory=list)
+    """Of what answers it in the first picture, where the facts say so: left, top, width, height, name."""
 
 
 @dataclass(kw_only=True)
@@ -86,6 +88,8 @@ class _Card:
     example: Example
     pictures: list[_Picture]
     lines: list[_Line]
+    boxes: list[tuple[float, float, float, float, str]]
+    """Everything that the facts know a place of, in the first picture."""
     facts: str
     provenance: list[tuple[str, str]]
 
@@ -127,10 +131,12 @@ def _card(example: Example) -> _Card:
         _line(annotation, example, COLOURS[number % len(COLOURS)], pictures)
         for number, annotation in enumerate(example.annotations)
     ]
+    boxes = _boxes(example, lines, pictures)
     return _Card(
         example=example,
         pictures=pictures,
         lines=lines,
+        boxes=boxes,
         facts=json.dumps(example.facts, indent=1, ensure_ascii=False) if example.facts else "",
         provenance=list(_provenance(example)),
     )
@@ -169,6 +175,41 @@ def _line(item: Annotation, example: Example, colour: str, pictures: list[_Pictu
     for place, picture in enumerate(pictures):
         line.dots[place] = [_dot(point, title, picture) for point, title in titled if point.image == place]
     return line
+
+
+def _boxes(
+    example: Example, lines: Sequence[_Line], pictures: Sequence[_Picture]
+) -> list[tuple[float, float, float, float, str]]:
+    """Boxes of the facts' ``marks`` (percent), and for each line those of the data that answer it.
+
+    ``facts["questions"]`` says which annotations a question has become, and in ``data`` what answers it.
+    """
+    marks, questions = example.facts.get("marks"), example.facts.get("questions")
+    if not isinstance(marks, list) or not isinstance(questions, list) or not pictures:
+        return []
+    placed = [(mark, _box(mark, pictures[0])) for mark in marks if _is_mark(mark)]
+    for question in questions:
+        for number in question.get("annotations", ()):
+            if 0 <= number < len(lines):
+                lines[number].boxes = [box for mark, box in placed if _answers(mark, question.get("data", ()))]
+    return [box for _, box in placed]
+
+
+def _is_mark(mark: Any) -> bool:
+    return isinstance(mark, dict) and isinstance(mark.get("datum"), dict) and len(mark.get("box", ())) == 4
+
+
+def _answers(mark: dict[str, Any], data: Sequence[dict[str, Any]]) -> bool:
+    """Whether a mark shows one of the data; a datum may name the role of the mark too."""
+    known = {**mark["datum"], "role": mark.get("role")}
+    return any(datum and datum.items() <= known.items() for datum in data)
+
+
+def _box(mark: dict[str, Any], picture: _Picture) -> tuple[float, float, float, float, str]:
+    left, top, right, bottom = (float(value) / 100 for value in mark["box"])
+    x, y = left * picture.width, top * picture.height
+    width, height = (right - left) * picture.width, (bottom - top) * picture.height
+    return round(x, 2), round(y, 2), round(width, 2), round(height, 2), f"{mark.get('role')}: {mark.get('text', '')}"
 
 
 def _dot(point: Point, title: str, picture: _Picture) -> tuple[float, float, str]:

@@ -126,7 +126,7 @@ class Workshop:
     def _asked(self, program: Program, rendered: Rendered, attempt: int, where: Addresses) -> Row:
         spec = program.spec
         rng = derive(spec.seed, "docs questions", spec.index, attempt)
-        view = View(content=program.content, rendered=rendered, language=spec.language, rng=rng)
+        view = View(content=program.content, rendered=rendered, language=spec.language, rng=rng, source=program.source)
         asked = [*self._author.ask(program, rendered), *ask(view, self._plan.questions)]
         kept, dropped = verified(asked, program, rendered)
         noisy = add_noise(derive(spec.seed, "docs noise", spec.index, attempt), rendered, self._plan.noise)

@@ -22,7 +22,7 @@ def verified(
     questions: Sequence[Question], program: Program, rendered: Rendered
 ) -> tuple[list[Question], dict[str, int]]:
     """The questions whose answers were found again, and how many of each family were dropped."""
-    reading = Reading(rendered, program.spec.language, getattr(program.content, "form", ""))
+    reading = Reading(rendered, program.spec.language, getattr(program.content, "form", ""), program.source)
     kept, dropped = [], Counter[str]()
     for question in questions:
         if _holds(question, reading, rendered):

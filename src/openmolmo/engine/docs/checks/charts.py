@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
 
 from openmolmo.engine.docs.base import Mark
 from openmolmo.engine.docs.checks.reading import Reading, middle
+from openmolmo.engine.docs.worlds.colours import COLOURS
 
 __all__ = ["CHART_CHECKS"]
 
 _SHAPES = ("bar", "point", "slice", "cell", "box")
 _ACROSS = {"horizontal_bar", "dot"}
 """Forms whose values grow to the right."""
-_HEIGHT = 2.0  # pixels that two marks must differ for one to be seen as higher
+_PIXELS = 300  # of a mark, to see its colour
+_SHADE = 12  # by so much may each of red, green and blue differ from a named colour
 
 
 class _Chart:
@@ -228,9 +234,45 @@ def _count(key: str) -> Callable[[Reading], float]:
     return check
 
 
-def _colour_of(reading: Reading, name: str) -> str:
-    """Colours are not read from pixels: that a name stands in the legend, and that its mark is there, is checked."""
-    raise LookupError(name)
+def _seen_colour(chart: _Chart, key: str, number: int) -> str:
+    """The name of the colour that most pixels inside a mark have, of those that have a name."""
+    votes = Counter[str]()
+    # The box of a slice holds its neighbours' colours too: there the ground of its number is looked at.
+    slices = any(mark.role == "slice" for mark in chart.reading.marks)
+    for mark in chart.reading.role("value") if slices else chart.reading.role(*_SHAPES):
+        if mark.datum.get(key, 0) == number:
+            left, top, right, bottom = (round(value) for value in mark.box)
+            grow = 3 if slices else 0
+            inside = chart.reading.pixels[
+                max(top - grow, 0) : bottom + grow, max(left - grow, 0) : right + grow
+            ].reshape(-1, 3)
+            votes.update(_names(inside[:: max(1, len(inside) // _PIXELS)]))
+    if not votes:
+        raise LookupError("no pixel has a colour with a name")
+    return votes.most_common(1)[0][0]
+
+
+def _names(pixels: npt.NDArray[np.uint8]) -> dict[str, int]:
+    """How many pixels are of each named colour; those that are of none (grounds, edges) are not counted."""
+    shades = [(name, bytes.fromhex(shade[1:])) for name, all_ in COLOURS.items() for shade in all_]
+    far = np.abs(pixels[:, None, :].astype(np.int16) - np.array([list(rgb) for _, rgb in shades], np.int16)).max(axis=2)
+    near = far.argmin(axis=1)[far.min(axis=1) <= _SHADE]
+    return dict(Counter(shades[int(place)][0] for place in near))
+
+
+def _colour_of(reading: Reading, key: str, name: str) -> str:
+    chart = _Chart(reading)
+    number = chart.category(name) if key == "category" else chart.series_number(name)
+    return _seen_colour(chart, key, number)
+
+
+def _of_colour(reading: Reading, key: str, colour: str) -> str:
+    chart = _Chart(reading)
+    names = chart.categories if key == "category" else chart.series
+    found = [name for number, name in names.items() if _seen_colour(chart, key, number) == colour]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} are {colour}")
+    return found[0]
 
 
 def _along(reading: Reading) -> list[str]:
@@ -333,6 +375,8 @@ CHART_CHECKS: dict[str, Callable[..., str | float | bool | None]] = {
     "chart_absent": _absent,
     "chart_legend_place": _legend,
     "chart_half": _half,
+    "chart_colour_of": _colour_of,
+    "chart_of_colour": _of_colour,
     "chart_point_category": _point_category,
     "chart_point_extreme": _point_extreme,
     "chart_point_legend": _point_legend,

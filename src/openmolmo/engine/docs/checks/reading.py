@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
 from openmolmo.engine.docs.base import Mark, Rendered
-from openmolmo.engine.docs.worlds.language import NumberFormat
+from openmolmo.engine.docs.worlds.language import grouped_format
 
 __all__ = ["Reading", "middle"]
 
@@ -20,11 +25,10 @@ def middle(mark: Mark) -> tuple[float, float]:
 class Reading:
     """``form``: what sort of chart or diagram it is, which a reader sees at once."""
 
-    def __init__(self, rendered: Rendered, language: str, form: str) -> None:
-        self.marks, self.form = rendered.marks, form
+    def __init__(self, rendered: Rendered, language: str, form: str, source: str = "") -> None:
+        self.marks, self.form, self.source, self._png = rendered.marks, form, source, rendered.png
         self.size = (rendered.width, rendered.height)
-        decimal, group = {"en": (".", ","), "fr": (",", "\u00a0")}.get(language, (",", "."))
-        self._numbers = NumberFormat(language=language, decimal=decimal, group=group)
+        self._numbers = grouped_format(language)
 
     def role(self, *roles: str) -> list[Mark]:
         """All marks of some roles."""
@@ -58,6 +62,12 @@ class Reading:
             else:
                 lines.append([mark])
         return [mark for line in lines for mark in sorted(line, key=lambda mark: mark.box[0])]
+
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.uint8]:
+        """The picture itself, (height, width, 3)."""
+        with Image.open(io.BytesIO(self._png)) as picture:
+            return np.asarray(picture.convert("RGB"))
 
     @cached_property
     def everything(self) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from openmolmo.engine.docs.base import Content, Rendered
-from openmolmo.engine.docs.worlds.language import NumberFormat, one
+from openmolmo.engine.docs.worlds.language import NumberFormat, grouped_format, one
 
 __all__ = ["QUESTIONS_VERSION", "Family", "Question", "View", "wording"]
 
@@ -54,13 +54,13 @@ class View:
     rendered: Rendered
     language: str
     rng: np.random.Generator
-    taken: set[str] = field(default_factory=set)
+    source: str = ""
+    """Of the program: only to know what can be verified."""
 
     @property
     def numbers(self) -> NumberFormat:
         """How numbers are written in this picture."""
-        decimal, group = {"en": (".", ","), "fr": (",", "\u00a0")}.get(self.language, (",", "."))
-        return NumberFormat(language=self.language, decimal=decimal, group=group)
+        return grouped_format(self.language)
 
     def pick(self, options: Sequence[Any]) -> Any:
         """One of several."""

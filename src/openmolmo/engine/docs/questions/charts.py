@@ -537,6 +537,43 @@ def _points_of(facts: _Facts) -> Question | None:
     )  # fmt: skip
 
 
+def _colours(facts: _Facts) -> tuple[str, tuple[str, ...]] | None:
+    """What the colours stand for, categories or series, and the names."""
+    chart = facts.chart
+    if chart.form in {"heat_map", "box"} or len(chart.colours) < 2:
+        return None
+    names = chart.categories if chart.form in {"pie", "donut"} else chart.series
+    return (
+        ("category" if chart.form in {"pie", "donut"} else "series", names)
+        if len(names) == len(chart.colours)
+        else None
+    )
+
+
+def _colour_of(facts: _Facts) -> Question | None:
+    found = _colours(facts)
+    if found is None:
+        return None
+    key, names = found
+    place = int(facts.view.rng.integers(len(names)))
+    colour = facts.chart.colours[place]
+    return facts.question(
+        "chart_colour_of", colour, colour, (key, names[place]), words={"c": names[place]}, data=({key: place},)
+    )
+
+
+def _of_colour(facts: _Facts) -> Question | None:
+    found = _colours(facts)
+    if found is None:
+        return None
+    key, names = found
+    place = int(facts.view.rng.integers(len(names)))
+    colour = facts.chart.colours[place]
+    return facts.question(
+        "chart_of_colour", names[place], names[place], (key, colour), words={"colour": colour}, data=({key: place},)
+    )
+
+
 _MAKERS: dict[str, Callable[[_Facts], Question | None]] = {
     "chart_lookup": _lookup,
     "chart_extreme_category": _extreme_category,
@@ -567,6 +604,8 @@ _MAKERS: dict[str, Callable[[_Facts], Question | None]] = {
     "chart_absent": _absent,
     "chart_legend_place": _legend_place,
     "chart_half": _half,
+    "chart_colour_of": _colour_of,
+    "chart_of_colour": _of_colour,
     "chart_point_category": _point_category,
     "chart_point_extreme": _point_extreme,
     "chart_point_legend": _point_legend,

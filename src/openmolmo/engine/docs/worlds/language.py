@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import json
@@ -19,6 +20,7 @@ __all__ = [
     "LANGUAGES",
     "NumberFormat",
     "date_text",
+    "grouped_format",
     "inside",
     "number_format",
     "one",
@@ -33,7 +35,7 @@ LANGUAGES = ("en", "de", "fr", "es", "it", "pt")
 """In the order of the word lists, which separate them by bars."""
 
 T = TypeVar("T")
-_SPACE = " "  # a no-break space: French groups digits by it
+_SPACE = "\u00a0"  # a no-break space: French groups digits by it
 
 
 @functools.cache
@@ -107,6 +109,8 @@ class NumberFormat:
 
     def parse(self, text: str) -> float | None:
         """The one number in a text written this way; none if there is none or several."""
+        if self.group.isspace():
+            text = text.replace("\u202f", self.group)
         grouped = re.escape(self.group) if self.group else "(?!)"
         found = re.findall(rf"[-−]?\d+(?:{grouped}\d{{3}})*(?:{re.escape(self.decimal)}\d+)?", text)
         if len(found) != 1:
@@ -117,10 +121,16 @@ class NumberFormat:
         return float(plain.replace(self.decimal, "."))
 
 
+def grouped_format(language: str) -> NumberFormat:
+    """The format of a language with thousands set apart; it reads numbers without groups too."""
+    decimal, group = {"en": (".", ","), "fr": (",", _SPACE)}.get(language, (",", "."))
+    return NumberFormat(language=language, decimal=decimal, group=group)
+
+
 def number_format(rng: np.random.Generator, language: str) -> NumberFormat:
     """One of the formats of a language: thousands set apart, or (one time in four) not."""
-    decimal, group = {"en": (".", ","), "fr": (",", _SPACE)}.get(language, (",", "."))
-    return NumberFormat(language=language, decimal=decimal, group="" if rng.random() < 0.25 else group)
+    made = grouped_format(language)
+    return dataclasses.replace(made, group="") if rng.random() < 0.25 else made
 
 
 def date_text(rng: np.random.Generator, language: str, day: datetime.date | None = None) -> str:

@@ -35,6 +35,8 @@ class MatplotlibChart:
         if self.form in {"grouped_bar", "small_multiples"}:  # as many as have room beside each other
             content = _narrowed(content, 6)
         style = _style(rng, self.form)
+        if "black" in content.colours and style["ground"] == "dark":
+            style["ground"] = "white"
         source = (
             "from openmolmo.engine.docs.families.matplotlib.draw import draw\n\n"
             f"chart = {to_dict(content)!r}\nstyle = {style!r}\nfigure, marks = draw(chart, style)\n"
