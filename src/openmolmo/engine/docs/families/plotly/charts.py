@@ -183,7 +183,8 @@ def _multiples(chart: Chart, look: ChartLook, language: str) -> Parts:
     traces = _bars(chart, look, text=None) if look.rounded else _lines(chart, look)
     ends = ["", *(str(number + 1) for number in range(1, len(traces)))]
     grid = {"rows": 1, "columns": len(traces), "subplots": [[f"x{end}y" for end in ends]], "xgap": 0.08}
-    layout: Part = {"grid": grid, "showlegend": False, "annotations": [], "yaxis": _numbers(chart, look, rangemode="tozero"),
+    layout: Part = {"grid": grid, "showlegend": False, "annotations": [],
+                    "yaxis": _numbers(chart, look, rangemode="tozero"),
                     "width": max(look.width + 200, 90 + len(traces) * 22 * len(chart.categories))}  # fmt: skip
     for number, (trace, end) in enumerate(zip(traces, ends, strict=True)):
         trace |= {"xaxis": f"x{end}", "yaxis": "y"}
