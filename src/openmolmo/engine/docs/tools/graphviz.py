@@ -151,7 +151,8 @@ def _shape(item: dict[str, Any], role: str, datum: dict[str, int], frame: _Frame
     if not boxes:
         boxes = [mark.box for mark in texts]
     if boxes:
-        words = " ".join(mark.text for mark in texts) if role == "node" else ""
+        named = texts[:1] if item.get("shape") in {"record", "Mrecord"} else texts  # a record's first field names it
+        words = " ".join(mark.text for mark in named) if role == "node" else ""
         yield Mark(role=role, box=union(boxes), text=words, datum=datum)
 
 

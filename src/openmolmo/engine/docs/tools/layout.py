@@ -22,7 +22,7 @@ def union(boxes: Sequence[Box]) -> Box:
 
 
 def refuse_bad_layout(tool: str, marks: Sequence[Mark], width: int, height: int) -> None:
-    """Raise where a text runs out of the page or two texts lie on each other.
+    """Raise where a text runs out of the page or two texts lie on each other; a node may hold texts.
 
     A text that holds the other is the same thing seen twice (a cell and its words).
     """
@@ -31,8 +31,9 @@ def refuse_bad_layout(tool: str, marks: Sequence[Mark], width: int, height: int)
         left, top, right, bottom = mark.box
         if left < -SLACK or top < -SLACK or right > width + SLACK or bottom > height + SLACK:
             raise RenderError(tool, f"the text {mark.text!r} runs out of the page ({width} x {height} pixels)")
-    for place, one in enumerate(texts):
-        for other in texts[place + 1 :]:
+    lines = [mark for mark in texts if mark.role != "node"]
+    for place, one in enumerate(lines):
+        for other in lines[place + 1 :]:
             if other.box[1] >= one.box[3]:
                 break
             same = one.text in other.text or other.text in one.text

@@ -40,7 +40,7 @@
   while (texts.nextNode()) {
     const node = texts.currentNode, parent = node.parentElement;
     if (['STYLE', 'SCRIPT', 'TEMPLATE', 'NOSCRIPT', 'TITLE'].includes(parent.tagName) || hidden(parent)) continue;
-    for (const match of node.data.matchAll(/[^\s\u00a0]+/g)) {
+    for (const match of node.data.matchAll(/[^ \t\r\n]+/g)) {
       const range = document.createRange();
       range.setStart(node, match.index);
       range.setEnd(node, match.index + match[0].length);

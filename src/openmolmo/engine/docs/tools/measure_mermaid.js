@@ -12,7 +12,8 @@
   const keyOf = (element) => element.dataset.id || element.id;
   for (const node of svg.querySelectorAll(NODE)) {
     const shape = node.matches('g.node, g.rough-node') ? node : node.querySelector('rect');
-    add('node', keyOf(node), [(shape || node).getBoundingClientRect()], node.textContent.trim());
+    const head = node.querySelector('.label-group, .label.name') || node;  // of a class, of an entity
+    add('node', keyOf(node), [(shape || node).getBoundingClientRect()], head.textContent.trim());
   }
   for (const rect of svg.querySelectorAll('rect.task')) add('node', rect.id, [rect.getBoundingClientRect()]);
   let before = 0;  // their own names count other lines of the source as well

@@ -121,10 +121,8 @@ def _org(rng: np.random.Generator, content: Diagram, look: _Look, language: str)
     records = rng.random() < 0.5
     for number, name in enumerate(content.nodes):
         fill = look.second if content.groups[number] == "0" else look.fill
-        role, _, person = name.partition(": ")
-        label = f'"{_wrapped(role, 18)}\\n{quoted(person)[1:-1]}"' if person else f'"{_wrapped(name)}"'
-        shape = "box" if records or person else look.shape
-        lines.append(f"  n{number} [label={label} shape={shape} fillcolor={quoted(fill)}];")
+        shape = "box" if records or ":" in name else look.shape
+        lines.append(f'  n{number} [label="{_wrapped(name, 18)}" shape={shape} fillcolor={quoted(fill)}];')
     return lines + _edges(content)
 
 

@@ -97,14 +97,16 @@ def _nodes(drawing: _Drawing, places: Places) -> list[str]:
     return lines
 
 
-def _edges(drawing: _Drawing, *, bend: int = 0, at: float = 0.5) -> list[str]:
+def _edges(drawing: _Drawing, *, bend: int = 0, at: float = 0.42) -> list[str]:
     """Lines between nodes, found by their ends and middles; labels are marks of their own."""
     lines = []
     style = f"->,>={drawing.arrow}" if drawing.content.directed else "-"
     for number, (start, end, label) in enumerate(drawing.content.edges):
         words = ""
         if label:
-            words = rf" node[pos={at},fill=white,inner sep=1.5pt,font=\footnotesize] (e{number}) {{{escaped(label)}}}"
+            place = at + 0.05 * (number % 4)  # so that labels of lines that cross do not meet
+            look = rf"pos={place:.2f},fill=white,inner sep=1.5pt,font=\footnotesize"
+            words = f" node[{look}] (e{number}) {{{escaped(label)}}}"
         points = "".join(f" coordinate[pos={pos}] ({name}{number})" for name, pos in (("a", 0), ("h", 0.5), ("b", 1)))
         turn = f" to[bend left={bend}]" if bend else " to"
         lines.append(rf"\draw[{style},accent!80!black,thick] (n{start}){turn}{words}{points} (n{end});")
@@ -146,7 +148,7 @@ def _sequence(drawing: _Drawing) -> list[str]:
 _Body = Callable[[np.random.Generator, _Drawing], list[str]]
 
 
-def _with(places: Callable[[np.random.Generator, Diagram], Places], *, bend: int = 0, at: float = 0.5) -> _Body:
+def _with(places: Callable[[np.random.Generator, Diagram], Places], *, bend: int = 0, at: float = 0.42) -> _Body:
     def body(rng: np.random.Generator, drawing: _Drawing) -> list[str]:
         return _nodes(drawing, places(rng, drawing.content)) + _edges(drawing, bend=bend, at=at)
 
@@ -158,8 +160,8 @@ WRITERS: dict[str, tuple[str, _Body]] = {
     "org": ("org", _with(lambda rng, content: _as_tree(content, sideways=False))),
     "tree": ("tree", _with(lambda rng, content: _as_tree(content, sideways=bool(rng.random() < 0.6)))),
     "sequence": ("sequence", lambda rng, drawing: _sequence(drawing)),
-    "network": ("network", _with(lambda rng, content: _ring(content), at=0.4)),
-    "state": ("state", _with(lambda rng, content: _ring(content), bend=12, at=0.42)),
+    "network": ("network", _with(lambda rng, content: _ring(content), at=0.34)),
+    "state": ("state", _with(lambda rng, content: _ring(content), bend=12, at=0.36)),
 }
 """Name to the form of the content and what draws it."""
 

@@ -2,6 +2,7 @@ r"""Tables and papers in LaTeX."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -101,7 +102,8 @@ _SIZES = (r"\large", r"\normalsize")
 
 def _table_writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
     def write(rng: np.random.Generator, spec: Spec) -> Program:
-        content, look, marks = grid(rng, spec, form), choose_look(rng), Marks()
+        # Without cells over several rows: each row names its group.
+        content, look, marks = dataclasses.replace(grid(rng, spec, form), spans=()), choose_look(rng), Marks()
         words = marks.text("title", {}, content.title)
         title = rf"{{{one(rng, _SIZES)}\textbf{{{words}}}\par}}"
         parts = [title, table(content, look, marks)]

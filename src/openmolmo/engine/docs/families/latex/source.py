@@ -80,7 +80,7 @@ class Marks:
 
     def words(self, datum: dict[str, int], text: str) -> str:
         """Running text, every word of it marked."""
-        return " ".join(self.text("word", {**datum, "word": place}, word) for place, word in enumerate(text.split()))
+        return " ".join(self.text("word", {**datum, "word": place}, word) for place, word in enumerate(text.split(" ")))
 
     def lines(self) -> str:
         """What stands behind the end of the document."""
@@ -113,7 +113,8 @@ def document(look: Look, marks: Marks, body: str, *, width: float, packages: Seq
 
 
 def table(grid: Grid, look: Look, marks: Marks) -> str:
-    """A tabular with every cell marked; a cell over several rows stands in the first of them."""
+    """A tabular with every cell marked; none spans several rows."""
+    assert not grid.spans
     right = [any(row[column] is not None for row in grid.numbers) for column in range(len(grid.header))]
     bar = "|" if look.rules == "lines" else ""
     columns = bar + bar.join("r" if side else "l" for side in right) + bar
@@ -132,25 +133,11 @@ def table(grid: Grid, look: Look, marks: Marks) -> str:
 
 
 def _rows(grid: Grid, look: Look, marks: Marks) -> list[str]:
-    covered = {
-        (row + down, column + across)
-        for row, column, rows, columns in grid.spans
-        for down in range(rows)
-        for across in range(columns)
-        if down or across
-    }
     lines = []
     for row, texts in enumerate(grid.rows):
-        cells = []
-        for column, text in enumerate(texts):
-            if (row, column) in covered:
-                cells.append("")
-                continue
-            cells.append(marks.text("cell", {"row": row, "column": column}, text))
-        tint = r"\rowcolor{tint}" if look.rules == "tint" and row % 2 and not grid.spans else ""
+        cells = [marks.text("cell", {"row": row, "column": column}, text) for column, text in enumerate(texts)]
+        tint = r"\rowcolor{tint}" if look.rules == "tint" and row % 2 else ""
         lines.append(rf"{tint}{' & '.join(cells)} \\")
-        # A rule would cross the cells that span rows.
-        below = (row + 1, 0) not in covered
-        if look.rules in {"lines", "rows"} and row + 1 < len(grid.rows) and below:
+        if look.rules in {"lines", "rows"} and row + 1 < len(grid.rows):
             lines.append(r"\hline")
     return lines
