@@ -11,6 +11,7 @@ import pytest
 
 from openmolmo.cli import cli
 from openmolmo.data.sources.base import SOURCES
+from openmolmo.engine.docs.base import FAMILIES
 from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.synth.base import GENERATORS
 
@@ -36,6 +37,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     """Blocks of a page share one namespace and one empty working folder, as a reader typing along would."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(GENERATORS, "_local", dict(GENERATORS._local))  # what a page registers ends with the page
+    monkeypatch.setattr(FAMILIES, "_local", dict(FAMILIES._local))
     monkeypatch.setattr(SOURCES, "_local", dict(SOURCES._local))
     monkeypatch.setattr(TEMPLATES, "_local", dict(TEMPLATES._local))
     scope: dict[str, object] = {"__name__": "docs"}

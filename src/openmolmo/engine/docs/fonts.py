@@ -47,8 +47,9 @@ def lacking_letters(text: str, families: Iterable[str] = _FILES) -> str:
     )
 
 
-def refuse_lacking_letters(tool: str, texts: Iterable[str]) -> None:
-    """Raise for the first text with a letter that would be drawn as a box."""
+def refuse_lacking_letters(tool: str, texts: Iterable[str], families: Iterable[str] = _FILES) -> None:
+    """Raise for the first text with a letter that would be drawn as a box, as none of the fonts has it."""
+    names = tuple(families)
     for text in texts:
-        if absent := lacking_letters(text):
+        if absent := lacking_letters(text, names):
             raise RenderError(tool, f"no font has the letter {absent[0]!r} (U+{ord(absent[0]):04X}) of {text!r}")

@@ -1,90 +1,20 @@
-"""Questions about charts; numbers are asked for only where they are printed, order where it can be seen."""
+"""Questions about the values of charts; numbers are asked for only where they are printed, order where it is seen."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any
 
-from openmolmo.engine.docs.base import Chart
-from openmolmo.engine.docs.questions.base import Family, Question, View, wording
+from openmolmo.engine.docs.questions.base import Family, Question
+from openmolmo.engine.docs.questions.chart_facts import SEEN, ChartFacts, chart_family, datum
+from openmolmo.engine.docs.questions.chart_marks import CHART_MARK_QUESTIONS
 
 __all__ = ["CHART_QUESTIONS"]
 
 _TIMES = {"line", "area", "small_multiples", "dual_axis"}
-_ORDERED = {"bar", "horizontal_bar", "grouped_bar", "stacked_bar", "line", "area", "heat_map", "lollipop", "dot"}
-_SEEN = 0.06
-"""Part of the largest value by which two must differ to be told apart without numbers."""
 
 
-class _Facts:
-    """A chart with what of it is printed."""
-
-    def __init__(self, view: View) -> None:
-        assert isinstance(view.content, Chart)
-        self.view, self.chart = view, view.content
-        self.printed = {
-            (int(mark.datum.get("series", 0)), int(mark.datum["category"]))
-            for mark in view.rendered.marks
-            if mark.role in {"value", "cell", "bar", "slice"} and mark.text and "category" in mark.datum
-        }
-
-    @property
-    def series(self) -> int:
-        """A series that can be asked about by its name."""
-        return int(self.view.rng.integers(len(self.chart.series)))
-
-    @property
-    def plain(self) -> bool:
-        """Whether the values of a series are a row over the categories."""
-        return self.chart.form not in {"scatter", "box"}
-
-    def all_printed(self, series: int) -> bool:
-        return all((series, place) in self.printed for place in range(len(self.chart.categories)))
-
-    def row(self, series: int) -> list[float]:
-        return [0.0 if value is None else value for value in self.chart.values[series]]
-
-    def apart(self, values: list[float], best: int) -> bool:
-        """Whether the best of the values can be told from the others."""
-        others = [abs(value - values[best]) for place, value in enumerate(values) if place != best]
-        return bool(others) and min(others) > _SEEN * max(map(abs, values))
-
-    def of(self, series: int) -> str:
-        """ " in 2015" for one of several series."""
-        return f" ({self.chart.series[series]})" if len(self.chart.series) > 1 else ""
-
-    def text(self, value: float) -> str:
-        """A computed number as this picture writes numbers, without a unit."""
-        decimals = next(d for d in (0, 1, 2) if d == 2 or abs(value - round(value, d)) < 1e-9)
-        plain = self.view.numbers
-        if not self._grouped():
-            plain = dataclasses.replace(plain, group="")
-        return plain.text(value, decimals)
-
-    def _grouped(self) -> bool:
-        texts = [text for row in self.chart.shown for text in row if text]
-        group = self.view.numbers.group
-        return any(group in text.strip("€ ") for text in texts if sum(c.isdigit() for c in text) > 3)
-
-    def question(self, family: str, answer: str, value: Any, args: tuple[Any, ...], **more: Any) -> Question:
-        words = more.pop("words", {})
-        return Question(
-            family=family,
-            question=wording(self.view, family, m=self.chart.y_label, x=self.chart.x_label, **words),
-            answer=answer,
-            value=value,
-            args=args,
-            **more,
-        )
-
-
-def _family(make: Callable[[_Facts], Question | None]) -> Family:
-    return lambda view: make(_Facts(view))
-
-
-def _printed_pair(facts: _Facts) -> tuple[int, int, int] | None:
+def _printed_pair(facts: ChartFacts) -> tuple[int, int, int] | None:
     """A series and two categories of it whose numbers are printed."""
     series = facts.series
     places = [place for place in range(len(facts.chart.categories)) if (series, place) in facts.printed]
@@ -94,11 +24,7 @@ def _printed_pair(facts: _Facts) -> tuple[int, int, int] | None:
     return series, places[int(one)], places[int(other)]
 
 
-def _datum(series: int, category: int) -> dict[str, int]:
-    return {"series": series, "category": category}
-
-
-def _lookup(facts: _Facts) -> Question | None:
+def _lookup(facts: ChartFacts) -> Question | None:
     places = sorted(facts.printed)
     if not places or not facts.plain:
         return None
@@ -107,12 +33,12 @@ def _lookup(facts: _Facts) -> Question | None:
     shown = chart.shown[series][category]
     return facts.question(
         "chart_lookup", shown, chart.values[series][category], (chart.series[series], chart.categories[category]),
-        words={"c": chart.categories[category], "of": facts.of(series)}, data=(_datum(series, category),),
+        words={"c": chart.categories[category], "of": facts.of(series)}, data=(datum(series, category),),
         explanation=f"The mark for {chart.categories[category]}{facts.of(series)} is labelled {shown}.",
     )  # fmt: skip
 
 
-def _extreme_category(facts: _Facts) -> Question | None:
+def _extreme_category(facts: ChartFacts) -> Question | None:
     if not facts.plain or facts.chart.form == "stacked_bar":
         return None
     series, which = facts.series, facts.view.pick(("max", "min"))
@@ -127,16 +53,16 @@ def _extreme_category(facts: _Facts) -> Question | None:
     return facts.question(
         "chart_extreme_category", name, name, (facts.chart.series[series], which),
         words={"most": "highest" if which == "max" else "lowest", "of": facts.of(series)},
-        data=(_datum(series, best),),
+        data=(datum(series, best),),
         explanation=f"{name} has the {'highest' if which == 'max' else 'lowest'} value{facts.of(series)}.{shown}",
     )  # fmt: skip
 
 
-def _column(facts: _Facts, category: int) -> list[float]:
+def _column(facts: ChartFacts, category: int) -> list[float]:
     return [row[category] or 0.0 for row in facts.chart.values]
 
 
-def _extreme_series(facts: _Facts) -> Question | None:
+def _extreme_series(facts: ChartFacts) -> Question | None:
     chart = facts.chart
     if not facts.plain or len(chart.series) < 2 or chart.form == "dual_axis":
         return None
@@ -152,11 +78,11 @@ def _extreme_series(facts: _Facts) -> Question | None:
     return facts.question(
         "chart_extreme_series", chart.series[best], chart.series[best], (chart.categories[category], which),
         words={"most": "highest" if which == "max" else "lowest", "c": chart.categories[category]},
-        data=(_datum(best, category),),
+        data=(datum(best, category),),
     )  # fmt: skip
 
 
-def _extreme_value(facts: _Facts) -> Question | None:
+def _extreme_value(facts: ChartFacts) -> Question | None:
     series, which = facts.series, facts.view.pick(("max", "min"))
     if not facts.plain or not facts.all_printed(series):
         return None
@@ -165,24 +91,24 @@ def _extreme_value(facts: _Facts) -> Question | None:
     return facts.question(
         "chart_extreme_value", facts.chart.shown[series][best], row[best], (facts.chart.series[series], which),
         words={"most": "highest" if which == "max" else "lowest", "of": facts.of(series)},
-        data=(_datum(series, best),),
+        data=(datum(series, best),),
         explanation=f"The {'highest' if which == 'max' else 'lowest'} value{facts.of(series)} is "
         f"{facts.chart.shown[series][best]}, for {facts.chart.categories[best]}.",
     )  # fmt: skip
 
 
-def _seen_pair(facts: _Facts) -> tuple[int, int, int] | None:
+def _seen_pair(facts: ChartFacts) -> tuple[int, int, int] | None:
     """A series and two categories that can be told apart."""
     if not facts.plain or facts.chart.form in {"heat_map", "pie", "donut"}:
         return _printed_pair(facts)
     series = facts.series
     one, other = (int(v) for v in facts.view.rng.permutation(len(facts.chart.categories))[:2])
     row = facts.row(series)
-    apart = abs(row[one] - row[other]) > _SEEN * max(row)
+    apart = abs(row[one] - row[other]) > SEEN * max(row)
     return (series, one, other) if apart else None
 
 
-def _greater(facts: _Facts) -> Question | None:
+def _greater(facts: ChartFacts) -> Question | None:
     found = _seen_pair(facts)
     if found is None or facts.row(found[0])[found[1]] == facts.row(found[0])[found[2]]:
         return None
@@ -191,11 +117,11 @@ def _greater(facts: _Facts) -> Question | None:
     best = one if row[one] > row[other] else other
     return facts.question(
         "chart_greater", names[best], names[best], (facts.chart.series[series], names[one], names[other]),
-        words={"a": names[one], "b": names[other], "of": facts.of(series)}, data=(_datum(series, best),),
+        words={"a": names[one], "b": names[other], "of": facts.of(series)}, data=(datum(series, best),),
     )  # fmt: skip
 
 
-def _is_greater(facts: _Facts) -> Question | None:
+def _is_greater(facts: ChartFacts) -> Question | None:
     found = _seen_pair(facts)
     if found is None or facts.row(found[0])[found[1]] == facts.row(found[0])[found[2]]:
         return None
@@ -205,12 +131,14 @@ def _is_greater(facts: _Facts) -> Question | None:
     return facts.question(
         "chart_is_greater", "Yes" if truth else "No", truth, (facts.chart.series[series], names[one], names[other]),
         words={"a": names[one], "b": names[other], "of": facts.of(series)},
-        data=(_datum(series, one), _datum(series, other)),
+        data=(datum(series, one), datum(series, other)),
     )  # fmt: skip
 
 
-def _pairwise(family: str, compute: Callable[[float, float], float], sign: str) -> Callable[[_Facts], Question | None]:
-    def make(facts: _Facts) -> Question | None:
+def _pairwise(
+    family: str, compute: Callable[[float, float], float], sign: str
+) -> Callable[[ChartFacts], Question | None]:
+    def make(facts: ChartFacts) -> Question | None:
         found = _printed_pair(facts)
         if found is None:
             return None
@@ -223,7 +151,7 @@ def _pairwise(family: str, compute: Callable[[float, float], float], sign: str) 
         return facts.question(
             family, facts.text(value), value, (facts.chart.series[series], names[one], names[other]),
             words={"a": names[one], "b": names[other], "of": facts.of(series)},
-            data=(_datum(series, one), _datum(series, other)),
+            data=(datum(series, one), datum(series, other)),
             explanation=f"{names[high]} is {shown[high]} and {names[low]} is {shown[low]}{facts.of(series)}: "
             f"{shown[high]} {sign} {shown[low]} = {facts.text(value)}.",
         )  # fmt: skip
@@ -231,15 +159,15 @@ def _pairwise(family: str, compute: Callable[[float, float], float], sign: str) 
     return make
 
 
-def _over_all(family: str, compute: Callable[[list[float]], float]) -> Callable[[_Facts], Question | None]:
-    def make(facts: _Facts) -> Question | None:
+def _over_all(family: str, compute: Callable[[list[float]], float]) -> Callable[[ChartFacts], Question | None]:
+    def make(facts: ChartFacts) -> Question | None:
         series = facts.series
         if not facts.plain or not facts.all_printed(series) or facts.chart.form in {"pie", "donut"}:
             return None
         value = round(compute(facts.row(series)), 2)
         return facts.question(
             family, facts.text(value), value, (facts.chart.series[series],), words={"of": facts.of(series)},
-            data=tuple(_datum(series, place) for place in range(len(facts.chart.categories))),
+            data=tuple(datum(series, place) for place in range(len(facts.chart.categories))),
             explanation=f"The values{facts.of(series)} are {', '.join(facts.chart.shown[series])}. "
             f"The answer is {facts.text(value)}.",
         )  # fmt: skip
@@ -247,7 +175,7 @@ def _over_all(family: str, compute: Callable[[list[float]], float]) -> Callable[
     return make
 
 
-def _column_total(facts: _Facts) -> Question | None:
+def _column_total(facts: ChartFacts) -> Question | None:
     chart = facts.chart
     category = int(facts.view.rng.integers(len(chart.categories)))
     places = [(series, category) for series in range(len(chart.series))]
@@ -256,13 +184,13 @@ def _column_total(facts: _Facts) -> Question | None:
     value = round(sum(_column(facts, category)), 2)
     return facts.question(
         "chart_column_total", facts.text(value), value, (chart.categories[category],),
-        words={"c": chart.categories[category]}, data=tuple(_datum(*place) for place in places),
+        words={"c": chart.categories[category]}, data=tuple(datum(*place) for place in places),
         explanation=f"For {chart.categories[category]} the values are "
         f"{', '.join(chart.shown[series][category] for series, _ in places)}; together {facts.text(value)}.",
     )  # fmt: skip
 
 
-def _series_gap(facts: _Facts) -> Question | None:
+def _series_gap(facts: ChartFacts) -> Question | None:
     chart = facts.chart
     if not facts.plain or len(chart.series) < 2 or chart.form == "dual_axis":
         return None
@@ -276,11 +204,11 @@ def _series_gap(facts: _Facts) -> Question | None:
         "chart_series_gap", facts.text(value), value,
         (chart.categories[category], chart.series[one], chart.series[other]),
         words={"c": chart.categories[category], "a": chart.series[one], "b": chart.series[other]},
-        data=(_datum(one, category), _datum(other, category)),
+        data=(datum(one, category), datum(other, category)),
     )  # fmt: skip
 
 
-def _above(facts: _Facts) -> Question | None:
+def _above(facts: ChartFacts) -> Question | None:
     series = facts.series
     if not facts.plain or not facts.all_printed(series):
         return None
@@ -288,29 +216,29 @@ def _above(facts: _Facts) -> Question | None:
     cut = int(facts.view.rng.integers(1, len(row)))
     limit = float(round((row[cut - 1] + row[cut]) / 2))
     count = sum(value > limit for value in row)
-    data = tuple(_datum(series, place) for place, value in enumerate(facts.row(series)) if value > limit)
+    data = tuple(datum(series, place) for place, value in enumerate(facts.row(series)) if value > limit)
     return facts.question(
         "chart_above", str(count), float(count), (facts.chart.series[series], limit),
         words={"v": facts.text(limit), "of": facts.of(series)}, data=data,
     )  # fmt: skip
 
 
-def _trend(facts: _Facts) -> Question | None:
+def _trend(facts: ChartFacts) -> Question | None:
     series = facts.series
     row = facts.row(series)
-    if facts.chart.form not in _TIMES or abs(row[-1] - row[0]) <= _SEEN * max(row):
+    if facts.chart.form not in _TIMES or abs(row[-1] - row[0]) <= SEEN * max(row):
         return None
     value = "up" if row[-1] > row[0] else "down"
     first, last = facts.chart.categories[0], facts.chart.categories[-1]
     return facts.question(
         "chart_trend", "It went up" if value == "up" else "It went down", value, (facts.chart.series[series],),
         words={"a": first, "b": last, "of": facts.of(series)},
-        data=(_datum(series, 0), _datum(series, len(row) - 1)),
+        data=(datum(series, 0), datum(series, len(row) - 1)),
         explanation=f"From {first} to {last} the value{facts.of(series)} went {value}.",
     )  # fmt: skip
 
 
-def _largest_rise(facts: _Facts) -> Question | None:
+def _largest_rise(facts: ChartFacts) -> Question | None:
     series = facts.series
     row = facts.row(series)
     if facts.chart.form not in _TIMES or len(row) < 3:
@@ -318,16 +246,16 @@ def _largest_rise(facts: _Facts) -> Question | None:
     steps = [b - a for a, b in itertools.pairwise(row)]
     best = max(range(len(steps)), key=lambda place: steps[place])
     others = [steps[best] - step for place, step in enumerate(steps) if place != best]
-    if steps[best] <= _SEEN * max(row) or min(others) <= _SEEN * max(row):
+    if steps[best] <= SEEN * max(row) or min(others) <= SEEN * max(row):
         return None
     name = facts.chart.categories[best + 1]
     return facts.question(
         "chart_largest_rise", name, name, (facts.chart.series[series],), words={"of": facts.of(series)},
-        data=(_datum(series, best), _datum(series, best + 1)),
+        data=(datum(series, best), datum(series, best + 1)),
     )  # fmt: skip
 
 
-def _rank(facts: _Facts) -> Question | None:
+def _rank(facts: ChartFacts) -> Question | None:
     series = facts.series
     row = facts.row(series)
     if not facts.plain or facts.chart.form == "stacked_bar" or len(row) < 4:
@@ -335,17 +263,17 @@ def _rank(facts: _Facts) -> Question | None:
     place = int(facts.view.rng.integers(2, 4))
     order = sorted(range(len(row)), key=lambda key: -row[key])
     around = [abs(row[order[place - 1]] - row[order[other]]) for other in (place - 2, place)]
-    if min(around) <= _SEEN * max(row) or (not facts.all_printed(series) and facts.chart.form in {"heat_map", "pie"}):
+    if min(around) <= SEEN * max(row) or (not facts.all_printed(series) and facts.chart.form in {"heat_map", "pie"}):
         return None
     name = facts.chart.categories[order[place - 1]]
     return facts.question(
         "chart_rank", name, name, (facts.chart.series[series], float(place)),
         words={"nth": ("second", "third")[place - 2], "of": facts.of(series)},
-        data=(_datum(series, order[place - 1]),),
+        data=(datum(series, order[place - 1]),),
     )  # fmt: skip
 
 
-def _multi_hop(facts: _Facts) -> Question | None:
+def _multi_hop(facts: ChartFacts) -> Question | None:
     chart = facts.chart
     if not facts.plain or len(chart.series) < 2:
         return None
@@ -362,13 +290,13 @@ def _multi_hop(facts: _Facts) -> Question | None:
     return facts.question(
         "chart_multi_hop", shown, chart.values[other][best], (chart.series[one], chart.series[other], which),
         words={"a": chart.series[one], "b": chart.series[other], "most": most},
-        data=(_datum(one, best), _datum(other, best)),
+        data=(datum(one, best), datum(other, best)),
         explanation=f"{chart.series[one]} is {most} for {chart.categories[best]}; "
         f"there {chart.series[other]} is {shown}.",
     )  # fmt: skip
 
 
-def _above_other(facts: _Facts) -> Question | None:
+def _above_other(facts: ChartFacts) -> Question | None:
     chart = facts.chart
     if (
         not facts.plain
@@ -378,203 +306,17 @@ def _above_other(facts: _Facts) -> Question | None:
         return None
     one, other = (int(v) for v in facts.view.rng.permutation(len(chart.series))[:2])
     pairs = list(zip(facts.row(one), facts.row(other), strict=True))
-    if min(abs(a - b) for a, b in pairs) <= _SEEN * max(max(pair) for pair in pairs):
+    if min(abs(a - b) for a, b in pairs) <= SEEN * max(max(pair) for pair in pairs):
         return None
     count = sum(a > b for a, b in pairs)
     return facts.question(
         "chart_above_other", str(count), float(count), (chart.series[one], chart.series[other]),
         words={"a": chart.series[one], "b": chart.series[other]},
-        data=tuple(_datum(one, place) for place, (a, b) in enumerate(pairs) if a > b),
+        data=tuple(datum(one, place) for place, (a, b) in enumerate(pairs) if a > b),
     )  # fmt: skip
 
 
-def _count_categories(facts: _Facts) -> Question | None:
-    if facts.chart.form in {"scatter", "small_multiples"}:
-        return None
-    count = len(facts.chart.categories)
-    family = "chart_count_categories"
-    return facts.question(family, str(count), float(count), (), data=tuple({"category": n} for n in range(count)))
-
-
-def _count_series(facts: _Facts) -> Question | None:
-    count = len(facts.chart.series)
-    if count < 2 or facts.chart.form == "box":
-        return None
-    data = tuple({"series": number, "role": "legend"} for number in range(count))
-    return facts.question("chart_count_series", str(count), float(count), (), data=data)
-
-
-def _nth(facts: _Facts) -> Question | None:
-    if facts.chart.form not in _ORDERED:
-        return None
-    place = int(facts.view.rng.integers(1, min(len(facts.chart.categories), 5) + 1))
-    name = facts.chart.categories[place - 1]
-    side = "top" if facts.chart.form in {"horizontal_bar", "dot"} else "left"
-    return facts.question(
-        "chart_nth", name, name, (float(place),),
-        words={"nth": ("first", "second", "third", "fourth", "fifth")[place - 1], "side": side},
-        data=({"category": place - 1, "role": "axis"},),
-    )  # fmt: skip
-
-
-def _next(facts: _Facts) -> Question | None:
-    if facts.chart.form not in _ORDERED:
-        return None
-    place = int(facts.view.rng.integers(len(facts.chart.categories) - 1))
-    names = facts.chart.categories
-    side = "below" if facts.chart.form in {"horizontal_bar", "dot"} else "to the right of"
-    return facts.question(
-        "chart_next", names[place + 1], names[place + 1], (names[place],), words={"c": names[place], "side": side},
-        data=({"category": place + 1, "role": "axis"},),
-    )  # fmt: skip
-
-
-def _title(facts: _Facts) -> Question | None:
-    return facts.question("chart_title", facts.chart.title, facts.chart.title, (), data=({"role": "title"},))
-
-
-def _label(facts: _Facts) -> Question | None:
-    texts = [mark.text for mark in facts.view.rendered.marks if mark.role == "label"]
-    for side, name in (("horizontal", facts.chart.x_label), ("vertical", facts.chart.y_label)):
-        full = next((text for text in texts if text.startswith(name)), None)
-        if full is None or facts.chart.form in {"pie", "donut", "heat_map", "dual_axis"}:
-            continue
-        if facts.chart.form in {"horizontal_bar", "dot"}:
-            side = "vertical" if side == "horizontal" else "horizontal"
-        if facts.view.rng.random() < 0.5 or side == "vertical":
-            return facts.question("chart_label", full, full, (full,), words={"side": side}, data=({"role": "label"},))
-    return None
-
-
-def _absent(facts: _Facts) -> Question | None:
-    from openmolmo.engine.docs.worlds.language import word_list
-
-    there = " ".join(mark.text for mark in facts.view.rendered.marks).casefold()
-    options = [name for name in word_list("names")["places"] if name.casefold() not in there]
-    name = facts.view.pick(options)
-    return facts.question(
-        "chart_absent", "not in the picture", True, (name,), words={"c": name}, kind="not_present", label=name
-    )
-
-
-def _legend_place(facts: _Facts) -> Question | None:
-    marks = [mark for mark in facts.view.rendered.marks if mark.role == "legend"]
-    if len(marks) < 2 or facts.chart.form == "small_multiples":
-        return None
-    key = "series" if "series" in marks[0].datum else "category"
-    names = facts.chart.series if key == "series" else facts.chart.categories
-    place = 1 if facts.view.rng.random() < 0.5 else 2
-    lines = {round(mark.box[1] / 6) for mark in marks}
-    if 1 < len(lines) < len(marks):  # in rows and columns nobody can say which is second
-        return None
-    return facts.question(
-        "chart_legend_place", names[place - 1], names[place - 1], (float(place),),
-        words={"nth": ("first", "second")[place - 1]}, data=({key: place - 1, "role": "legend"},),
-    )  # fmt: skip
-
-
-def _half(facts: _Facts) -> Question | None:
-    if facts.chart.form not in {"pie", "donut"} or not facts.all_printed(0):
-        return None
-    row = facts.row(0)
-    best = row.index(max(row))
-    truth = row[best] > 50
-    name = facts.chart.categories[best]
-    return facts.question(
-        "chart_half", "Yes" if truth else "No", truth, (name,), words={"c": name}, data=(_datum(0, best),),
-        explanation=f"{name} has {facts.chart.shown[0][best]}, which is {'more' if truth else 'not more'} than half.",
-    )  # fmt: skip
-
-
-def _point_category(facts: _Facts) -> Question | None:
-    if facts.chart.form not in {"bar", "horizontal_bar", "pie", "donut", "lollipop", "box"}:
-        return None
-    place = int(facts.view.rng.integers(len(facts.chart.categories)))
-    name = facts.chart.categories[place]
-    role = {"pie": "slice", "donut": "slice", "lollipop": "point", "box": "box"}.get(facts.chart.form, "bar")
-    return facts.question(
-        "chart_point_category", name, name, (name,), words={"c": name, "mark": role}, kind="point",
-        label=f"the {role} of {name}", data=({"category": place, "role": role},),
-    )  # fmt: skip
-
-
-def _point_extreme(facts: _Facts) -> Question | None:
-    if facts.chart.form not in {"bar", "horizontal_bar", "lollipop", "line"} or len(facts.chart.series) > 1:
-        return None
-    which = facts.view.pick(("max", "min"))
-    row = facts.row(0)
-    best = row.index(max(row) if which == "max" else min(row))
-    if not facts.apart(row, best):
-        return None
-    role = {"lollipop": "point", "line": "point"}.get(facts.chart.form, "bar")
-    most = "highest" if which == "max" else "lowest"
-    return facts.question(
-        "chart_point_extreme", facts.chart.categories[best], facts.chart.categories[best],
-        (facts.chart.series[0], which), words={"most": most, "mark": role}, kind="point",
-        label=f"the {role} with the {most} value", data=({"category": best, "role": role},),
-    )  # fmt: skip
-
-
-def _point_legend(facts: _Facts) -> Question | None:
-    marks = [mark for mark in facts.view.rendered.marks if mark.role == "legend"]
-    if not marks:
-        return None
-    mark = facts.view.pick(marks)
-    return facts.question(
-        "chart_point_legend", mark.text, mark.text, (mark.text,), words={"c": mark.text}, kind="point",
-        label=f"{mark.text} in the legend", data=({**mark.datum, "role": "legend"},),
-    )  # fmt: skip
-
-
-def _points_of(facts: _Facts) -> Question | None:
-    if facts.chart.form != "scatter":
-        return None
-    series = facts.series
-    places = [place for place, value in enumerate(facts.chart.values[series]) if value is not None]
-    return facts.question(
-        "chart_points_of", str(len(places)), float(len(places)), (facts.chart.series[series],),
-        words={"c": facts.chart.series[series]}, data=tuple(_datum(series, place) for place in places),
-    )  # fmt: skip
-
-
-def _colours(facts: _Facts) -> tuple[str, tuple[str, ...]] | None:
-    """What the colours stand for, categories or series, and the names."""
-    chart = facts.chart
-    if chart.form in {"heat_map", "box"} or len(chart.colours) < 2:
-        return None
-    names = chart.categories if chart.form in {"pie", "donut"} else chart.series
-    return (
-        ("category" if chart.form in {"pie", "donut"} else "series", names)
-        if len(names) == len(chart.colours)
-        else None
-    )
-
-
-def _colour_of(facts: _Facts) -> Question | None:
-    found = _colours(facts)
-    if found is None:
-        return None
-    key, names = found
-    place = int(facts.view.rng.integers(len(names)))
-    colour = facts.chart.colours[place]
-    return facts.question(
-        "chart_colour_of", colour, colour, (key, names[place]), words={"c": names[place]}, data=({key: place},)
-    )
-
-
-def _of_colour(facts: _Facts) -> Question | None:
-    found = _colours(facts)
-    if found is None:
-        return None
-    key, names = found
-    place = int(facts.view.rng.integers(len(names)))
-    colour = facts.chart.colours[place]
-    return facts.question(
-        "chart_of_colour", names[place], names[place], (key, colour), words={"colour": colour}, data=({key: place},)
-    )
-
-
-_MAKERS: dict[str, Callable[[_Facts], Question | None]] = {
+_MAKERS: dict[str, Callable[[ChartFacts], Question | None]] = {
     "chart_lookup": _lookup,
     "chart_extreme_category": _extreme_category,
     "chart_extreme_series": _extreme_series,
@@ -595,21 +337,9 @@ _MAKERS: dict[str, Callable[[_Facts], Question | None]] = {
     "chart_rank": _rank,
     "chart_multi_hop": _multi_hop,
     "chart_above_other": _above_other,
-    "chart_count_categories": _count_categories,
-    "chart_count_series": _count_series,
-    "chart_nth": _nth,
-    "chart_next": _next,
-    "chart_title": _title,
-    "chart_label": _label,
-    "chart_absent": _absent,
-    "chart_legend_place": _legend_place,
-    "chart_half": _half,
-    "chart_colour_of": _colour_of,
-    "chart_of_colour": _of_colour,
-    "chart_point_category": _point_category,
-    "chart_point_extreme": _point_extreme,
-    "chart_point_legend": _point_legend,
-    "chart_points_of": _points_of,
 }
 
-CHART_QUESTIONS: dict[str, Family] = {name: _family(make) for name, make in _MAKERS.items()}
+CHART_QUESTIONS: dict[str, Family] = {
+    **{name: chart_family(make) for name, make in _MAKERS.items()},
+    **CHART_MARK_QUESTIONS,
+}

@@ -13,7 +13,7 @@ from PIL import Image
 from openmolmo.core.optional import require
 from openmolmo.engine.docs.base import Box, Kind, Mark, Program, Rendered
 from openmolmo.engine.docs.failures import RenderError
-from openmolmo.engine.docs.fonts import refuse_lacking_letters
+from openmolmo.engine.docs.fonts import SANS, refuse_lacking_letters
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout
 from openmolmo.engine.docs.tools.png import on_white
 
@@ -65,7 +65,7 @@ class MatplotlibSession:
         width = int(canvas.get_width_height(physical=True)[0])
         marks = tuple(_marks(scope["marks"], canvas.get_renderer(), height))
         texts = [mark for mark in marks if mark.text]
-        refuse_lacking_letters("matplotlib", (mark.text for mark in texts))
+        refuse_lacking_letters("matplotlib", (mark.text for mark in texts), (program.style.get("font", SANS),))
         refuse_bad_layout("matplotlib", marks, width, height)
         return Rendered(png=png, width=width, height=height, marks=marks, tool="matplotlib", version=self._version)
 

@@ -25,6 +25,7 @@ def draw(chart: Mapping[str, Any], style: Mapping[str, Any]) -> tuple[Any, Marks
     with sketch.settings:
         sketch.title()
         FORMS[content.form](sketch)
+        sketch.settle()
     return sketch.figure, sketch.marks
 
 
@@ -34,7 +35,7 @@ def _number(value: float | None) -> float:
 
 
 def _bar(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     heights = [_number(value) for value in chart.values[0]]
     bars = axes.bar(range(len(heights)), heights, sketch.style["bar"], color=sketch.colours()[0], **_edge(sketch))
     for place, (bar, height) in enumerate(zip(bars, heights, strict=True)):
@@ -45,7 +46,7 @@ def _bar(sketch: Sketch) -> None:
 
 
 def _horizontal_bar(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     widths = [_number(value) for value in chart.values[0]]
     bars = axes.barh(range(len(widths)), widths, sketch.style["bar"], color=sketch.colours()[0], **_edge(sketch))
     for place, (bar, width) in enumerate(zip(bars, widths, strict=True)):
@@ -60,7 +61,7 @@ def _horizontal_bar(sketch: Sketch) -> None:
 
 
 def _grouped_bar(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     count = len(chart.series)
     wide = 0.84 / count
     handles = []
@@ -80,7 +81,7 @@ def _grouped_bar(sketch: Sketch) -> None:
 
 
 def _stacked_bar(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     below = [0.0] * len(chart.categories)
     handles = []
     highest = max(sum(_number(row[place]) for row in chart.values) for place in range(len(below)))
@@ -101,7 +102,7 @@ def _stacked_bar(sketch: Sketch) -> None:
 
 
 def _line(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     handles = [_one_line(sketch, axes, series, colour) for series, colour in enumerate(sketch.colours())]
     axes.margins(y=0.14)
     if len(chart.series) > 1:
@@ -124,7 +125,7 @@ def _one_line(sketch: Sketch, axes: Any, series: int, colour: str) -> Any:
 
 
 def _area(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     row, colour = [_number(value) for value in chart.values[0]], sketch.colours()[0]
     sketch.mark("area", axes.fill_between(range(len(row)), row, color=colour, alpha=0.55), series=0)
     axes.plot(range(len(row)), row, color=colour, linewidth=2)
@@ -136,7 +137,7 @@ def _area(sketch: Sketch) -> None:
 
 
 def _scatter(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     across = [_plain(text) for text in chart.order]
     handles = []
     for series, (row, colour) in enumerate(zip(chart.values, sketch.colours(), strict=True)):
@@ -171,7 +172,7 @@ def _plain(text: str) -> float:
 
 
 def _pie(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     shares = [_number(value) for value in chart.values[0]]
     donut = chart.form == "donut"
     slices, *_ = axes.pie(
@@ -194,7 +195,7 @@ def _on_slice(sketch: Sketch, axes: Any, piece: Any, category: int, radius: floa
 
 
 def _box(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     columns = [[_number(row[place]) for row in chart.values] for place in range(len(chart.categories))]
     keys = ("whislo", "q1", "med", "q3", "whishi")
     drawn = axes.bxp(
@@ -213,7 +214,7 @@ def _box(sketch: Sketch) -> None:
 
 
 def _heat_map(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     values = [[_number(value) for value in row] for row in chart.values]
     image = axes.imshow(values, cmap=sketch.style["map"], aspect="auto")
     for series, row in enumerate(values):
@@ -229,13 +230,16 @@ def _heat_map(sketch: Sketch) -> None:
     sketch.names(axes, chart.categories, "category", room=0.8)
     sketch.names(axes, chart.series, "series", upright=True)
     sketch.labels(axes, chart.x_label, "")
-    bar = sketch.figure.colorbar(image, ax=axes)
+    beside = sketch.figure.add_axes((0.9, 0.1, 0.03, 0.8))
+    sketch.panels.append([beside])
+    sketch.bar = True
+    bar = sketch.figure.colorbar(image, cax=beside)
     bar.set_label(sketch.y_title())
     sketch.mark("label", bar.ax.yaxis.label, sketch.y_title())
 
 
 def _dual_axis(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     first, second = ([_number(value) for value in row] for row in chart.values)
     colours = sketch.colours()
     bars = axes.bar(range(len(first)), first, sketch.style["bar"], color=colours[0], **_edge(sketch))
@@ -245,6 +249,7 @@ def _dual_axis(sketch: Sketch) -> None:
             axes, place, 0, 0, place, xytext=(0, 3), ha="center", va="bottom", rotation=90, color=_ink(colours[0])
         )
     right = axes.twinx()
+    sketch.panels[0].append(right)
     (line,) = right.plot(range(len(second)), second, color=colours[1], marker="o", linewidth=2.2)
     for place, value in enumerate(second):
         sketch.mark("point", (right, place, value), series=1, category=place)
@@ -261,6 +266,7 @@ def _dual_axis(sketch: Sketch) -> None:
 def _small_multiples(sketch: Sketch) -> None:
     chart = sketch.chart
     panels = sketch.figure.subplots(1, len(chart.series), sharey=True)
+    sketch.panels += [[axes] for axes in panels]
     for series, (axes, colour) in enumerate(zip(panels, sketch.colours(), strict=True)):
         row = [_number(value) for value in chart.values[series]]
         if sketch.style["panels"] == "bar":
@@ -277,11 +283,12 @@ def _small_multiples(sketch: Sketch) -> None:
         sketch.grid(axes)
     sketch.labels(panels[0], "", sketch.y_title())
     sketch.numbers(panels[0])
-    sketch.mark("label", sketch.figure.supxlabel(chart.x_label, fontsize="medium"), chart.x_label)
+    sketch.foot = sketch.figure.supxlabel(chart.x_label, fontsize="medium")
+    sketch.mark("label", sketch.foot, chart.x_label)
 
 
 def _lollipop(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     row, colour = [_number(value) for value in chart.values[0]], sketch.colours()[0]
     axes.vlines(range(len(row)), 0, row, color=colour, linewidth=2)
     axes.plot(range(len(row)), row, "o", color=colour, markersize=9)
@@ -294,7 +301,7 @@ def _lollipop(sketch: Sketch) -> None:
 
 
 def _dot(sketch: Sketch) -> None:
-    axes, chart = sketch.figure.subplots(), sketch.chart
+    axes, chart = sketch.axes(), sketch.chart
     handles = []
     for series, (row, colour) in enumerate(zip(chart.values, sketch.colours(), strict=True)):
         widths = [_number(value) for value in row]

@@ -7,6 +7,7 @@ from typing import Any
 
 from openmolmo.core.optional import require
 from openmolmo.engine.docs.base import Chart
+from openmolmo.engine.docs.families.matplotlib.settle import settle
 from openmolmo.engine.docs.worlds.colours import hexes
 
 __all__ = ["Sketch"]
@@ -25,7 +26,7 @@ class Sketch:
         figure = require("matplotlib.figure", extra="docs")
         self.fore, self.back = _FORE[style["ground"]], _BACK[style["ground"]]
         self._settings = {
-            "font.family": [style["font"], "DejaVu Sans"],
+            "font.family": [style["font"]],  # one: every further one is looked up for every text
             "font.size": style["size"],
             "text.color": self.fore,
             "axes.labelcolor": self.fore,
@@ -38,10 +39,12 @@ class Sketch:
             "svg.hashsalt": "openmolmo",
         }
         self.settings = matplotlib.rc_context(self._settings)
-        self.figure = figure.Figure(
-            figsize=(style["width"], style["height"]), dpi=style["dpi"], facecolor=self.back, layout="constrained"
-        )
+        self.figure = figure.Figure(figsize=(style["width"], style["height"]), dpi=style["dpi"], facecolor=self.back)
         self.marks: list[tuple[str, Any, str, dict[str, Any]]] = []
+        self.panels: list[list[Any]] = []
+        self._legend: Any = None
+        self.foot: Any = None
+        self.bar = False
 
     def colours(self) -> tuple[str, ...]:
         """One for each name in the chart's colours, "#rrggbb"."""
@@ -50,6 +53,16 @@ class Sketch:
     def mark(self, role: str, artist: Any, text: str = "", **datum: Any) -> None:
         """Remember something that is drawn."""
         self.marks.append((role, artist, text, datum))
+
+    def axes(self) -> Any:
+        """The one pair of axes of a plain chart."""
+        axes = self.figure.subplots()
+        self.panels.append([axes])
+        return axes
+
+    def settle(self) -> None:
+        """Give everything its place, once all of it is there."""
+        settle(self.figure, self.panels, legend=self._legend, where=self.style["legend"], foot=self.foot, bar=self.bar)
 
     def title(self) -> None:
         """The chart's title over everything."""
@@ -93,9 +106,10 @@ class Sketch:
         where = self.style["legend"]
         columns = 1 if "right" in where else min(len(names), 3 if max(map(len, names)) < 14 else 2)
         legend = self.figure.legend(
-            handles, names, loc=f"outside {where}", ncols=columns, frameon=self.style["frame"], facecolor=self.back,
+            handles, names, loc="upper right", ncols=columns, frameon=self.style["frame"], facecolor=self.back,
             edgecolor=self.fore, fontsize=self.style["size"] * 0.9,
         )  # fmt: skip
+        self._legend = legend
         for place, text in enumerate(legend.get_texts()):
             self.mark("legend", text, names[place], **{key: place})
 
