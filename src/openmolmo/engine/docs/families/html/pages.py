@@ -105,7 +105,7 @@ def _program(
     source = _templates().get_template(template).render(
         content=content, look=look, language=spec.language, **_of_grid(items), **more
     )  # fmt: skip
-    style = {"width": look.width, "scale": one(rng, (1.0, 1.0, 1.25, 1.5))}
+    style = {"width": look.width}  # at one scale: a browser that changes it sets letters otherwise afterwards
     return Program(spec=spec, content=content, source=source, style=style)
 
 

@@ -180,7 +180,7 @@ def _writer(name: str) -> Callable[[np.random.Generator, Spec], Program]:
     def write(rng: np.random.Generator, spec: Spec) -> Program:
         content = _content(rng, spec, name, form)
         source = "\n".join([*_head(rng, content.title), *lines_of(rng, content, spec.language), ""])
-        style = {"scale": one(rng, (1.0, 1.0, 1.25, 1.5)), "ground": one(rng, GROUNDS)}
+        style = {"ground": one(rng, GROUNDS)}
         return Program(spec=spec, content=content, source=source, style=style)
 
     return write

@@ -259,7 +259,7 @@ def _writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
         traces, more = PARTS[form](chart, look, spec.language)
         figure = {"data": traces, "layout": {**_layout(rng, chart, look, spec.language), **more}}
         source = json.dumps(figure, ensure_ascii=False, indent=1)
-        return Program(spec=spec, content=chart, source=source, style={"scale": look.scale, "labels": look.labels})
+        return Program(spec=spec, content=chart, source=source, style={"labels": look.labels})
 
     return write
 
