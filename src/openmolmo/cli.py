@@ -29,8 +29,7 @@ _SUMMARIES = {
     "llm": "Ask text-only language models, and check their servers.",
     "point": "Point at things in a picture.",
     "studio": "People make data: speak, ask, click, check, vote.",
-    "synth": "Make data: clocks and scenes.",
-    "synth": "Make data: clocks, scenes, questions out of captions.",
+    "synth": "Make data: scenes, clocks, everyday things, documents, counts, questions.",
     "train": "Train by a recipe.",
 }
 """One line a verb, kept here so that ``--help`` imports no room."""

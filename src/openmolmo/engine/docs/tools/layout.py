@@ -22,7 +22,7 @@ def union(boxes: Sequence[Box]) -> Box:
 
 
 def refuse_bad_layout(tool: str, marks: Sequence[Mark], width: int, height: int) -> None:
-    """Raise where a text runs out of the page or two texts lie on each other.
+    """Raise where a text runs out of the page or two texts lie on each other; a node may hold texts.
 
     A text that holds the other is the same thing seen twice (a cell and its words).
     """
@@ -31,8 +31,9 @@ def refuse_bad_layout(tool: str, marks: Sequence[Mark], width: int, height: int)
         left, top, right, bottom = mark.box
         if left < -SLACK or top < -SLACK or right > width + SLACK or bottom > height + SLACK:
             raise RenderError(tool, f"the text {mark.text!r} runs out of the page ({width} x {height} pixels)")
-    for place, one in enumerate(texts):
-        for other in texts[place + 1 :]:
+    lines = [mark for mark in texts if mark.role != "node"]
+    for place, one in enumerate(lines):
+        for other in lines[place + 1 :]:
             if other.box[1] >= one.box[3]:
                 break
             same = one.text in other.text or other.text in one.text
@@ -50,14 +51,23 @@ def _covered(one: Box, other: Box) -> float:
 
 
 def tie_to_chart(marks: Sequence[Mark], chart: Chart) -> tuple[Mark, ...]:
-    """Say of the names along an axis and in a legend which category or series they name."""
-    tied = []
-    for mark in marks:
-        datum = dict(mark.datum)
-        name = mark.text.strip()
-        if mark.role == "legend" and name in chart.series and chart.form not in {"pie", "donut"}:
-            datum["series"] = chart.series.index(name)
-        elif mark.role in {"axis", "legend"} and name in chart.categories and datum.get("part") != "title":
-            datum["category"] = chart.categories.index(name)
-        tied.append(Mark(role=mark.role, box=mark.box, text=mark.text, datum=datum))
-    return tuple(tied)
+    """Say of the names along an axis, in a legend, over a small chart, which category or series they name.
+
+    Other texts of a legend are the numbers of a scale of colours.
+    """
+    return tuple(_tied(mark, chart) for mark in marks)
+
+
+def _tied(mark: Mark, chart: Chart) -> Mark:
+    name, role, datum = mark.text.strip(), mark.role, dict(mark.datum)
+    if role in {"title", "label"} and chart.form == "small_multiples" and name in chart.series:
+        role, datum = "legend", {"series": chart.series.index(name)}
+    elif role == "legend" and name in chart.series and chart.form not in {"pie", "donut"}:
+        datum = {"series": chart.series.index(name)}
+    elif role in {"axis", "legend"} and name in chart.categories:
+        datum = {"category": chart.categories.index(name)}
+    elif role == "axis" and chart.form == "heat_map" and name in chart.series:
+        datum = {"series": chart.series.index(name)}
+    elif role == "legend":
+        role = "scale"
+    return Mark(role=role, box=mark.box, text=mark.text, datum=datum)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from openmolmo.core.optional import require
 from openmolmo.engine.docs.base import Box, Kind, Mark, Program, Rendered
+from openmolmo.engine.docs.failures import RenderError
 from openmolmo.engine.docs.fonts import SANS, refuse_lacking_letters
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout
 from openmolmo.engine.docs.tools.png import on_white

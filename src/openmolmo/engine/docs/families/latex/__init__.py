@@ -1,0 +1,1 @@
+"""Tables, papers and drawings in LaTeX."""
