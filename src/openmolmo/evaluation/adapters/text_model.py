@@ -62,7 +62,7 @@ class TextModel:
     # ------------------------------------------------------------------------------- numbers
 
     def log_likelihoods(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[tuple[float, bool]]:
-        """For (context, continuation): the log-likelihood of the continuation, and whether greedy decoding writes it."""
+        """For (context, continuation): the continuation's log-likelihood, and whether greedy decoding writes it."""
         found: dict[int, tuple[float, bool]] = {}
         order = sorted(range(len(pairs)), key=lambda place: -sum(map(len, pairs[place])))
         size = self.predictor.batch_size
@@ -103,7 +103,7 @@ class TextModel:
         return [texts[place] for place in range(len(wanted))]
 
     def _continue(self, wanted: Sequence[Wanted]) -> list[str]:
-        decode, eos = self.tokenizer.decode, self.tokenizer.special.eos
+        decode = self.tokenizer.decode
         prompts = [self._prompt(one.ids, room=one.max_new_tokens) for one in wanted]
         limits = [
             self.predictor.limit(prompt, one.max_new_tokens, seed=place, text=ReplyText(decode, one.stop))
