@@ -26,7 +26,7 @@ __all__ = ["openmolmo"]
 _MAX_TOKENS = 512
 
 
-@modelapi(name="openmolmo")
+@modelapi(name="openmolmo")  # type: ignore[untyped-decorator]
 def openmolmo() -> type[ModelAPI]:
     """The provider: ``openmolmo/MODEL``, any model that ``openmolmo.load`` takes."""
     return OpenMolmoAPI

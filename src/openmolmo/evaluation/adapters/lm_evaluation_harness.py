@@ -42,7 +42,8 @@ class OpenMolmoLM(TemplateLM):  # type: ignore[misc]
         max_batch_size: int | None = None,
     ) -> None:
         super().__init__()
-        size = int(batch_size) if str(batch_size or "").isdigit() else _BATCH_SIZE
+        said = str(batch_size or "")  # may be "auto"
+        size = int(said) if said.isdigit() else _BATCH_SIZE
         self.pretrained = pretrained
         self.text = TextModel(load(pretrained, device=device, dtype=dtype, batch_size=size))
         self._device = self.text.predictor.model.device

@@ -6,13 +6,12 @@ asked with their tags, crops and tokens (``TASKS``); of others choices have the 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from lmms_eval.api.model import lmms
 from lmms_eval.models.registry_v2 import ModelManifest
-from loguru import logger
-from PIL import Image
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError
 from openmolmo.evaluation.adapters.wording import Put, put
@@ -52,6 +51,7 @@ TASKS = {
 }
 """Our benchmarks by the names of tasks."""
 
+_LOG = logging.getLogger(__name__)
 _BATCH_SIZE = 16
 _MOST_TOKENS = 1024  # of tasks that ask for more than that a reply that does not end is cut here
 
@@ -81,7 +81,8 @@ class OpenMolmo(lmms):  # type: ignore[misc]
         style: str | None = None,
     ) -> None:
         super().__init__()
-        size = int(batch_size) if str(batch_size or "").isdigit() else _BATCH_SIZE
+        said = str(batch_size or "")  # may be "auto"
+        size = int(said) if said.isdigit() else _BATCH_SIZE
         self.predictor = load(pretrained, device=device, dtype=dtype, batch_size=size, max_new_tokens=_MOST_TOKENS)
         self._max_crops, self._max_new_tokens, self._style = max_crops, max_new_tokens, style
 
@@ -93,11 +94,11 @@ class OpenMolmo(lmms):  # type: ignore[misc]
             try:
                 asked.append((place, *self._request(*request.args)))
             except OpenMolmoError as error:
-                logger.error(f"question {place} is not asked: {error}")
+                _LOG.error("question %d is not asked: %s", place, error)
         for number, outcome in self.predictor.answers([request for _, _, request in asked]):
             place, wording, _ = asked[number]
             if isinstance(outcome, OpenMolmoError):
-                logger.error(f"question {place} has no reply: {outcome}")
+                _LOG.error("question %d has no reply: %s", place, outcome)
             else:
                 replies[place] = wording.reply(outcome)
         return replies
@@ -128,10 +129,10 @@ class OpenMolmo(lmms):  # type: ignore[misc]
         )
 
 
-def _read(messages: Sequence[dict[str, Any]]) -> tuple[str, list[Image.Image]]:
+def _read(messages: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
     """The words of all messages, and their pictures."""
     texts: list[str] = []
-    images: list[Image.Image] = []
+    images: list[Any] = []
     for message in messages:
         content = message["content"]
         for part in [{"type": "text", "text": content}] if isinstance(content, str) else content:
