@@ -158,6 +158,13 @@ def test_a_folder_without_the_split_says_how_files_are_found(tmp_path: Path) -> 
 # ------------------------------------------------------------------------------------- what is dropped
 
 
+def test_a_configuration_that_is_missing_beside_others_is_not_filled_with_their_rows() -> None:
+    folder = PUBLISHED / "mmmu"  # of thirty subjects it has one
+    with pytest.raises(DataError, match="has no folder Biology, only Art"):
+        declared("mmmu")(path=str(folder), config="Biology", split="validation")
+    assert len(list(declared("mmmu")(path=str(folder), config="Art", split="validation"))) > 0
+
+
 def test_rows_without_their_picture_are_left_out_and_counted() -> None:
     source = opened("pixmo_points", {"images": "pictures"})
     assert source.dropped == {"not of this form, or not usable": 1, "picture not fetched": 1}

@@ -167,8 +167,8 @@ class PublishedSet:
         if self.reads is not None and (rows := self.reads(folder, reading.split)) is not None:
             return rows
         place = self.places.get(reading.split)  # type: ignore[call-overload]
-        if place is not None and reading.config is not None and (folder / reading.config).is_dir():
-            folder = folder / reading.config
+        if place is not None and reading.config is not None:
+            folder = _of_config(folder, reading.config, self.configs)
         named = place.split if place is not None else self.elsewhere[reading.split]  # type: ignore[index]
         alone = len(self.splits) == 1 and "{config}" not in named  # else any file would do for a part that is missing
         return open_rows(folder, named.format(config=reading.config), only_split=alone)
@@ -179,6 +179,24 @@ class PublishedSet:
                 f"{self.name} brings its pictures with it: it takes no images={images!r}", fix="leave images out"
             )
         return None if images is None else open_images(images)
+
+
+def _of_config(folder: Path, config: str, configs: tuple[str, ...]) -> Path:
+    """The folder of one configuration, or ``folder`` itself where it has no folders of others, whose rows those are.
+
+    Raises DataError where others are there and this one is not.
+    """
+    if (folder / config).is_dir():
+        return folder / config
+    others = [other for other in configs if (folder / other).is_dir()]
+    if others:
+        raise DataError(
+            f"{folder} has no folder {config}, only {', '.join(others)}",
+            file=str(folder),
+            rule="files of the split",
+            fix="get this configuration too, or leave it out",
+        )
+    return folder
 
 
 def _missing(layout: Layout, columns: list[str]) -> list[str]:
