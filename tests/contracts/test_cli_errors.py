@@ -61,8 +61,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
-    """Every path under a folder with its bytes (None for folders)."""
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+    """Every path under a folder with its bytes (None for folders), but for what Python compiles beside a recipe."""
+    paths = [p for p in sorted(folder.rglob("*")) if "__pycache__" not in p.parts]
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in paths}
 
 
 JSONL_MIXTURE = (

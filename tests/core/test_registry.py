@@ -25,7 +25,7 @@ def test_built_in_and_own_plug_ins_come_by_the_same_door() -> None:
 
 def test_an_unknown_name_gets_the_nearest_ones() -> None:
     registry: Registry[object] = Registry("generator")
-    with pytest.raises(NotRegisteredError, match=r"no generator called 'clokcs'\n.*did you mean clocks\?"):
+    with pytest.raises(NotRegisteredError, match=r"no generator called 'clokcs'\n.*did you mean clocks"):
         registry.get("clokcs")
     empty: Registry[object] = Registry("nothing-of-this-kind")
     with pytest.raises(NotRegisteredError, match="known: none"):

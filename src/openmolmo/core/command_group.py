@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
@@ -25,6 +24,7 @@ class OpenGroup(click.Group):
     def __init__(self, *args: Any, opened: str, summaries: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._opened, self._summaries = opened, summaries
+        self._found: EntryPoints | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *(point.name for point in self._points())})
@@ -56,9 +56,6 @@ class OpenGroup(click.Group):
             formatter.write_dl([(name, known.get(name, "(plug-in)")) for name in self.list_commands(ctx)])
 
     def _points(self) -> EntryPoints:
-        return _entry_points(self._opened)
-
-
-@cache  # every look reads a file of every installed package
-def _entry_points(group: str) -> EntryPoints:
-    return entry_points(group=group)
+        if self._found is None:  # every look reads a file of every installed package
+            self._found = entry_points(group=self._opened)
+        return self._found
