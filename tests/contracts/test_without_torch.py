@@ -170,6 +170,7 @@ def test_every_module_of_these_rooms_can_be_imported(tmp_path: Path) -> None:
         for path in [*(source / room.replace(".", "/")).rglob("*.py"), source / f"{room.replace('.', '/')}.py"]
         if path.is_file()
     }
+    files = {name for name in files if not name.endswith("migrations.env")}
     assert set(done.stdout.split()) == files
 
 

@@ -51,7 +51,7 @@ PLAIN: dict[str, list[str]] = {
     "eval leaderboard": ["results.json", "--out", "board.html"],
     "eval power": ["500"],
     "eval published": ["academic"],
-    "synth caption-qa": ["captions.jsonl", "--out", "questions"],
+    "synth caption-qa": ["described.jsonl", "--out", "questions"],
 }
 """Without torch, and without any extra."""
 
@@ -148,7 +148,7 @@ def prepare(folder: Path) -> None:
     (folder / "urls.csv").write_text("image_url\nhttp://images.example/a.png\nhttp://images.example/b.png\n")
     row = {"image_url": "http://images.example/a.png", "label": "cup", "points": [{"x": 10, "y": 20}]}
     said = {"image": "pictures/a.png", "caption": "A red bus stands next to a brown dog."}
-    (folder / "captions.jsonl").write_text(json.dumps(said) + "\n")
+    (folder / "described.jsonl").write_text(json.dumps(said) + "\n")
     (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
     (folder / "votes.csv").write_text("model_a,model_b,winner\n" + "x,y,model_a\n" * 3 + "x,y,model_b\n")
     with LLM(LLMSettings(provider="mock", cache=folder / "replies.sqlite")) as model:

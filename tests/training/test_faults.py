@@ -38,6 +38,7 @@ def kill_rounds(folder: Path, config: RunConfig, rounds: int) -> None:
     assert rounds <= int(said[1]) <= 2 * rounds and int(said[2]) > 50, done.stdout
 
 
+@pytest.mark.slow  # by default, test_resume.py kills a run once
 def test_kill_9_at_random_points_costs_nothing(config: RunConfig, tmp_path: Path) -> None:
     rounds = int(os.environ.get("OPENMOLMO_TEST_ROUNDS", "1"))
     kill_rounds(tmp_path, config, rounds)

@@ -134,6 +134,7 @@ def built(config: RunConfig, device: str, attention: str) -> Molmo:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 def test_compiled_layers_take_batches_of_every_shape(
     config: RunConfig, monkeypatch: pytest.MonkeyPatch, device: str
