@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -123,6 +124,7 @@ def run_eval(monkeypatch, capsys, tmp_path):
             self.answer_batch = Oracle(tasks, held_out.examples).answer_batch
 
     monkeypatch.setattr("openmolmo.evaluation.session.load", Knowing)
+    monkeypatch.setattr("openmolmo.evaluation.session.from_generators", partial(from_generators, sample=20))
     monkeypatch.setattr("openmolmo.evaluation.session.find_model", lambda model: tmp_path / "model")
 
     def call(*argv):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from openmolmo.core.errors import CheckpointError
+from openmolmo.evaluation.held_out import from_generators
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.inference.load import load
 from openmolmo.recipes import bundle as module
@@ -47,6 +49,7 @@ def test_the_bundle_is_small_loads_and_its_card_comes_again(
 ) -> None:
     first, last = runs
     monkeypatch.setattr(module, "Setup", lambda **values: Setup(**values, limit=2, max_new_tokens=12))
+    monkeypatch.setattr("openmolmo.evaluation.session.from_generators", partial(from_generators, sample=20))
     out = tmp_path / "small"
     result = CliRunner().invoke(bundle, [str(last), str(out), "--stage", str(first), "--count", "2"])
     assert result.exit_code == 0, result.exception

@@ -57,7 +57,7 @@ def test_a_task_from_the_link_to_the_review(toy_studio: Studio, new_page: Callab
     ann.get_by_role("button", name="Skip ...").click()
     ann.get_by_label("I do not want to look at this picture").check()
     ann.get_by_role("dialog").get_by_role("button", name="Skip", exact=True).click()
-    ann.get_by_text("to do 1").wait_for()
+    ann.get_by_text("to do 2").wait_for()  # the one in hand, and one more
 
     root.goto(f"{toy_studio.address}/review")
     root.get_by_role("link", name="Look at it").first.click()
