@@ -34,7 +34,8 @@ test-gpu: $(STAMP) ## the tests that need an accelerator
 
 test-browser: $(STAMP) ## the studio in a real browser; needs Debian's chromium, and takes caddy, flite, npm and postgresql where they are
 	@.ci/browser-packages
-	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600
+	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 tests/engine/studio
+	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 --ignore tests/engine/studio # one Playwright a process
 
 lint: $(STAMP) ## style, types and import contracts
 	@$(BIN)/ruff check .
