@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from openmolmo.core.errors import ConfigError
-from openmolmo.core.optional import require
 from openmolmo.engine.synth.icons.answers import make_answers, make_explanation
 from openmolmo.engine.synth.icons.captions import write_caption, write_transcript
 from openmolmo.engine.synth.icons.draw import choose_sign, paint_items, paint_sign
@@ -20,15 +18,13 @@ from openmolmo.engine.synth.icons.stages import Stage, choose_stage
 from openmolmo.engine.synth.icons.statements import reference_statements
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.draw import inner_point
-from openmolmo.records.example import Annotation, Caption, Example, ImageRef, Made, Provenance, Split, Transcript
+from openmolmo.engine.synth.scenes.jpeg import as_jpeg
+from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
-
-cv2 = require("cv2", extra="synth")
 
 __all__ = ["GENERATOR", "IconGenerator", "make_scene"]
 
 _LEAST_SIZE = 64
-_QUALITY = 90
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
 
 
@@ -51,7 +47,7 @@ class IconGenerator:
         tag = f"{dice.below(1 << 32):08x}"
         return Example(
             id=f"{self.name}-{split}-{tag}-{index:08d}",
-            image=_jpeg(picture),
+            image=as_jpeg(picture),
             annotations=_annotate(dice, scene),
             provenance=Provenance(
                 dataset="openmolmo-synth-icons",
@@ -126,14 +122,6 @@ def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
         *make_answers(dice, scene, 3),
         make_explanation(dice, scene),
     )
-
-
-def _jpeg(picture: npt.NDArray[np.uint8]) -> ImageRef:
-    ok, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    assert ok, "OpenCV could not encode a JPEG"
-    encoded = data.tobytes()
-    height, width = picture.shape[:2]
-    return ImageRef(data=encoded, width=width, height=height, sha256=hashlib.sha256(encoded).hexdigest())
 
 
 GENERATOR = IconGenerator()

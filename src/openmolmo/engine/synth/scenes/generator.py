@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from openmolmo.core.errors import ConfigError
-from openmolmo.core.optional import require
 from openmolmo.engine.synth.scenes.answers import make_answers
 from openmolmo.engine.synth.scenes.backgrounds import avoided_colours, choose_background, paint_background
 from openmolmo.engine.synth.scenes.captions import write_caption
@@ -17,21 +15,19 @@ from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.draw import inner_point, paint_objects
 from openmolmo.engine.synth.scenes.explanations import make_explanation
 from openmolmo.engine.synth.scenes.graph import Background, Scene, Thing
+from openmolmo.engine.synth.scenes.jpeg import as_jpeg
 from openmolmo.engine.synth.scenes.layout import Placed, choose_easy, choose_few, choose_objects, place_objects
 from openmolmo.engine.synth.scenes.questions import make_counting, make_not_present, make_pointing
 from openmolmo.engine.synth.scenes.statements import reference_statements
 from openmolmo.engine.synth.scenes.transcripts import write_transcript
 from openmolmo.engine.synth.scenes.world import MICRO as MICRO_WORLD
 from openmolmo.engine.synth.scenes.world import WHOLE, World
-from openmolmo.records.example import Annotation, Caption, Example, ImageRef, Made, Provenance, Split, Transcript
+from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
-
-cv2 = require("cv2", extra="synth")
 
 __all__ = ["EASY", "GENERATOR", "MICRO", "SceneGenerator"]
 
 _LEAST_SIZE = 64
-_QUALITY = 90
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
 _PLAIN_KINDS = ("caption", "pointing", "counting", "not_present", "question_answer")
 
@@ -64,7 +60,7 @@ class SceneGenerator:
         tag = f"{dice.below(1 << 32):08x}"
         return Example(
             id=f"{self.name}-{split}-{tag}-{index:08d}",
-            image=_jpeg(picture),
+            image=as_jpeg(picture),
             annotations=_annotate(dice, scene),
             provenance=Provenance(
                 dataset=f"openmolmo-synth-{self.name.replace('_', '-')}",
@@ -154,14 +150,6 @@ def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
         *make_answers(dice, scene, 2),
         make_explanation(dice, scene),
     )
-
-
-def _jpeg(picture: npt.NDArray[np.uint8]) -> ImageRef:
-    ok, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    assert ok, "OpenCV could not encode a JPEG"
-    encoded = data.tobytes()
-    height, width = picture.shape[:2]
-    return ImageRef(data=encoded, width=width, height=height, sha256=hashlib.sha256(encoded).hexdigest())
 
 
 GENERATOR = SceneGenerator()
