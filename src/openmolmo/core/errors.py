@@ -28,8 +28,10 @@ __all__ = [
     "NotRegisteredError",
     "OpenMolmoError",
     "PromptError",
+    "QueueFullError",
     "RunError",
     "StoppedError",
+    "UnavailableError",
 ]
 
 
@@ -127,6 +129,18 @@ class StoppedError(RunError):
         super().__init__(message, fix=fix)
         self.signal = signal
         self.exit_code = 128 + signal
+
+
+class UnavailableError(OpenMolmoError):
+    """What answers is not there now: it is stopping, or one of its processes was lost."""
+
+
+class QueueFullError(UnavailableError):
+    """More is asked at once than may wait; ``retry_after``: seconds after which to try again."""
+
+    def __init__(self, message: str, *, retry_after: float, fix: str | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.retry_after = retry_after
 
 
 class NotRegisteredError(OpenMolmoError):

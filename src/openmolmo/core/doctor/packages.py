@@ -32,6 +32,7 @@ PURPOSES: Mapping[str, str] = {
     "peft": "adapters (LoRA)",
     "quantize": "eight and four bits",
     "ray": "making data on many machines",
+    "serve": "answering programs and people over HTTP",
     "speech": "recordings, and their text offline",
     "speech-server": "text of recordings by a server",
     "studio": "people make data together, in a browser",
