@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch_free
@@ -24,6 +25,15 @@ ROOMS = ("core", "pictures", "records", "words", "engine", *(f"evaluation.{room}
 """The rooms of the contract in pyproject.toml."""
 
 
+class Done(NamedTuple):
+    """How a process ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    left: list[str]
+
+
 def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run Python without torch."""
     environment = {**os.environ, "PYTHONPATH": str(HIDING)}
@@ -32,24 +42,28 @@ def python(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def call(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return python("-m", "openmolmo", *words, folder=folder)
-
-
-def succeed(words: list[str], folder: Path) -> str:
-    done = call(words, folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("small machine")
     torch_free.prepare(place)
-    succeed(["data", "import", *torch_free.MARKS, "set"], place)
-    succeed(["download", "urls.csv", "--out", "fetched", "--mirror", "mine"], place)
     return place
+
+
+@pytest.fixture(scope="module")
+def done_without(folder: Path) -> dict[str, Done]:
+    """Every command as a process of its own, one after the other."""
+    calls = {
+        "a set": ["data", "import", *torch_free.MARKS, "set"],
+        "fetched": ["download", "urls.csv", "--out", "fetched", "--mirror", "mine"],
+    }
+    for commands in ({**torch_free.PLAIN, **torch_free.WITH_EXTRAS}, torch_free.MODELS):
+        calls |= {name: torch_free.words(name, arguments) for name, arguments in sorted(commands.items())}
+    calls["a dry run"] = ["train", "nano_sft", "--dry-run"]
+    plan = folder.parent / f"{folder.name} calls.json"
+    plan.write_text(json.dumps(list(calls.values())))
+    done = python(str(Path(__file__).with_name("forked.py")), str(plan), folder=folder)
+    assert done.returncode == 0, done.stderr
+    return dict(zip(calls, (Done(*each) for each in json.loads(done.stdout)), strict=True))
 
 
 def test_torch_is_hidden_here(tmp_path: Path) -> None:
@@ -81,15 +95,16 @@ def test_the_help_of_every_command_needs_no_torch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*torch_free.PLAIN, *torch_free.WITH_EXTRAS}))
-def test_it_runs_without_torch(name: str, folder: Path) -> None:
+def test_it_runs_without_torch(name: str, folder: Path, done_without: dict[str, Done]) -> None:
     arguments = {**torch_free.PLAIN, **torch_free.WITH_EXTRAS}[name]
-    said = succeed(torch_free.words(name, arguments), folder)
-    assert said.strip()
+    done = done_without[name]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and done.stdout.strip()
     if "--out" in arguments:
         assert (folder / arguments[arguments.index("--out") + 1]).exists()
 
 
-def test_these_run_one_after_another_without_torch(folder: Path) -> None:
+def test_these_run_one_after_another_without_torch(folder: Path, done_without: dict[str, Done]) -> None:
     calls = [torch_free.words(name, arguments) for name, arguments in torch_free.TOGETHER.items()]
     code = (
         "import json, sys\n"
@@ -117,17 +132,12 @@ def test_it_serves_without_torch_until_it_is_stopped(name: str, folder: Path) ->
     assert said.startswith("The studio is at http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("name", sorted(torch_free.MODELS))
-def test_it_says_that_it_needs_torch_and_leaves_nothing(name: str, folder: Path) -> None:
-    before = sorted(folder.iterdir())
-    done = call(torch_free.words(name, torch_free.MODELS[name]), folder)
-    assert (done.stdout, done.stderr) == ("", torch_free.SENTENCE)
-    assert done.returncode == 1
-    assert sorted(folder.iterdir()) == before
-
-
-def test_a_dry_run_of_training_says_it_too(folder: Path) -> None:
-    assert call(["train", "nano_sft", "--dry-run"], folder).stderr == torch_free.SENTENCE
+@pytest.mark.parametrize("name", [*sorted(torch_free.MODELS), "a dry run"])
+def test_it_says_that_it_needs_torch_and_leaves_nothing(name: str, done_without: dict[str, Done]) -> None:
+    done = done_without[name]
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", torch_free.SENTENCE)
+    before = list(done_without.values())[list(done_without).index(name) - 1]
+    assert done.left == before.left
 
 
 def test_names_of_the_package_say_it_too(tmp_path: Path) -> None:
