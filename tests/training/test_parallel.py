@@ -40,7 +40,7 @@ BLIND = [*BASE, "loader.rows=1", "loader.packing=false", "steps=8"]
 BLIND += ["mixture.groups.0.sources.0.options.blind=" + json.dumps([i for i in range(50) if i % 3])]
 
 
-LONG = [*BASE, "accumulate=4", "steps=20"]  # two batches of a step for each of two processes
+LONG = [*BASE, "accumulate=4", "steps=6"]  # two batches of a step for each of two processes
 FROM = [*BASE, "name=other", "steps=3"]
 fsdp, ddp, groups = "parallel.mode=fsdp", "parallel.mode=ddp", ["parallel.mode=hsdp", "parallel.replicate=2"]
 
