@@ -6,6 +6,7 @@ import dataclasses
 import io
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -353,6 +354,19 @@ def test_a_missing_tool_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monk
     assert 'class="answer"' in page.read_text()
     wrong = CliRunner().invoke(cli, ["synth", "docs", "--kinds", "poem", "--out", str(tmp_path / "no")])
     assert wrong.exit_code == 2 and "chart, table, document, diagram" in wrong.output
+
+
+def test_papers_agree_with_themselves() -> None:
+    """An invoice is due soon after its date, in one form of dates; a chart by year has no other year in its title."""
+    for index in range(20):
+        rng = derive(11, index)
+        paper = worlds.fields(rng, spec("typst_invoice", index, "de"), "invoice")
+        days = [value for name, value in paper.fields if "atum" in name or "llig" in name]
+        assert len(days) == 2 and len({"." in day.rpartition(" ")[2] for day in days}) == 1, days
+        years = [int(day[-4:]) for day in days]
+        assert years[1] - years[0] in (0, 1)
+        chart = worlds.chart(rng, spec("vega_area", index), "area")
+        assert not (chart.categories[0].isdigit() and re.search(r", 20\d\d$", chart.title)), chart
 
 
 def test_tables_with_a_total_do_not_count_it() -> None:
