@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,8 @@ from click.testing import CliRunner, Result
 
 from openmolmo.core.doctor import Finding, machine, packages, torch_facts
 from openmolmo.core.doctor.commands import doctor
-from openmolmo.core.doctor.report import finding_lines
+from openmolmo.core.doctor.report import CHECKS, finding_lines
+from openmolmo.engine.sandbox import launch, sandbox_missing
 
 
 def call(*options: str) -> Result:
@@ -53,6 +55,26 @@ def test_all_that_is_needed_is_here() -> None:
     }
     lines = call().stdout
     assert f"numpy{' ' * 13}{metadata.version('numpy')}" in lines and lines.endswith("all that is needed is here\n")
+
+
+def test_the_sandbox_is_tried_and_a_check_that_fails_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = found(json.loads(call("--json").stdout)["findings"], "sandbox")
+    assert state["state"] == ("ok" if sandbox_missing() is None else "note")
+    monkeypatch.setattr(launch, "_try_namespaces", lambda: "bwrap: No permissions to create new namespace")
+    monkeypatch.setattr(launch.shutil, "which", lambda name: "/usr/bin/bwrap" if name == "bwrap" else None)
+    closed = found(json.loads(call("--json").stdout)["findings"], "sandbox")
+    assert "forbids the namespaces" in closed["value"] and "No permissions" in closed["value"]
+    assert closed["fix"].startswith("allow user namespaces") and closed["state"] == "note"
+    monkeypatch.setattr(launch.shutil, "which", lambda name: None)
+    none = found(json.loads(call("--json").stdout)["findings"], "sandbox")
+    assert "bubblewrap, which is not installed" in none["value"] and none["fix"] == "apt install bubblewrap"
+
+    def broken() -> Iterator[Finding]:
+        raise OSError("no such device")
+
+    monkeypatch.setattr(CHECKS, "_local", {"sandbox": broken})
+    findings = json.loads(call("--json").stdout)["findings"]
+    assert found(findings, "sandbox")["value"] == "cannot be looked at: no such device" and found(findings, "memory")
 
 
 def test_every_extra_is_listed_with_its_purpose() -> None:

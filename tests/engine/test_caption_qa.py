@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from openmolmo.core.errors import ConfigError, DataError, RunError
+from openmolmo.core.files import only_writer
 from openmolmo.core.rng import derive
 from openmolmo.engine.caption_qa import CaptionQA, Talk, make_caption_qa
 from openmolmo.engine.caption_qa.cloze import cloze_talks
@@ -144,6 +145,8 @@ def test_offline_run_is_clean_marked_and_resumed(tmp_path: Path) -> None:
     assert {shard.name: shard.sha256 for shard in again.manifest.shards} == hashes
     with pytest.raises(DataError, match="of another settings"):
         make_caption_qa(source, tmp_path / "out", CaptionQA(single=3, rows_per_shard=2))
+    with only_writer(tmp_path / "out"), pytest.raises(RunError, match="another process is writing"):
+        make_caption_qa(source, tmp_path / "out", asked)
     with pytest.raises(ConfigError, match="is the source"):
         make_caption_qa(source, source)
     with pytest.raises(ConfigError, match="ask for nothing"):

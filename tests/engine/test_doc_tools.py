@@ -15,9 +15,11 @@ from PIL import Image
 from openmolmo.core.rng import derive
 from openmolmo.engine.docs.base import FAMILIES, TOOLS, Box, Chart, Diagram, Mark, Program, Rendered, Spec, ToolSession
 from openmolmo.engine.docs.failures import RenderError
+from openmolmo.engine.docs.questions import View, ask
 from openmolmo.engine.docs.tools import chromium
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout
 from openmolmo.engine.docs.tools.lettering import lacking
+from openmolmo.engine.docs.verify import verified
 
 OURS = ("graphviz", "vega", "html", "mermaid", "plotly", "latex")
 STRANGE = "\ue0ff"  # for private use: no font has it
@@ -139,6 +141,19 @@ def test_vega_fetches_nothing_and_a_process_that_dies_is_replaced() -> None:
         child._first_timeout = 0.01
         with pytest.raises(RenderError, match="did not end within"):
             session.render(program)
+
+
+@pytest.mark.slow
+def test_whatever_is_asked_about_a_vega_chart_is_found_again() -> None:
+    """Numbers beside a slice, small points, thin slices: nothing that is asked is dropped."""
+    with opened("vega") as session:
+        for family in (name for name in FAMILIES.names() if name.startswith("vega_")):
+            for index in range(3):
+                program = written(family, index)
+                rendered = session.render(program)
+                rng = derive(7, family, index)
+                asked = ask(View(content=program.content, rendered=rendered, language="en", rng=rng, source=""), 100)
+                assert len(asked) > 3 and not verified(asked, program, rendered)[1], (family, index)
 
 
 def test_graphviz_nodes_edges_and_labels_are_found() -> None:

@@ -6,11 +6,13 @@ import dataclasses
 import io
 import multiprocessing
 import os
+import re
 import signal
 import sqlite3
 import time
 from pathlib import Path
 
+import hanging_family
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -19,10 +21,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from openmolmo.cli import cli
-from openmolmo.core.errors import ConfigError, DataError, DiskFullError
+from openmolmo.core.errors import ConfigError, DataError, DiskFullError, RunError
+from openmolmo.core.files import only_writer
 from openmolmo.core.rng import derive
-from openmolmo.engine.docs import worlds
-from openmolmo.engine.docs.base import FAMILIES, TOOLS, Chart, Fields, Grid, Mark, Program, Rendered, Spec
+from openmolmo.engine.docs import pipeline, worlds
+from openmolmo.engine.docs.base import FAMILIES, TOOLS, Chart, Diagram, Fields, Grid, Mark, Program, Rendered, Spec
+from openmolmo.engine.docs.checks.diagrams import source_edges
 from openmolmo.engine.docs.failures import RenderError
 from openmolmo.engine.docs.fonts import lacking_letters
 from openmolmo.engine.docs.ledger import LEDGER, Ledger, Row
@@ -179,6 +183,17 @@ def _spoilt(question: Question) -> Question:
     return dataclasses.replace(question, value=other)
 
 
+def test_edges_are_read_from_any_source() -> None:
+    """The second path finds in dot, Mermaid and TikZ the edges that were to be drawn, and no others."""
+    for name in FAMILIES.names():
+        family = FAMILIES.get(name)
+        silent = family.kind != "diagram" or name in {"latex_sequence", "mermaid_mindmap"}  # they name no ends
+        for index in range(0 if silent else 4):
+            program = family.write(derive(5, name, index), spec(name, index))
+            assert isinstance(program.content, Diagram)
+            assert sorted(source_edges(program.source)) == sorted(program.content.edges), (name, index)
+
+
 def test_every_family_of_questions_has_several_wordings() -> None:
     names = [name for families in QUESTION_FAMILIES.values() for name in families]
     assert len(names) == len(set(names)) >= 90
@@ -289,6 +304,20 @@ def test_failures_stay_in_the_ledger_and_take_nothing_along(tmp_path: Path, monk
     assert make_documents(plan, tmp_path / "mended").manifest.rows == 2
 
 
+@pytest.mark.slow
+def test_a_picture_that_hangs_is_ended_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FAMILIES, "_local", {hanging_family.NAME: hanging_family.Hangs()})
+    monkeypatch.setattr(FAMILIES, "names", lambda: [hanging_family.NAME])
+    monkeypatch.setattr(pipeline, "ATTEMPTS", 1)
+    plan = hanging_family.HangingPlan(tools=("typst",), count=4)
+    result = make_documents(plan, tmp_path / "out", workers=1, patience=2.0)
+    assert (result.manifest.rows, result.summary.failed.total()) == (3, 1)
+    ledger = Ledger(tmp_path / "out" / LEDGER)
+    assert {row.error for row in ledger.errors()} == {"typst: the process that drew it did not end within 2 seconds"}
+    ledger.close()
+    assert make_documents(plan, tmp_path / "out", workers=1, patience=2.0).made == 0  # a failure is not tried for ever
+
+
 def test_a_ledger_that_is_damaged_or_full_says_so(tmp_path: Path) -> None:
     (tmp_path / LEDGER).write_text("no database" * 200)
     with pytest.raises(DataError, match="cannot be used"):
@@ -297,6 +326,8 @@ def test_a_ledger_that_is_damaged_or_full_says_so(tmp_path: Path) -> None:
     (tmp_path / "other" / "mine.txt").write_text("x")
     with pytest.raises(DataError, match="holds no ledger"):
         make_documents(PLAN, tmp_path / "other")
+    with only_writer(tmp_path), pytest.raises(RunError, match="another process is writing"):
+        make_documents(PLAN, tmp_path)
     ledger = Ledger(tmp_path / "small.sqlite")
     ledger._db.execute("PRAGMA max_page_count = 8")
     rows = [Row(address=str(n), step="render", item=n, attempt=0, output={}, picture=bytes(20_000)) for n in range(3)]
@@ -323,6 +354,19 @@ def test_a_missing_tool_is_one_sentence(tmp_path: Path, monkeypatch: pytest.Monk
     assert 'class="answer"' in page.read_text()
     wrong = CliRunner().invoke(cli, ["synth", "docs", "--kinds", "poem", "--out", str(tmp_path / "no")])
     assert wrong.exit_code == 2 and "chart, table, document, diagram" in wrong.output
+
+
+def test_papers_agree_with_themselves() -> None:
+    """An invoice is due soon after its date, in one form of dates; a chart by year has no other year in its title."""
+    for index in range(20):
+        rng = derive(11, index)
+        paper = worlds.fields(rng, spec("typst_invoice", index, "de"), "invoice")
+        days = [value for name, value in paper.fields if "atum" in name or "llig" in name]
+        assert len(days) == 2 and len({"." in day.rpartition(" ")[2] for day in days}) == 1, days
+        years = [int(day[-4:]) for day in days]
+        assert years[1] - years[0] in (0, 1)
+        chart = worlds.chart(rng, spec("vega_area", index), "area")
+        assert not (chart.categories[0].isdigit() and re.search(r", 20\d\d$", chart.title)), chart
 
 
 def test_tables_with_a_total_do_not_count_it() -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.core.executors import EXECUTORS, run_shards
+from openmolmo.engine.caption_qa import CaptionQA, make_caption_qa
 from openmolmo.engine.count import make_counts
 from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.engine.synth.driver import synthesize
@@ -85,6 +86,15 @@ def _count_and_fail(ray: ModuleType) -> None:
     counts = [make_counts(Path("photos"), Path(name), executor=name, workers=2) for name in EXECUTORS]
     assert counts[0] == counts[1] and counts[0].kept["train"] == {1: 3}
     assert Path("ray/train/manifest.json").read_bytes() == Path("processes/train/manifest.json").read_bytes()
+    synthesize(GENERATORS.get("scenes"), Path("told"), count=6, size=96)
+    talks = [make_caption_qa(Path("told"), Path("talks"), CaptionQA(rows_per_shard=2))]
+    talks += [
+        make_caption_qa(
+            Path("told"), Path(f"talks-{name}"), CaptionQA(rows_per_shard=2), executor=name, workers=workers
+        )
+        for name, workers in (("processes", 2), ("ray", 2))
+    ]
+    assert talks[0].counts["questions"] and all(other.manifest == talks[0].manifest for other in talks)
     with pytest.raises(ConfigError, match="task 1 is refused"):
         run_shards(refuse, [1], executor="ray", workers=1)
     with pytest.raises(RunError, match="all of them died"):

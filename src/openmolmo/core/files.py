@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "atomic_dir",
     "atomic_file",
     "disk_full_as_error",
+    "only_writer",
     "require_writable",
     "sha256_bytes",
     "sha256_file",
@@ -99,6 +101,30 @@ def atomic_dir(path: Path) -> Iterator[Path]:
                 temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a folder that exists, so that two runs never write in it at once; a killed run lets go by itself.
+
+    Raises RunError where another run holds it.
+    """
+    if sys.platform == "win32":  # folders cannot be locked there
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"another process is writing in {folder}", fix="wait for it to end, or choose another --out"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def require_writable(path: Path) -> None:

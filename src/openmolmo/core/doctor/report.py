@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from openmolmo.core.doctor.finding import Finding
 from openmolmo.core.doctor.machine import machine_findings
 from openmolmo.core.doctor.packages import installed_findings
 from openmolmo.core.doctor.torch_facts import torch_findings
+from openmolmo.core.errors import OpenMolmoError
+from openmolmo.core.registry import Registry
 
-__all__ = ["examine", "finding_lines"]
+__all__ = ["CHECKS", "examine", "finding_lines"]
+
+CHECKS: Registry[Callable[[], Iterable[Finding]]] = Registry("doctor_check")
+"""Further things to look at, by the name of the thing."""
 
 _MARKS = {"ok": "ok", "note": "-", "broken": "BROKEN"}
 
 
 def examine(folder: Path) -> list[Finding]:
     """Look at everything; ``folder`` is where results would go. Needs no torch, and writes nothing that stays."""
-    return [*installed_findings(), *torch_findings(), *machine_findings(folder, _cache())]
+    return [*installed_findings(), *torch_findings(), *machine_findings(folder, _cache()), *_of_rooms()]
+
+
+def _of_rooms() -> Iterator[Finding]:
+    """What rooms above this one know of the machine; one that fails is a finding too."""
+    for name in CHECKS:
+        try:
+            yield from CHECKS.get(name)()
+        except (ImportError, OSError, OpenMolmoError) as error:
+            yield Finding(group="machine", name=name, value=f"cannot be looked at: {error}", state="note")
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from openmolmo.core.executors import EXECUTORS, Executor
 from openmolmo.core.progress import console, print_table
 from openmolmo.engine.caption_qa.keeping import REASONS
 from openmolmo.engine.caption_qa.make import CaptionQA, Report, make_caption_qa
@@ -28,9 +29,17 @@ __all__ = ["caption_qa"]
 @click.option(
     "--rows-per-shard", default=256, show_default=True, type=click.IntRange(min=1), help="Captions of one file."
 )
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
+@click.option(
+    "--executor",
+    default="processes",
+    show_default=True,
+    type=click.Choice(EXECUTORS),
+    help="Processes of this machine, or Ray (RAY_ADDRESS names a cluster).",
+)
 @llm_options()
 def caption_qa(
-    source: Path, out: Path, single: int, turns: int, seed: int, rows_per_shard: int, llm: LLMSettings | None
+    source: Path, out: Path, llm: LLMSettings | None, workers: int, executor: Executor, **settings: int
 ) -> None:
     """Make questions and answers about the pictures of SOURCE, out of their captions.
 
@@ -38,10 +47,9 @@ def caption_qa(
     it, gaps in the captions' own sentences and scene graphs give questions, marked as made by a program. A run that
     was stopped is finished by the same command.
     """
-    settings = CaptionQA(single=single, turns=turns, seed=seed, rows_per_shard=rows_per_shard)
     if llm is not None and llm.cache is None:
         llm = llm.replace(cache=out.with_name(f"{out.name}.answers.sqlite"))
-    _tell(make_caption_qa(source, out, settings, llm=llm))
+    _tell(make_caption_qa(source, out, CaptionQA(**settings), llm=llm, workers=workers, executor=executor))
 
 
 def _tell(report: Report) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openmolmo.core.config import Config, to_dict
 from openmolmo.core.errors import ConfigError, DataError
+from openmolmo.core.executors import Executor, run_shards
+from openmolmo.core.files import only_writer
 from openmolmo.core.rng import derive
 from openmolmo.engine.caption_qa.cloze import cloze_talks
 from openmolmo.engine.caption_qa.graph import graph_talks
@@ -21,7 +24,7 @@ from openmolmo.engine.llm import LLM, LLMSettings
 from openmolmo.records.audit import REFUSED
 from openmolmo.records.example import Caption, Example, Made
 from openmolmo.records.folder import open_dataset
-from openmolmo.records.manifest import MANIFEST, Manifest, ShardInfo
+from openmolmo.records.manifest import MANIFEST, Manifest
 from openmolmo.records.shards import ShardWriter, read_metadata, shard_info
 
 __all__ = ["CaptionQA", "Report", "make_caption_qa"]
@@ -67,11 +70,18 @@ class Report:
 
 
 def make_caption_qa(
-    source: Path, out: Path, settings: CaptionQA | None = None, *, llm: LLMSettings | None = None
+    source: Path,
+    out: Path,
+    settings: CaptionQA | None = None,
+    *,
+    llm: LLMSettings | None = None,
+    workers: int = 1,
+    executor: Executor = "processes",
 ) -> Report:
     """Write questions about the pictures of ``source`` in the folder ``out``; without ``llm`` by rules alone.
 
-    A run that was stopped is finished by the same call. A folder that holds something else is a DataError.
+    The bytes are the same for any ``workers`` and ``executor``; with ``ray`` all machines must see both folders. A run
+    that was stopped is finished by the same call. A folder that holds something else is a DataError.
     """
     settings = settings or CaptionQA()
     examples = open_dataset(source)
@@ -88,31 +98,61 @@ def make_caption_qa(
     }
     out.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(examples), settings.rows_per_shard)
-    shards: list[ShardInfo] = []
-    totals, kept = Counter[str](), 0
-    client = None if llm is None else LLM(llm)
-    try:
+    paths = [out / f"data-{number:05d}.parquet" for number in range(len(starts))]
+    with only_writer(out):
         _refuse_others(out, same, len(starts))
-        for number, start in enumerate(starts):
-            path = out / f"data-{number:05d}.parquet"
-            metadata = read_metadata(path) if path.is_file() else None
-            if metadata is not None:
-                kept += 1
-            else:
-                (out / MANIFEST).unlink(missing_ok=True)  # it does not vouch for what is being made
-                stop = min(start + settings.rows_per_shard, len(examples))
-                metadata = _shard(path, [examples[index] for index in range(start, stop)], settings, client, same)
-            shards.append(shard_info(path))
-            totals.update(metadata["counts"])
-    finally:
-        if client is not None:
-            client.close()
-    dropped = {name.removeprefix("dropped."): count for name, count in totals.items() if name.startswith("dropped.")}
-    counts = {name: count for name, count in sorted(totals.items()) if not name.startswith("dropped.")}
-    dropped = dict(sorted(dropped.items()))
-    manifest = Manifest(shards=tuple(shards), made_by={**same, "counts": counts, "dropped": dropped})
-    manifest.save(out)
-    return Report(folder=out, manifest=manifest, made=len(shards) - kept, kept=kept, counts=counts, dropped=dropped)
+        tasks = [
+            _Task(source.resolve(), path.resolve(), start, settings, llm, same)  # workers have folders of their own
+            for path, start in zip(paths, starts, strict=True)
+            if not path.is_file()
+        ]
+        if tasks:
+            (out / MANIFEST).unlink(missing_ok=True)  # it does not vouch for what is being made
+        run_shards(_make, tasks, executor=executor, workers=workers)
+        totals = Counter[str]()
+        for path in paths:
+            totals.update((read_metadata(path) or {})["counts"])
+        dropped = {
+            name.removeprefix("dropped."): count for name, count in totals.items() if name.startswith("dropped.")
+        }
+        counts = {name: count for name, count in sorted(totals.items()) if not name.startswith("dropped.")}
+        dropped = dict(sorted(dropped.items()))
+        shards = tuple(shard_info(path) for path in paths)
+        manifest = Manifest(shards=shards, made_by={**same, "counts": counts, "dropped": dropped})
+        manifest.save(out)
+    kept = len(paths) - len(tasks)
+    return Report(folder=out, manifest=manifest, made=len(tasks), kept=kept, counts=counts, dropped=dropped)
+
+
+def _totals(paths: Sequence[Path]) -> tuple[dict[str, int], dict[str, int]]:
+    """What the footers of all shards counted: what there is, and what was dropped by reason."""
+    totals = Counter[str]()
+    for path in paths:
+        totals.update((read_metadata(path) or {})["counts"])
+    mark = "dropped."
+    counts = {name: count for name, count in sorted(totals.items()) if not name.startswith(mark)}
+    return counts, {name.removeprefix(mark): count for name, count in sorted(totals.items()) if name.startswith(mark)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A shard to make, somewhere: the captions of ``source`` from ``start`` on."""
+
+    source: Path
+    path: Path
+    start: int
+    settings: CaptionQA
+    llm: LLMSettings | None
+    same: Mapping[str, Any]
+
+
+def _make(task: _Task) -> None:
+    examples = open_dataset(task.source)
+    stop = min(task.start + task.settings.rows_per_shard, len(examples))
+    with contextlib.ExitStack() as stack:
+        client = None if task.llm is None else stack.enter_context(LLM(task.llm))
+        some = [examples[index] for index in range(task.start, stop)]
+        _shard(task.path, some, task.settings, client, task.same)
 
 
 def _asked_how(llm: LLMSettings) -> str:
@@ -142,8 +182,8 @@ def _refuse_others(out: Path, same: dict[str, Any], shards: int) -> None:
 
 
 def _shard(
-    path: Path, examples: Sequence[Example], settings: CaptionQA, client: LLM | None, same: dict[str, Any]
-) -> dict[str, Any]:
+    path: Path, examples: Sequence[Example], settings: CaptionQA, client: LLM | None, same: Mapping[str, Any]
+) -> None:
     """Make one shard; its footer says what it came from and what was counted."""
     counts, dropped = Counter[str](examples_read=len(examples)), Counter[str]()
     captions = [_caption(example, counts) for example in examples]
@@ -168,7 +208,6 @@ def _shard(
         for example, talks in zip(examples, made, strict=True):
             if talks:
                 writer.add(_example(example, talks))
-    return metadata
 
 
 def _caption(example: Example, counts: Counter[str]) -> str:

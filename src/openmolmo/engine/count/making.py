@@ -9,7 +9,7 @@ from pathlib import Path
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.executors import Executor
-from openmolmo.core.files import sha256_bytes, write_json
+from openmolmo.core.files import only_writer, sha256_bytes, write_json
 from openmolmo.engine.count.choosing import Chosen, Refusal, Rules, choose, plural
 from openmolmo.engine.count.detectors import build_detector
 from openmolmo.engine.count.finding import Looked, find_boxes
@@ -72,6 +72,20 @@ def make_counts(
         raise DataError(f"{folder} is not a folder", fix="give the folder in which the pictures are")
     if not pictures_in(folder).paths:
         raise DataError(f"{folder} holds no picture", fix="give the folder in which the pictures are")
+    build_detector(settings.detector, settings.options)  # wrong options are told before anything is done
+    out.mkdir(parents=True, exist_ok=True)
+    with only_writer(out):
+        return _make(folder, out, settings, workers, executor, on_done)
+
+
+def _make(
+    folder: Path,
+    out: Path,
+    settings: CountSettings,
+    workers: int,
+    executor: Executor,
+    on_done: Callable[[int], None],
+) -> CountReport:
     engine = build_detector(settings.detector, settings.options)
     new = 0
 

@@ -21,6 +21,8 @@ class Author(Protocol):
     """Part of every address: templates, or the model and the version of the prompts."""
     own_questions: bool
     """Whether the families of questions are asked too."""
+    waits: bool
+    """Whether it asks somebody else, with time limits of its own; otherwise a picture's time limit holds for it."""
 
     def write(self, spec: Spec, attempt: int) -> Program:
         """The program; a failure is an :class:`OpenMolmoError`."""
@@ -44,6 +46,7 @@ class TemplateAuthor:
 
     name = "template"
     own_questions = False
+    waits = False
 
     def write(self, spec: Spec, attempt: int) -> Program:
         rng = derive(spec.seed, "docs", spec.family, spec.index, attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,17 @@ def addresses(plan: DocsPlan, spec: Spec, attempt: int, versions: Mapping[str, s
     return Addresses(program=program, render=render, questions=questions)
 
 
-class Workshop:
-    """A worker's open tools, its author and its eye on the ledger."""
+Guard = Callable[[], contextlib.AbstractContextManager[object]]
 
-    def __init__(self, plan: DocsPlan, ledger: Path) -> None:
-        self._plan = plan
+
+class Workshop:
+    """A worker's open tools, its author and its eye on the ledger.
+
+    ``guard`` is entered for each piece of work that waits for nobody else, and so may be told to end in time.
+    """
+
+    def __init__(self, plan: DocsPlan, ledger: Path, guard: Guard = contextlib.nullcontext) -> None:
+        self._plan, self._guard = plan, guard
         self._stack = contextlib.ExitStack()
         self._sessions: dict[str, ToolSession] = {}
         self._author: Author = AUTHORS.get(plan.author)(plan.options)
@@ -92,7 +98,8 @@ class Workshop:
             return program_from_dict(known.output)
         before = self._before(spec, attempt)
         author = self._author
-        program = author.write(spec, attempt) if before is None else author.repair(*before, attempt)
+        with contextlib.nullcontext() if author.waits else self._guard():
+            program = author.write(spec, attempt) if before is None else author.repair(*before, attempt)
         rows.append(
             Row(
                 address=where.program, step="program", item=spec.index, attempt=attempt,
@@ -117,7 +124,8 @@ class Workshop:
             return rendered_from_dict(known.output, known.picture)
         if program.made_by != "template":
             refuse_reaching_out(program.spec.tool, program.source, texts_of(program.content))
-        rendered = self._session(program.spec.tool).render(program)
+        with self._guard():
+            rendered = self._session(program.spec.tool).render(program)
         if program.made_by != "template":
             refuse_incomplete(program, rendered)
         rows.append(
@@ -137,9 +145,10 @@ class Workshop:
         spec = program.spec
         rng = derive(spec.seed, "docs questions", spec.index, attempt)
         view = View(content=program.content, rendered=rendered, language=spec.language, rng=rng, source=program.source)
-        asked = [*self._author.ask(program, rendered), *ask(view, self._plan.questions)]
-        kept, dropped = verified(asked, program, rendered)
-        noisy = add_noise(derive(spec.seed, "docs noise", spec.index, attempt), rendered, self._plan.noise)
+        own = self._author.ask(program, rendered)
+        with self._guard():
+            kept, dropped = verified([*own, *ask(view, self._plan.questions)], program, rendered)
+            noisy = add_noise(derive(spec.seed, "docs noise", spec.index, attempt), rendered, self._plan.noise)
         example = make_example(program, rendered, noisy, kept, split=self._plan.split, attempt=attempt)
         row: dict[str, Any] = example_to_row(example)
         picture = row["image"]["bytes"]

@@ -1,17 +1,19 @@
 """The driver: hands pictures to workers, keeps the ledger, weeds out duplicates, writes the data set.
 
 Workers are processes that read the ledger; only this process writes it, so nothing is ever half done: a run that was
-killed is finished by the same call. Which pictures there are, and their bytes, depend on the plan and the versions of
-the tools, not on the number of workers.
+killed is finished by the same call. A worker whose picture does not end ends itself, and that picture has failed. Which
+pictures there are, and their bytes, depend on the plan and the versions of the tools, not on the number of workers.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +22,7 @@ from multiprocessing.connection import wait as wait_for_handles
 from pathlib import Path
 
 from openmolmo.core.errors import DataError
-from openmolmo.core.files import disk_full_as_error
+from openmolmo.core.files import disk_full_as_error, only_writer
 from openmolmo.core.progress import make_progress
 from openmolmo.engine.docs.authors import AUTHORS
 from openmolmo.engine.docs.base import TOOLS, Spec
@@ -32,7 +34,10 @@ from openmolmo.engine.docs.shards import write_shards
 from openmolmo.engine.docs.summary import Summary, summarize
 from openmolmo.records.manifest import Manifest
 
-__all__ = ["DocsResult", "make_documents"]
+__all__ = ["PATIENCE", "DocsResult", "make_documents"]
+
+PATIENCE = 120.0
+"""Seconds for one drawing in a worker; more than any tool takes that has a time limit of its own."""
 
 Task = tuple[Spec, int]
 
@@ -47,17 +52,19 @@ class DocsResult:
     summary: Summary
 
 
-def make_documents(plan: DocsPlan, out: Path, *, workers: int = 1) -> DocsResult:
-    """Make the pictures of a plan in ``out``, or what is missing of them.
+def make_documents(plan: DocsPlan, out: Path, *, workers: int = 0, patience: float = PATIENCE) -> DocsResult:
+    """Make the pictures of a plan in ``out``, or what is missing of them, by ``workers`` processes.
 
+    A drawing that takes more than ``patience`` seconds is ended with its process. With 0 workers all is made in this
+    process, which is quicker for a few pictures, but waits for a drawing that hangs in a library.
     A picture that fails is tried again (see ``plan.ATTEMPTS``); one that never succeeds is in the ledger with its
     errors and not in the data set. A folder that holds something else is a :class:`DataError`.
     """
     AUTHORS.get(plan.author)  # an unknown one is told before anything is made
     _refuse_foreign(out)
     out.mkdir(parents=True, exist_ok=True)
-    with disk_full_as_error(out), contextlib.closing(Ledger(out / LEDGER)) as ledger:
-        run = _Run(plan, out, ledger, workers)
+    with only_writer(out), disk_full_as_error(out), contextlib.closing(Ledger(out / LEDGER)) as ledger:
+        run = _Run(plan, out, ledger, workers, patience)
         chosen = run.finish()
         manifest = write_shards(plan, out, ledger, chosen)
         summary = summarize(plan, ledger, chosen, run.attempts)
@@ -75,8 +82,9 @@ def _refuse_foreign(out: Path) -> None:
 class _Run:
     """One run over a ledger. ``attempts``: for each picture the attempts that were looked at."""
 
-    def __init__(self, plan: DocsPlan, out: Path, ledger: Ledger, workers: int) -> None:
+    def __init__(self, plan: DocsPlan, out: Path, ledger: Ledger, workers: int, patience: float) -> None:
         self._plan, self._out, self._ledger, self._workers = plan, out, ledger, workers
+        self._patience = patience
         self._versions = {name: TOOLS.get(name).version() for name in plan.tools}
         self.made = 0
         self.attempts: dict[int, list[Addresses]] = {}
@@ -122,14 +130,14 @@ class _Run:
         ]
         for _ in range(len(tasks) - len(missing)):
             on_done()
-        for rows in _rows(self._plan, self._out / LEDGER, missing, self._workers):
+        for rows in _rows(self._plan, self._out / LEDGER, missing, self._workers, self._patience):
             self._ledger.put(rows)
             self.made += 1
             on_done()
 
 
-def _rows(plan: DocsPlan, ledger: Path, tasks: Sequence[Task], workers: int) -> Iterator[list[Row]]:
-    if workers == 1 or len(tasks) < 2:
+def _rows(plan: DocsPlan, ledger: Path, tasks: Sequence[Task], workers: int, patience: float) -> Iterator[list[Row]]:
+    if not workers:
         workshop = Workshop(plan, ledger)
         try:
             for spec, attempt in tasks:
@@ -139,21 +147,23 @@ def _rows(plan: DocsPlan, ledger: Path, tasks: Sequence[Task], workers: int) -> 
         return
     left = list(tasks)
     while left:  # a worker that dies takes its picture with it; the others are made by a fresh pool
-        left, suspects = yield from _pool(plan, ledger, left, min(workers, len(left)))
+        left, suspects = yield from _pool(plan, ledger, left, min(workers, len(left)), patience)
         for task in suspects:
-            _, died = yield from _pool(plan, ledger, [task], 1)
+            started = time.monotonic()
+            _, died = yield from _pool(plan, ledger, [task], 1, patience)
             if died:
-                yield _died(plan, task)
+                yield _died(plan, task, patience if time.monotonic() - started >= patience else None)
 
 
 def _pool(
-    plan: DocsPlan, ledger: Path, tasks: Sequence[Task], workers: int
+    plan: DocsPlan, ledger: Path, tasks: Sequence[Task], workers: int, patience: float
 ) -> Generator[list[Row], None, tuple[list[Task], list[Task]]]:
     """Rows of finished pictures; returns the tasks that were not begun and those under way when a worker died."""
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(tasks))
     under_way: dict[Future[list[Row]], Task] = {}
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(plan, ledger)) as pool:
+    told = (plan, ledger, patience)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=told) as pool:
         try:
             while waiting or under_way:
                 while waiting and len(under_way) < 2 * workers:
@@ -174,12 +184,23 @@ def _pool(
 _workshop: Workshop
 
 
-def _start(plan: DocsPlan, ledger: Path) -> None:
+def _start(plan: DocsPlan, ledger: Path, patience: float) -> None:
     global _workshop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     os.environ["OMP_NUM_THREADS"] = "1"
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    _workshop = Workshop(plan, ledger)
+    _workshop = Workshop(plan, ledger, guard=lambda: _ended_in_time(patience))
+
+
+@contextlib.contextmanager
+def _ended_in_time(seconds: float) -> Iterator[None]:
+    """End this process where the block takes longer, even inside a library that lets no other thread run."""
+    with Path(os.devnull).open("w") as nowhere:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 def _die_with_parent() -> None:
@@ -193,11 +214,13 @@ def _make_one(spec: Spec, attempt: int) -> list[Row]:
     return _workshop.make(spec, attempt)
 
 
-def _died(plan: DocsPlan, task: Task) -> list[Row]:
+def _died(plan: DocsPlan, task: Task, late: float | None) -> list[Row]:
+    """The rows of a picture whose process died, alone and again; ``late``: because it took more seconds than that."""
     spec, attempt = task
     versions = {name: TOOLS.get(name).version() for name in plan.tools}
     where = addresses(plan, spec, attempt, versions)
-    error = f"{spec.tool}: the process that drew it ended without a word"
+    why = "ended without a word" if late is None else f"did not end within {late:g} seconds"
+    error = f"{spec.tool}: the process that drew it {why}"
     return [
         Row(address=place, step=step, item=spec.index, attempt=attempt, state="failed", error=error, output={})
         for step, place in (("render", where.render), ("questions", where.questions))

@@ -8,17 +8,14 @@ makes the rest; the manifest is written last.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import ConfigError, DataError, RunError
+from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.core.executors import Executor, run_shards
+from openmolmo.core.files import only_writer
 from openmolmo.core.progress import make_progress
 from openmolmo.engine.synth.base import Generator
 from openmolmo.engine.synth.plan import SAME, SynthPlan, make_shard, make_task
@@ -76,7 +73,7 @@ def synthesize(  # noqa: PLR0913  (one number more than a settings class would b
     existed = out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with _only_writer(out):
+        with only_writer(out):
             kept, made, manifest = _finish(generator, plan, out, workers, executor)
     finally:
         if not existed and not any(out.iterdir()):
@@ -186,24 +183,3 @@ def _check_same(out: Path, metadata: dict[str, Any], plan: SynthPlan) -> None:
                 rule="an existing folder can only be continued with the same settings",
                 fix=f"use {key}={metadata.get(key)!r}, or choose another --out",
             )
-
-
-@contextlib.contextmanager
-def _only_writer(out: Path) -> Iterator[None]:
-    """Hold the folder, so that two runs never write in it at once; a killed run lets go by itself."""
-    if sys.platform == "win32":  # folders cannot be locked there
-        yield
-        return
-    import fcntl
-
-    handle = os.open(out, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(
-                f"another process is writing in {out}", fix="wait for it to end, or choose another --out"
-            ) from error
-        yield
-    finally:
-        os.close(handle)

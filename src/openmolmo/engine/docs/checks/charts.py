@@ -18,6 +18,8 @@ _SHAPES = ("bar", "point", "slice", "cell", "box")
 _ACROSS = {"horizontal_bar", "dot"}
 """Forms whose values grow to the right."""
 _PIXELS = 300  # of a mark, to see its colour
+_FEW = 3  # pixels
+_EDGE = 0.08  # of a pie's width: the white line between slices, soft edges, and corners thinner than ``_FEW``
 _SHADE = 12  # by so much may each of red, green and blue differ from a named colour
 
 
@@ -236,20 +238,41 @@ def _count(key: str) -> Callable[[Reading], float]:
 
 def _seen_colour(chart: _Chart, key: str, number: int) -> str:
     """The name of the colour that most pixels inside a mark have, of those that have a name."""
+    marks = [mark for mark in chart.reading.role(*_SHAPES) if mark.datum.get(key, 0) == number]
+    slices = [mark for mark in marks if mark.role == "slice"]
+    if slices:
+        return _colour_of_slice(chart.reading, slices[0])
     votes = Counter[str]()
-    # The box of a slice holds its neighbours' colours too: there the ground of its number is looked at.
-    slices = any(mark.role == "slice" for mark in chart.reading.marks)
-    for mark in chart.reading.role("value") if slices else chart.reading.role(*_SHAPES):
-        if mark.datum.get(key, 0) == number:
-            left, top, right, bottom = (round(value) for value in mark.box)
-            grow = 3 if slices else 0
-            inside = chart.reading.pixels[
-                max(top - grow, 0) : bottom + grow, max(left - grow, 0) : right + grow
-            ].reshape(-1, 3)
-            votes.update(_names(inside[:: max(1, len(inside) // _PIXELS)]))
+    for mark in marks:
+        left, top, right, bottom = (round(value) for value in mark.box)
+        inside = chart.reading.pixels[max(top, 0) : bottom, max(left, 0) : right].reshape(-1, 3)
+        votes.update(_names(inside[:: max(1, len(inside) // _PIXELS)]))
     if not votes:
         raise LookupError("no pixel has a colour with a name")
     return votes.most_common(1)[0][0]
+
+
+def _colour_of_slice(reading: Reading, mark: Mark) -> str:
+    """The colour whose pixels in the whole pie reach as far as the slice: a slice's box holds its neighbours too."""
+    boxes = np.array([other.box for other in reading.role("slice")])
+    left, top = (int(value) for value in boxes[:, :2].min(axis=0))
+    right, bottom = (int(value) + 1 for value in boxes[:, 2:].max(axis=0))
+    pie = reading.pixels[max(top, 0) : bottom, max(left, 0) : right].astype(np.int16)
+    found = []
+    for name, shades in COLOURS.items():
+        is_near = np.zeros(pie.shape[:2], bool)
+        for shade in shades:
+            is_near |= np.abs(pie - np.frombuffer(bytes.fromhex(shade[1:]), np.uint8)).max(axis=2) <= _SHADE
+        # Soft edges pass through other colours, one pixel thin; letters may have a slice's colour, in few pixels a row.
+        is_whole = is_near[1:-1, 1:-1] & is_near[:-2, 1:-1] & is_near[2:, 1:-1] & is_near[1:-1, :-2] & is_near[1:-1, 2:]
+        across, down = (np.flatnonzero(is_whole.sum(axis=axis) >= _FEW) for axis in (0, 1))
+        if len(across) and len(down):
+            box = (left + across[0], top + down[0], left + across[-1] + 3, top + down[-1] + 3)
+            found.append((max(abs(a - b) for a, b in zip(box, mark.box, strict=True)), name))
+    off, name = min(found, default=(np.inf, ""))
+    if off > _EDGE * (right - left):
+        raise LookupError("no colour fills this slice")
+    return name
 
 
 def _names(pixels: npt.NDArray[np.uint8]) -> dict[str, int]:

@@ -17,6 +17,9 @@ _EDGE = re.compile(
     r"(?P<arrow>[-.=<>ox|*+#}{)]{2,}(?:\|(?P<inside>[^|\n]*)\|)?|(?:edge|to)\b[^(\n]*|--|node\b[^;\n]*?\}\s*)\s*"
     r"\(?[nNas](?P<end>\d+)\b(?P<rest>[^\n]*)"
 )
+# TikZ writes a line's label, and points that it shall remember, between the ends of the line.
+_TIKZ_LABEL = re.compile(r"\bnode\s*\[[^\]]*\]\s*\(\w+\)\s*\{(?P<text>[^{}]*)\}")
+_REMEMBERED = re.compile(r"\bcoordinate\s*\[[^\]]*\]\s*\(\w+\)")
 _LABEL = re.compile(r'label="\s*(?P<dot>[^"]*?)\s*"|^\)?\s*:\s*"?(?P<colon>[^"\n]*?)"?\s*$')
 
 
@@ -24,10 +27,12 @@ def source_edges(source: str) -> list[tuple[int, int, str]]:
     """(from, to, label) of every edge that a program draws; empty where it names none."""
     found = []
     for line in source.splitlines():
-        match = _EDGE.search(f" {line}")
+        between = _TIKZ_LABEL.search(line)
+        match = _EDGE.search(_REMEMBERED.sub("", _TIKZ_LABEL.sub("", f" {line}")))
         if match is not None:
             said = _LABEL.search(match["rest"])
             label = (match["inside"] or (said and (said["dot"] or said["colon"])) or "").strip()
+            label = label if between is None else between["text"].replace("\\", "").strip()
             found.append((int(match["start"]), int(match["end"]), label.strip('"')))
     return found
 

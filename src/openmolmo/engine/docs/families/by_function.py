@@ -20,6 +20,8 @@ class FunctionFamily:
     tool: str
     kind: Kind
     writer: Callable[[np.random.Generator, Spec], Program]
+    version: str = "2"
+    """Part of the address of programs: raise it when the same seed would be written otherwise."""
 
     def write(self, rng: np.random.Generator, spec: Spec) -> Program:
         """Content of a plausible world, and the source that draws it."""

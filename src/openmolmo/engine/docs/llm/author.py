@@ -35,6 +35,7 @@ class LLMAuthor:
     """Asks one model. ``name`` is part of every address, so another model makes other documents."""
 
     own_questions = True
+    waits = True
 
     def __init__(self, llm: LLM) -> None:
         self._llm = llm

@@ -263,7 +263,9 @@ def _rank(facts: ChartFacts) -> Question | None:
     place = int(facts.view.rng.integers(2, 4))
     order = sorted(range(len(row)), key=lambda key: -row[key])
     around = [abs(row[order[place - 1]] - row[order[other]]) for other in (place - 2, place)]
-    if min(around) <= SEEN * max(row) or (not facts.all_printed(series) and facts.chart.form in {"heat_map", "pie"}):
+    if min(around) <= SEEN * max(row) or (
+        not facts.all_printed(series) and facts.chart.form in {"heat_map", "pie", "donut"}
+    ):
         return None
     name = facts.chart.categories[order[place - 1]]
     return facts.question(

@@ -59,7 +59,7 @@ def _count_nodes(facts: _Facts) -> Question | None:
 
 def _count_edges(facts: _Facts) -> Question | None:
     count = len(facts.edges)
-    if not count:
+    if not count or facts.diagram.form == "state":  # the arrow at the start might be counted, or not
         return None
     family = "diagram_count_edges"
     return facts.question(family, str(count), float(count), (), data=tuple({"edge": n} for n in range(count)))
@@ -126,7 +126,7 @@ def _ends(facts: _Facts) -> Question | None:
 
 def _root(facts: _Facts) -> Question | None:
     first = [number for number in range(len(facts.diagram.nodes)) if facts.directed and not facts.before(number)]
-    if len(first) != 1:
+    if len(first) != 1 or facts.diagram.form == "state":
         return None
     name = facts.diagram.nodes[first[0]]
     return facts.question("diagram_root", name, name, (), data=({"node": first[0]},))
@@ -167,7 +167,7 @@ def _two_steps(facts: _Facts) -> Question | None:
 def _most_edges(facts: _Facts) -> Question | None:
     counts = Counter(number for start, end, _ in facts.edges for number in (start, end))
     best = [number for number, count in counts.items() if count == max(counts.values())]
-    if len(best) != 1 or facts.diagram.form == "sequence":
+    if len(best) != 1 or facts.diagram.form in {"sequence", "state"}:
         return None
     name = facts.diagram.nodes[best[0]]
     return facts.question("diagram_most_edges", name, name, (), data=({"node": best[0]},))

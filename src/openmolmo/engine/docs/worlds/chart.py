@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +14,7 @@ from openmolmo.engine.docs.base import Chart, Spec
 from openmolmo.engine.docs.worlds.colours import choose_colours
 from openmolmo.engine.docs.worlds.language import NumberFormat, inside, number_format, one, place, some, word, word_list
 
-__all__ = ["CHART_FORMS", "Measure", "categories", "chart", "measure", "series_names"]
+__all__ = ["CHART_FORMS", "Measure", "categories", "chart", "has_year", "measure", "series_names"]
 
 CHART_FORMS = (
     "bar", "horizontal_bar", "grouped_bar", "stacked_bar", "line", "area", "scatter", "pie", "donut", "box",
@@ -84,7 +86,7 @@ def _finished(
     values: tuple[tuple[float | None, ...], ...],
 ) -> Chart:
     return Chart(
-        title=_title(rng, numbers.language, subject, x_label),
+        title=_title(rng, numbers.language, subject, x_label, dated=has_year((*names, *series))),
         x_label=x_label,
         y_label=subject.name,
         unit=subject.unit,
@@ -100,9 +102,15 @@ def _finished(
     )
 
 
-def _title(rng: np.random.Generator, language: str, subject: Measure, x_label: str) -> str:
+def has_year(names: Sequence[str]) -> bool:
+    """Whether any of the names is, or tells, a year: then no title may tell another."""
+    return any(re.search(r"\b20\d\d\b", name) for name in names)
+
+
+def _title(rng: np.random.Generator, language: str, subject: Measure, x_label: str, *, dated: bool) -> str:
+    """``dated``: the chart names its years itself."""
     title = word(word_list("terms")["by"], language).format(m=subject.name, x=inside(x_label, language))
-    ends = ("", f", {int(rng.integers(2012, 2027))}", f" – {place(rng)}", f" ({place(rng)})")
+    ends = ("", "" if dated else f", {int(rng.integers(2012, 2027))}", f" – {place(rng)}", f" ({place(rng)})")
     return title + one(rng, ends)
 
 

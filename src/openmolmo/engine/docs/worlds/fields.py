@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +12,9 @@ from openmolmo.core.errors import ConfigError
 from openmolmo.engine.docs.base import Fields, Grid, Spec
 from openmolmo.engine.docs.worlds.language import (
     NumberFormat,
+    a_day,
     date_text,
+    day_text,
     number_format,
     one,
     person,
@@ -42,7 +46,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _PEOPLE = frozenset(
     {"name", "sender", "receiver", "customer", "author", "signed", "speaker", "chef", "cashier", "seller"}
 )
-_DAYS = frozenset({"date", "born", "due", "valid", "expires", "start"})
+_DAYS = {
+    "date": (0, 1),
+    "due": (10, 60),
+    "valid": (-20, 40),
+    "start": (5, 200),
+    "expires": (200, 1800),
+    "born": (-28000, -6000),
+}
+"""From how many days after the paper's own day to how many."""
 _CHOICES = {"level": ("A1", "A2", "B1", "B2", "C1"), "row": tuple("ABCDEFGHJKLM")}
 
 
@@ -54,7 +66,8 @@ def fields(rng: np.random.Generator, spec: Spec, form: str) -> Fields:
     title = word(word_list("papers")["titles"][form], spec.language)
     if form in {"receipt", "invoice"}:
         return _bill(rng, numbers, title, invoice=form == "invoice")
-    named = tuple((_name(key, spec.language), _value(rng, numbers, key)) for key in _NAMES[form])
+    days = _Days.choose(rng)
+    named = tuple((_name(key, spec.language), _value(rng, numbers, key, days)) for key in _NAMES[form])
     items: Grid | None = None
     paragraphs: tuple[str, ...] = ()
     if form == "timetable":
@@ -73,17 +86,33 @@ def fields(rng: np.random.Generator, spec: Spec, form: str) -> Fields:
     return Fields(title=title, fields=named, items=items, paragraphs=paragraphs)
 
 
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The day of a paper, and how it writes days."""
+
+    today: datetime.date
+    form: int
+
+    @classmethod
+    def choose(cls, rng: np.random.Generator) -> _Days:
+        return cls(a_day(rng), int(rng.integers(6)))
+
+    def text(self, rng: np.random.Generator, language: str, key: str) -> str:
+        day = self.today + datetime.timedelta(days=int(rng.integers(*_DAYS[key])))
+        return day_text(day, language, self.form)
+
+
 def _name(key: str, language: str) -> str:
     return word(word_list("papers")["names"][key], language)
 
 
-def _value(rng: np.random.Generator, numbers: NumberFormat, key: str) -> str:
+def _value(rng: np.random.Generator, numbers: NumberFormat, key: str, days: _Days) -> str:
     """What somebody might have written into a field."""
     language, papers, names = numbers.language, word_list("papers"), word_list("names")
     if key in _PEOPLE:
         return person(rng, language)
     if key in _DAYS:
-        return date_text(rng, language)
+        return days.text(rng, language, key)
     if key in {"city", "place"}:
         return place(rng)
     if key in {"course", "event", "subject"}:
@@ -148,7 +177,8 @@ def _bill(rng: np.random.Generator, numbers: NumberFormat, title: str, *, invoic
     heads = (
         ("seller", "customer", "address", "number", "date", "due") if invoice else ("shop", "date", "time", "number")
     )
-    named = [(_name(key, language), _value(rng, numbers, key)) for key in heads]
+    days = _Days.choose(rng)
+    named = [(_name(key, language), _value(rng, numbers, key, days)) for key in heads]
     if invoice:
         named[0] = (named[0][0], one(rng, word_list("names")["firms"]))
     named += [

@@ -8,7 +8,7 @@ import numpy as np
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.engine.docs.base import Grid, Spec
-from openmolmo.engine.docs.worlds.chart import Measure, categories
+from openmolmo.engine.docs.worlds.chart import Measure, categories, has_year
 from openmolmo.engine.docs.worlds.language import (
     NumberFormat,
     inside,
@@ -101,7 +101,7 @@ def _measures(rng: np.random.Generator, numbers: NumberFormat, *, grouped: bool)
     for name, unit, low, high, decimals in entries:
         subject = Measure(world=world, name=word(name, language), unit=unit, low=low, high=high, decimals=decimals)
         _numeric(rng, table, numbers, subject, len(rows), in_cells=in_cells, gap=gap)
-    return table.finished(_title(rng, language, table.header[-1], label), tuple(spans))
+    return table.finished(_title(rng, language, table.header[-1], label, dated=has_year(rows)), tuple(spans))
 
 
 def _numeric(
@@ -175,7 +175,13 @@ def _matrix(rng: np.random.Generator, numbers: NumberFormat) -> Grid:
     for head, values in zip(heads, columns, strict=True):
         shown: list[float | None] = [*values, *([round(sum(values), decimals)] if totals else [])]
         table.number_column(head, unit, [numbers.text(v or 0.0, decimals) for v in shown], shown)
-    title = _title(rng, language, f"{subject.name} ({unit})" if unit else subject.name, word(label, language))
+    title = _title(
+        rng,
+        language,
+        f"{subject.name} ({unit})" if unit else subject.name,
+        word(label, language),
+        dated=has_year(heads),
+    )
     return table.finished(title)
 
 
@@ -194,6 +200,6 @@ def _prices(rng: np.random.Generator, numbers: NumberFormat) -> Grid:
     return table.finished(f"{one(rng, word_list('names')['firms'])}")
 
 
-def _title(rng: np.random.Generator, language: str, what: str, by: str) -> str:
+def _title(rng: np.random.Generator, language: str, what: str, by: str, *, dated: bool = False) -> str:
     title = word(word_list("terms")["by"], language).format(m=what, x=inside(by, language))
-    return f"{title}, {int(rng.integers(2014, 2027))}" if rng.random() < 0.5 else title
+    return f"{title}, {int(rng.integers(2014, 2027))}" if rng.random() < 0.5 and not dated else title

@@ -19,7 +19,9 @@ from openmolmo.core.errors import ConfigError
 __all__ = [
     "LANGUAGES",
     "NumberFormat",
+    "a_day",
     "date_text",
+    "day_text",
     "grouped_format",
     "inside",
     "number_format",
@@ -133,10 +135,18 @@ def number_format(rng: np.random.Generator, language: str) -> NumberFormat:
     return dataclasses.replace(made, group="") if rng.random() < 0.25 else made
 
 
-def date_text(rng: np.random.Generator, language: str, day: datetime.date | None = None) -> str:
-    """A day as a language writes it, in one of its forms; of 2015 to 2029 unless given."""
-    if day is None:
-        day = datetime.date(2015, 1, 1) + datetime.timedelta(days=int(rng.integers(5400)))
+def a_day(rng: np.random.Generator) -> datetime.date:
+    """A day of 2015 to 2029."""
+    return datetime.date(2015, 1, 1) + datetime.timedelta(days=int(rng.integers(5400)))
+
+
+def date_text(rng: np.random.Generator, language: str) -> str:
+    """Any day as a language writes it, in one of its forms."""
+    return day_text(a_day(rng), language, int(rng.integers(6)))
+
+
+def day_text(day: datetime.date, language: str, form: int) -> str:
+    """A day as a language writes it; ``form``: which of its forms, any number."""
     month: str = word_list("terms")["months"][language][day.month - 1]
     short = {
         "en": (f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}", day.isoformat()),
@@ -146,4 +156,4 @@ def date_text(rng: np.random.Generator, language: str, day: datetime.date | None
         "it": (f"{day.day} {month} {day.year}", f"{day.day:02d}/{day.month:02d}/{day.year}"),
         "pt": (f"{day.day} de {month} de {day.year}", f"{day.day:02d}/{day.month:02d}/{day.year}"),
     }
-    return one(rng, short[language])
+    return short[language][form % len(short[language])]

@@ -168,7 +168,7 @@ def _scatter(chart: Chart, look: ChartLook, language: str) -> Part:
     if look.rounded:
         more["shape"] = {"field": "s", "type": "nominal", "legend": more["color"]["legend"], "sort": None}
         more["shape"]["scale"] = {"domain": list(chart.series)}
-    points = {"type": "point", "filled": True, "size": 70, "opacity": 0.9}
+    points = {"type": "point", "filled": True, "size": 70, "opacity": 1}
     drawn = {"data": _named(rows, "point"), "mark": points, "encoding": {**encoding, **more, **DESCRIBED}}
     return {"layer": [drawn]}
 
