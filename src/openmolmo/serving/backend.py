@@ -18,11 +18,15 @@ __all__ = ["Backend", "Choosing", "Event", "Generation", "Load", "TokenLogprob"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One reply that is wanted: of ``request`` (its pictures as encoded bytes), or of raw ``prompt_ids``."""
+    """One reply that is wanted: of ``request`` (its pictures as encoded bytes), or of raw ``prompt_ids``.
+
+    ``begun``: how the reply to ``request`` begins already; what is generated goes on from there, without it.
+    """
 
     request: Request
     choosing: Choosing = field(default_factory=Choosing)
     prompt_ids: tuple[int, ...] | None = None
+    begun: str = ""
     adapter: str | None = None
 
 
