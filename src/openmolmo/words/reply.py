@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-__all__ = ["ReplyText"]
+__all__ = ["ReplyText", "token_texts"]
 
 _HALF = "\ufffd"  # what an incomplete character is decoded to
 _MARGIN = 4  # tokens before the new ones that are decoded with them, for tokenizers that look back
@@ -62,6 +62,21 @@ class ReplyText:
         if found:
             self.text = self.text[: min(found)]
             self.stopped = True
+
+
+def token_texts(decode: Decode, ids: Sequence[int]) -> list[str]:
+    """The text that each token adds: together that of all, a character of several tokens with the last of them."""
+    texts = [decode([token]) for token in ids]
+    if "".join(texts) == decode(ids):
+        return texts
+    reply, texts = ReplyText(decode), []
+    for token in ids:
+        before = len(reply.text)
+        reply.add(token)
+        texts.append(reply.text[before:])
+    if texts:
+        texts[-1] += reply.finish()[sum(map(len, texts)) :]
+    return texts
 
 
 def _overlap(text: str, stop: str) -> int:
