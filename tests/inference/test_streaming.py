@@ -23,7 +23,7 @@ def spoken(processor, text, limit=1000):
 
     def tokens():
         for token in [*processor.tokenizer.encode(text), processor.tokenizer.special.eos]:
-            reply.take(token)
+            reply.take(token, -0.01 * len(reply.ids))
             yield reply
             if reply.done:
                 return
@@ -56,6 +56,9 @@ def test_points_come_as_soon_as_they_are_complete(processor):
     assert "x2" not in before.removesuffix("x2").removesuffix(' x2="')
     assert given[-1].answer.text == text
     assert [point.label for point in given[-1].answer.points] == ["star", "star"]
+    sure = [point.confidence for point in given[-1].answer.points]
+    assert sure == [point.confidence for piece in given for point in piece.points], "what is given early stays"
+    assert 0.5 < sure[1] < sure[0] < 1.0
 
 
 def test_a_place_pointed_at_twice_comes_twice(processor):

@@ -12,9 +12,11 @@ from PIL import Image
 
 import openmolmo
 from openmolmo.core.errors import ConfigError, ImageError, PromptError, QueueFullError, UnavailableError
+from openmolmo.engine.synth.base import GENERATORS, make_example
 from openmolmo.inference.continuous.config import BatchingConfig
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.sampling import Sampling
+from openmolmo.records.example import Pointing
 from openmolmo.serving.backend import Choosing, Generation
 from openmolmo.serving.local import LocalBackend, LocalConfig
 from openmolmo.words.requests import Request, caption_request, count_request, point_request
@@ -193,3 +195,23 @@ def test_an_answer_has_its_time(open_backend):
         asyncio.run(last_event(backend, endless))
     with pytest.raises(ConfigError, match="timeout"):
         LocalConfig(timeout=0)
+
+
+def test_points_come_with_the_confidence_that_answering_alone_gives(open_backend, predictor):
+    scene = make_example(GENERATORS.get("scenes"), seed=3, index=1, size=160)
+    wanted = next(each for each in scene.annotations if isinstance(each, Pointing) and each.points)
+    assert scene.image is not None
+    request = point_request(scene.image.data, wanted.label)
+    longer = Predictor(predictor.model, predictor.processor, max_new_tokens=64)
+    alone = longer.answer_batch([request])[0].points
+    backend = open_backend({"max_new_tokens": 64})
+
+    async def all_points():
+        events = [event async for event in backend.generate(Generation(request=request))]
+        return [point for event in events for point in event.points], events[-1].answer.points
+
+    streamed, whole = asyncio.run(all_points())
+    assert alone and all(point.confidence is not None for point in alone)
+    for points in (streamed, whole):
+        assert [(p.x, p.y) for p in points] == [(p.x, p.y) for p in alone]
+        assert [p.confidence for p in points] == pytest.approx([p.confidence for p in alone], rel=1e-4)

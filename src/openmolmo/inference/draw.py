@@ -1,9 +1,10 @@
 """Numbered points on a picture, legible on any background and at any size.
 
 Every mark is a coloured disc with its number, in a white ring with a dark edge, so that it stands
-out from light, dark and busy pictures alike. Sizes follow the picture; small pictures are enlarged
-by a whole factor first, because no number can be read on thirty pixels. Under the picture stands one
-line a label: its colour, its text (in any script that this machine has a font for), how many.
+out from light, dark and busy pictures alike; the mark of a point that the model was unsure of is
+hollow. Sizes follow the picture; small pictures are enlarged by a whole factor first, because no
+number can be read on thirty pixels. Under the picture stands one line a label: its colour, its text
+(in any script that this machine has a font for), how many, and how many of them unsure.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = ["COLOURS", "draw_points", "enlarge", "paste_mark"]
 COLOURS = ("#e6195b", "#0072b2", "#d55e00", "#008f6b", "#7b3fbf", "#8c6d00", "#b0006d", "#3d5a80")
 """One a label, in turn; all dark enough for a white number, told apart by most colour-blind eyes."""
 
+_SURE = 0.5  # confidence below which a mark is hollow
 _SUPERSAMPLE = 4  # marks are drawn four times larger and reduced: Pillow draws without antialiasing
 _SMALLEST = 512  # pixels of the longer side below which a picture is enlarged
 _LONGEST = 200  # letters of a label that may be measured: no line is so long
@@ -40,7 +42,7 @@ def draw_points(image: np.ndarray | Image.Image, points: Sequence[FoundPoint], *
     radius = mark_radius(picture.size, len(points))
     for number, point in enumerate(points, start=1):
         colour = COLOURS[labels.index(point.label) % len(COLOURS)]
-        paste_mark(picture, point.x, point.y, colour, str(number), radius)
+        paste_mark(picture, point.x, point.y, colour, str(number), radius, hollow=_is_unsure(point))
     return _with_legend(picture, points, labels) if legend and points else picture
 
 
@@ -64,17 +66,19 @@ def mark_radius(size: tuple[int, int], count: int) -> int:
     return max(8, round(mean_side * (0.024 if count <= 12 else 0.018)))
 
 
-def paste_mark(picture: Image.Image, x: float, y: float, colour: str, text: str, radius: int) -> None:
+def paste_mark(
+    picture: Image.Image, x: float, y: float, colour: str, text: str, radius: int, *, hollow: bool = False
+) -> None:
     """Draw one mark at (x, y) percent of width and height, in place; marks at the edge are cut by it."""
-    mark = _mark(colour, text, radius)
+    mark = _mark(colour, text, radius, hollow)
     left = round(x / 100 * picture.width - mark.width / 2)
     top = round(y / 100 * picture.height - mark.height / 2)
     picture.paste(mark, (left, top), mark)
 
 
 @functools.lru_cache(maxsize=512)
-def _mark(colour: str, text: str, radius: int) -> Image.Image:
-    """An RGBA tile: shadow, dark edge, white ring, coloured disc, white number."""
+def _mark(colour: str, text: str, radius: int, hollow: bool) -> Image.Image:
+    """An RGBA tile: shadow, dark edge, white ring, coloured disc, white number; or hollow, the number black."""
     outer = radius + max(2, radius // 4)
     side = 2 * (outer + 2) * _SUPERSAMPLE
     tile = Image.new("RGBA", (side, side), (255, 255, 255, 0))
@@ -82,14 +86,28 @@ def _mark(colour: str, text: str, radius: int) -> Image.Image:
     for size, fill in ((outer + 1, "#000000a0"), (outer, "#ffffff"), (radius, colour)):
         reach = size * _SUPERSAMPLE
         pen.ellipse((centre - reach, centre - reach, centre + reach, centre + reach), fill=fill)
+    if hollow:
+        reach = (radius - max(2, radius // 5)) * _SUPERSAMPLE
+        pen.ellipse((centre - reach, centre - reach, centre + reach, centre + reach), fill="white")
     font = _font(round(radius * _SUPERSAMPLE * (1.35 if len(text) < 2 else 1.1 if len(text) < 3 else 0.8)))
-    pen.text((centre, centre), text, font=font, fill="white", anchor="mm", stroke_width=_SUPERSAMPLE // 2)
+    pen.text(
+        (centre, centre),
+        text,
+        font=font,
+        fill="black" if hollow else "white",
+        anchor="mm",
+        stroke_width=_SUPERSAMPLE // 2,
+    )
     return tile.resize((side // _SUPERSAMPLE, side // _SUPERSAMPLE), Image.Resampling.LANCZOS)
 
 
 @functools.lru_cache(maxsize=32)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
+
+
+def _is_unsure(point: FoundPoint) -> bool:
+    return point.confidence is not None and point.confidence < _SURE
 
 
 def _with_legend(picture: Image.Image, points: Sequence[FoundPoint], labels: Sequence[str]) -> Image.Image:
@@ -103,7 +121,9 @@ def _with_legend(picture: Image.Image, points: Sequence[FoundPoint], labels: Seq
         middle = picture.height + margin // 2 + round(line * (row + 0.5))
         dot = size * 0.45
         pen.ellipse((margin - dot, middle - dot, margin + dot, middle + dot), fill=COLOURS[row % len(COLOURS)])
-        text = f"{label or 'points'} ({sum(point.label == label for point in points)})"
+        named = [point for point in points if point.label == label]
+        unsure = sum(map(_is_unsure, named))
+        text = f"{label or 'points'} ({len(named)}{f', {unsure} unsure' if unsure else ''})"
         text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
         while len(text) > 1 and text_length(pen, text, size) > picture.width - 3 * margin:
             text = text[:-2].rstrip("…") + "…"

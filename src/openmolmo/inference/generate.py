@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ import torch
 
 from openmolmo.core.rng import derive
 from openmolmo.inference.decoding import Decoding
-from openmolmo.inference.sampling import Sampling, next_tokens
+from openmolmo.inference.sampling import Sampling, logprobs, next_tokens
 from openmolmo.words.reply import ReplyText
 
 __all__ = ["Generated", "Limit", "generate", "generate_one"]
@@ -30,10 +31,14 @@ class Limit:
 
 @dataclass(slots=True)
 class Generated:
-    """New tokens of one prompt, the end token left out; ``finished`` when the reply came to its end in time."""
+    """New tokens of one prompt, the end token left out; ``finished`` when the reply came to its end in time.
+
+    ``logprobs``: the natural log-probability of each token, whatever the temperature it was drawn at.
+    """
 
     limit: Limit
     ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
     finished: bool = False
 
     @property
@@ -41,7 +46,7 @@ class Generated:
         """Whether no more tokens are wanted."""
         return self.finished or len(self.ids) >= self.limit.tokens
 
-    def take(self, token: int) -> None:
+    def take(self, token: int, logprob: float = math.nan) -> None:
         """One more token; nothing happens when the reply is done."""
         if self.done:
             return
@@ -49,6 +54,7 @@ class Generated:
             self.finished = True
             return
         self.ids.append(token)
+        self.logprobs.append(logprob)
         if self.limit.text is not None:
             self.finished = self.limit.text.add(token)
 
@@ -65,8 +71,8 @@ def generate(decoding: Decoding, limits: Sequence[Limit], sampling: Sampling) ->
     logits = decoding.start()
     while True:
         chosen = next_tokens(logits, sampling, rngs)
-        for reply, token in zip(rows, chosen.tolist(), strict=True):
-            reply.take(token)
+        for reply, token, logprob in zip(rows, chosen.tolist(), logprobs(logits, chosen).tolist(), strict=True):
+            reply.take(token, logprob)
         going = [place for place, reply in enumerate(rows) if not reply.done]
         if not going:
             return replies
@@ -88,7 +94,7 @@ def generate_one(
     logits = decoding.step(torch.tensor([more], device=decoding.device)) if more else decoding.start()
     while True:
         chosen = next_tokens(logits, sampling, [rng])
-        reply.take(int(chosen))
+        reply.take(int(chosen), float(logprobs(logits, chosen)))
         yield reply
         if reply.done:
             return

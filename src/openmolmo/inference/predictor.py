@@ -22,7 +22,8 @@ from openmolmo.model.fingerprint import fingerprint
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor, Prompt
 from openmolmo.words.answer import Answer, read_answer
-from openmolmo.words.reply import ReplyText
+from openmolmo.words.confidence import with_confidence
+from openmolmo.words.reply import ReplyText, token_texts
 from openmolmo.words.requests import (
     ImageSource,
     Request,
@@ -229,7 +230,11 @@ class Predictor:
             reader = reply.limit.text
             text = decode(reply.ids) if reader is None else reader.finish()
             counted = not _described(requests[i])
-            answers.append(read_answer(text, prepared[i].sizes, finished=reply.finished, counted=counted))
+            answer = read_answer(text, prepared[i].sizes, finished=reply.finished, counted=counted)
+            if answer.points:
+                tokens = zip(token_texts(decode, reply.ids), reply.logprobs, strict=True)
+                answer = with_confidence(answer, list(tokens))
+            answers.append(answer)
         return answers
 
 

@@ -219,7 +219,8 @@ def _show(before: str, answer: Answer, shown: Shown) -> None:
         click.echo(before.rstrip())
     for number, found in enumerate(answer.points, start=1):
         place = f"{found.x:5.1f} % {found.y:5.1f} %   pixel {found.x_pixel}, {found.y_pixel}"
-        click.echo(f"  {number:2d}  {place}   {found.label}")
+        sure = "" if found.confidence is None else f"   confidence {found.confidence:.2f}"
+        click.echo(f"  {number:2d}  {place}{sure}   {found.label}")
     if shown.counting:
         click.echo(f"count: {'no number could be read' if answer.count is None else answer.count}")
 

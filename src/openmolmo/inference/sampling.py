@@ -13,7 +13,7 @@ from torch import Tensor
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 
-__all__ = ["Sampling", "next_tokens"]
+__all__ = ["Sampling", "logprobs", "next_tokens"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,12 @@ def next_tokens(logits: Tensor, sampling: Sampling, rngs: Sequence[np.random.Gen
     draws = torch.tensor([[rng.random()] for rng in rngs], dtype=below.dtype, device=below.device)
     place = torch.searchsorted(below, draws * below.gather(-1, kept), right=True)
     return order.gather(-1, torch.minimum(place, kept)).squeeze(-1)
+
+
+def logprobs(logits: Tensor, chosen: Tensor) -> Tensor:
+    """(B, V) logits and (B,) ids -> (B,) natural log-probabilities, float32, of the ids at temperature 1."""
+    logits = logits.float()
+    return logits.gather(-1, chosen[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
 
 def _likeliest(logits: Tensor) -> Tensor:

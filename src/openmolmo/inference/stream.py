@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from openmolmo.inference.generate import Generated
 from openmolmo.words.answer import Answer, FoundPoint, read_answer
+from openmolmo.words.confidence import with_confidence
 from openmolmo.words.reply import ReplyText
 
 __all__ = ["Piece", "fresh_points", "pieces"]
@@ -41,13 +42,22 @@ def pieces(
     ``sizes`` and ``counted`` as in :func:`read_answer`.
     """
     shown, seen, finished = "", Counter[tuple[float, float]](), False
+    tokens: list[tuple[str, float]] = []
+    known = 0  # characters that the tokens have
     for reply in replies:
         finished = reply.finished
         ready = text.ready
+        if len(reply.ids) > len(tokens):
+            tokens.append((text.text[known:], reply.logprobs[-1]))
+            known = len(text.text)
         if not reply.done and len(ready) > len(shown):
-            yield Piece(ready[len(shown) :], fresh_points(read_answer(ready, sizes).points, seen))
+            answer = read_answer(ready, sizes)
+            if len(answer.points) > seen.total():
+                answer = with_confidence(answer, tokens)
+            yield Piece(ready[len(shown) :], fresh_points(answer.points, seen))
             shown = ready
-    answer = read_answer(text.finish(), sizes, finished=finished, counted=counted)
+    tokens.append((text.finish()[known:], 0.0))
+    answer = with_confidence(read_answer(text.text, sizes, finished=finished, counted=counted), tokens)
     yield Piece(answer.text[len(shown) :], fresh_points(answer.points, seen), answer)
 
 

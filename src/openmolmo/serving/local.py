@@ -25,8 +25,9 @@ from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.stream import fresh_points
 from openmolmo.serving.backend import Event, Generation, Load
-from openmolmo.words.answer import Answer, read_answer
+from openmolmo.words.answer import Answer, FoundPoint, read_answer
 from openmolmo.words.choosing import TokenLogprob
+from openmolmo.words.confidence import with_confidence
 from openmolmo.words.requests import Request, is_description
 
 __all__ = ["LocalBackend", "LocalConfig"]
@@ -259,14 +260,30 @@ async def _events(inbox: _Inbox, request: Request) -> AsyncIterator[Event]:
         shown += fresh
         # A point ends with a sign; most tokens need not be looked at.
         ended = any(not sign.isalnum() and not sign.isspace() for sign in fresh)
-        points = fresh_points(read_answer(shown, reply.prompt.sizes).points, told) if ended else ()
+        points = _new_points(shown, reply, tokens, told) if ended else ()
         yield Event(text=fresh, points=points, **common)
+
+
+def _new_points(
+    shown: str, reply: Reply, tokens: Sequence[TokenLogprob], told: Counter[tuple[float, float]]
+) -> tuple[FoundPoint, ...]:
+    answer = read_answer(shown, reply.prompt.sizes)
+    return fresh_points(_sure(answer, reply, tokens).points, told) if len(answer.points) > told.total() else ()
+
+
+def _sure(answer: Answer, reply: Reply, tokens: Sequence[TokenLogprob]) -> Answer:
+    """The answer with the confidence of its points."""
+    if not answer.points:
+        return answer
+    chances = (token.logprob for token in tokens)  # one more where a token ended the reply
+    return with_confidence(answer, list(zip(reply.text.token_texts(), chances, strict=False)))
 
 
 def _answer(text: str, reply: Reply, request: Request, tokens: Sequence[TokenLogprob], *, finished: bool) -> Answer:
     """The whole reply; ``tokens`` is where confidence in its points comes from."""
     described = is_description(request.style) or (request.style is None and request.length_hint is not None)
-    return read_answer(text, reply.prompt.sizes, finished=finished, counted=not described)
+    answer = read_answer(text, reply.prompt.sizes, finished=finished, counted=not described)
+    return _sure(answer, reply, tokens)
 
 
 class _Pace:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from openmolmo.records.example import Point
@@ -18,7 +18,8 @@ class FoundPoint:
     """A point the model gave: percent of width and height (0-100), and the pixel it falls in.
 
     ``label`` is what stands in the sentence, ``alt`` what is pointed at (mostly the same); ``image`` is the picture
-    that the point is in, from 0.
+    that the point is in, from 0. ``confidence`` (0-1) is how sure the model was of it, where its tokens' probabilities
+    are known (:mod:`openmolmo.words.confidence`); points that differ in nothing else are equal.
     """
 
     label: str
@@ -28,6 +29,7 @@ class FoundPoint:
     y_pixel: int
     alt: str = ""
     image: int = 0
+    confidence: float | None = field(default=None, compare=False)
 
     @property
     def point(self) -> Point:
@@ -53,12 +55,14 @@ class Answer:
     def to_json(self) -> dict[str, Any]:
         """JSON values: text, points (percent and pixels), count, finished, dropped.
 
-        Points have ``alt`` where it is not the label, and ``image`` where it is not the first picture.
+        Points have ``alt`` where it is not the label, ``image`` where it is not the first picture, and ``confidence``
+        (0-1) where it is known.
         """
         points = [
             {"label": p.label, "x": p.x, "y": p.y, "x_pixel": p.x_pixel, "y_pixel": p.y_pixel}
             | ({"alt": p.alt} if p.alt not in ("", p.label) else {})
             | ({"image": p.image} if p.image else {})
+            | ({} if p.confidence is None else {"confidence": round(p.confidence, 3)})
             for p in self.points
         ]
         return {

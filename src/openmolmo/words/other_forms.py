@@ -11,7 +11,10 @@ from __future__ import annotations
 import html
 import re
 
-__all__ = ["next_escaped", "next_press", "read_coords", "read_tenths"]
+__all__ = ["Place", "next_escaped", "next_press", "read_coords", "read_tenths"]
+
+Place = dict[str, tuple[float, tuple[int, int]]]
+"""``x``, ``y`` and maybe ``image``: each a value (percent, or which picture from 1), and where it is in the text."""
 
 _SCALE = 10  # thousandths in a percent
 
@@ -30,30 +33,45 @@ _ESCAPED_OPEN = re.compile(r"&lt;\s?points?(?=[\s&])", re.IGNORECASE)
 _ESCAPED_CLOSE = re.compile(r"&lt;\s?/\s?points?\s?&gt;", re.IGNORECASE)
 
 
-def read_coords(text: str, position: int) -> tuple[list[tuple[float, float, float]], int]:
-    """(x percent, y percent, picture from 1) of each place in the value at ``position``, and where that ends."""
+def read_coords(text: str, position: int) -> tuple[list[Place], int]:
+    """Each place in the value at ``position``, and where that ends."""
     found = _COORDS.match(text, position)
     if found is None:
         return [], position
-    value = found[1] if found[1] is not None else found[2]
-    places = [
-        (int(x) / _SCALE, int(y) / _SCALE, float(picture))
-        for picture, triples in _PICTURE.findall(value)
-        for _, x, y in _TRIPLE.findall(triples)
-    ]
+    group = 1 if found[1] is not None else 2
+    start, value = found.start(group), found[group]
+    places: list[Place] = []
+    for picture in _PICTURE.finditer(value):
+        image = (float(picture[1]), _moved(picture.span(1), start))
+        triples = _TRIPLE.finditer(picture[2])
+        places += [{**_scaled(triple, 2, start + picture.start(2)), "image": image} for triple in triples]
     return places, found.end()
 
 
-def read_tenths(text: str, position: int) -> tuple[float, float, int] | None:
-    """(x percent, y percent, where it ends) of ``1=523,456`` at ``position``."""
+def read_tenths(text: str, position: int) -> tuple[Place, int] | None:
+    """(the place, where it ends) of ``1=523,456`` at ``position``."""
     found = _TENTHS.match(text, position)
-    return None if found is None else (int(found[1]) / _SCALE, int(found[2]) / _SCALE, found.end())
+    return None if found is None else (_scaled(found, 1, 0), found.end())
 
 
-def next_press(text: str, position: int) -> tuple[str, float, float, int, int] | None:
-    """(its name, x and y as written, start, end) of the next click or long press."""
+def _scaled(found: re.Match[str], first: int, start: int) -> Place:
+    """x and y in the groups ``first`` and the next, in thousandths; ``start`` is where the searched text begins."""
+    x, y = ((int(found[group]) / _SCALE, _moved(found.span(group), start)) for group in (first, first + 1))
+    return {"x": x, "y": y}
+
+
+def _moved(span: tuple[int, int], by: int) -> tuple[int, int]:
+    return span[0] + by, span[1] + by
+
+
+def next_press(
+    text: str, position: int
+) -> tuple[str, float, float, int, int, tuple[tuple[int, int], tuple[int, int]]] | None:
+    """(its name, x and y as written, start, end, where x and y stand) of the next click or long press."""
     found = _PRESS.search(text, position)
-    return None if found is None else (found[1], float(found[2]), float(found[3]), found.start(), found.end())
+    if found is None:
+        return None
+    return found[1], float(found[2]), float(found[3]), found.start(), found.end(), (found.span(2), found.span(3))
 
 
 def next_escaped(text: str, position: int) -> tuple[str, int, int] | None:

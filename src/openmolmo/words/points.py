@@ -18,14 +18,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.records.example import Point
-from openmolmo.words.other_forms import next_escaped, next_press, read_coords, read_tenths
+from openmolmo.words.other_forms import Place, next_escaped, next_press, read_coords, read_tenths
 
 __all__ = [
     "NOTHING_THERE",
@@ -41,6 +41,8 @@ __all__ = [
 
 PointOrder = Literal["xy", "yx", "given"]
 OutOfRange = Literal["drop", "keep", "clamp"]
+Written = tuple[tuple[int, int], tuple[int, int]]
+"""Where (start, end) the numbers x and y of a point stand in a text."""
 
 NOTHING_THERE = "There are none."
 NOTHING_THERE_PAPER = "This isn't in the image."  # the paper's wording; read, never written
@@ -52,7 +54,7 @@ class PointGroup:
 
     ``points`` in percent, in the order of their indices; ``start``/``end`` are the element's place
     in the text; ``complete`` says that its closing tag was there; ``dropped`` counts the points left
-    out because a coordinate was outside 0-100.
+    out because a coordinate was outside 0-100. ``written``: where x and y of each point stand in the text.
     """
 
     label: str
@@ -62,6 +64,7 @@ class PointGroup:
     end: int
     complete: bool = True
     dropped: int = 0
+    written: tuple[Written, ...] = field(default=(), compare=False, repr=False)
 
 
 # ------------------------------------------------------------------------------------------ writing
@@ -163,9 +166,9 @@ def _element(text: str, position: int, out_of_range: OutOfRange) -> PointGroup |
         return None
     attributes = _Attributes()
     label, end, complete = _read_label(text, attributes.read(text, opened.end()))
-    points, dropped = _select(attributes.points(), out_of_range)
-    alt = _clean(attributes.alt)
-    return PointGroup(_clean(label) or alt, alt, points, opened.start(), max(end, opened.end()), complete, dropped)
+    points, written, dropped = _select(attributes.points(), out_of_range)
+    alt, end = _clean(attributes.alt), max(end, opened.end())
+    return PointGroup(_clean(label) or alt, alt, points, opened.start(), end, complete, dropped, written)
 
 
 def _escaped(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | None:
@@ -177,19 +180,23 @@ def _escaped(text: str, position: int, out_of_range: OutOfRange) -> PointGroup |
     inner = _element(plain, 0, out_of_range)
     if inner is None:
         return PointGroup("", "", (), start, end)
+    places = _escaped_places(text[start:end])
+
+    def outside(place: int) -> int:
+        return start + (places[place] if place < len(places) else end - start)
+
+    written = tuple(((outside(x[0]), outside(x[1])), (outside(y[0]), outside(y[1]))) for x, y in inner.written)
     if not inner.complete:  # nothing closes it: what follows the line is text again
-        end = start + _escaped_length(text[start:end], inner.end)
-    return replace(inner, start=start, end=end)
+        end = outside(inner.end)
+    return replace(inner, start=start, end=end, written=written)
 
 
-def _escaped_length(text: str, length: int) -> int:
-    """How much of an escaped text makes so many characters, at least."""
-    pieces, made = re.finditer(r"&#?\w{1,8};|.", text, re.DOTALL), 0
-    for piece in pieces:
-        made += len(html.unescape(piece[0]))
-        if made >= length:
-            return piece.end()
-    return len(text)
+def _escaped_places(text: str) -> list[int]:
+    """Where in an escaped text each character stands that it is unescaped to."""
+    places: list[int] = []
+    for piece in re.finditer(r"&#?\w{1,8};|.", text, re.DOTALL):
+        places += [piece.start()] * len(html.unescape(piece[0]))
+    return places
 
 
 def _press(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | None:
@@ -197,9 +204,9 @@ def _press(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | N
     found = next_press(text, position)
     if found is None:
         return None
-    name, x, y, start, end = found
-    points, dropped = _select([Point(x, y)], out_of_range)
-    return PointGroup(name, name, points, start, end, True, dropped)
+    name, x, y, start, end, places = found
+    points, written, dropped = _select([(Point(x, y), places)], out_of_range)
+    return PointGroup(name, name, points, start, end, True, dropped, written)
 
 
 def without_points(text: str) -> str:
@@ -216,7 +223,7 @@ class _Attributes:
 
     def __init__(self) -> None:
         self.alt = ""
-        self._places: list[tuple[int, dict[str, float]]] = []
+        self._places: list[tuple[int, Place]] = []
 
     def read(self, text: str, position: int) -> int:
         """Read from just after the tag's name; return where the tag ends (after ``>`` if there is one)."""
@@ -228,38 +235,39 @@ class _Attributes:
             named = _NAME.match(text, position)
             tenths = read_tenths(text, position) if text[position - 1 : position].isspace() else None
             if tenths is not None:
-                x, y, position = tenths
-                self._places.append((0, {"x": x, "y": y}))
+                place, position = tenths
+                self._places.append((0, place))
             elif named is None:
                 position += 1
             elif named[1].lower() == "coords":
                 places, position = read_coords(text, named.end())
-                self._places += [(0, {"x": x, "y": y, "image": image}) for x, y, image in places]
+                self._places += [(0, place) for place in places]
             elif axis := _AXIS.match(named[1]):
                 number = _NUMBER.match(text, named.end())
                 if number is not None:
-                    self._add(axis[1].lower(), int(axis[2] or 0), float(number[1].replace(",", ".")))
+                    value = (float(number[1].replace(",", ".")), number.span(1))
+                    self._add(axis[1].lower(), int(axis[2] or 0), value)
                 position = named.end() if number is None else number.end()
             else:
-                value, position = _read_value(text, named.end())
-                self.alt = value if named[1].lower() in ("alt", "label") else self.alt
+                words, position = _read_value(text, named.end())
+                self.alt = words if named[1].lower() in ("alt", "label") else self.alt
         return position
 
-    def _add(self, axis: str, index: int, value: float) -> None:
+    def _add(self, axis: str, index: int, value: tuple[float, tuple[int, int]]) -> None:
         for known, place in reversed(self._places):
             if known == index and axis not in place and (index or axis != "image"):  # without an index: of what follows
                 place[axis] = value
                 return
         self._places.append((index, {axis: value}))
 
-    def points(self) -> Iterable[Point]:
+    def points(self) -> Iterable[tuple[Point, Written]]:
         """Those with both coordinates, by index; repeated indices in order of appearance."""
         ordered = sorted(self._places, key=lambda item: item[0])
-        return [
-            Point(place["x"], place["y"], _picture(place.get("image", 1.0)))
-            for _, place in ordered
-            if "x" in place and "y" in place
-        ]
+        for _, place in ordered:
+            if "x" in place and "y" in place:
+                image = place["image"][0] if "image" in place else 1.0
+                (x, x_place), (y, y_place) = place["x"], place["y"]
+                yield Point(x, y, _picture(image)), (x_place, y_place)
 
 
 def _picture(number: float) -> int:
@@ -295,18 +303,22 @@ def _read_label(text: str, position: int) -> tuple[str, int, bool]:
     return text[position:limit], limit, False
 
 
-def _select(found: Iterable[Point], out_of_range: OutOfRange) -> tuple[tuple[Point, ...], int]:
-    points, dropped = [], 0
-    for point in found:
+def _select(
+    found: Iterable[tuple[Point, Written]], out_of_range: OutOfRange
+) -> tuple[tuple[Point, ...], tuple[Written, ...], int]:
+    """The points that count, where they are written, and how many were left out."""
+    points, written, dropped = [], [], 0
+    for point, places in found:
         x, y = point.x, point.y
         inside = 0.0 <= x <= 100.0 and 0.0 <= y <= 100.0
         if not inside and (out_of_range == "drop" or not np.isfinite([x, y]).all()):
             dropped += 1
-        elif inside or out_of_range == "keep":
-            points.append(point)
-        else:
-            points.append(Point(min(max(x, 0.0), 100.0), min(max(y, 0.0), 100.0), point.image))
-    return tuple(points), dropped
+            continue
+        if not inside and out_of_range == "clamp":
+            point = Point(min(max(x, 0.0), 100.0), min(max(y, 0.0), 100.0), point.image)
+        points.append(point)
+        written.append(places)
+    return tuple(points), tuple(written), dropped
 
 
 # What a broken tag leaves around its label, `">` and the like: a label that has such signs escapes them.

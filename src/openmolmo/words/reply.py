@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-__all__ = ["ReplyText"]
+__all__ = ["ReplyText", "token_texts"]
 
 _HALF = "\ufffd"  # what an incomplete character is decoded to
 _MARGIN = 4  # tokens before the new ones that are decoded with them, for tokenizers that look back
@@ -49,6 +49,10 @@ class ReplyText:
         held = max((_overlap(self.text, stop) for stop in self._stop), default=0) if not self.stopped else 0
         return self.text[: len(self.text) - held].strip()
 
+    def token_texts(self) -> list[str]:
+        """The text that each token taken so far adds, those of a stop string included."""
+        return token_texts(self._decode, self._ids)
+
     def _new_text(self) -> str:
         start = max(0, self._settled - _MARGIN)
         before = self._decode(self._ids[start : self._settled])
@@ -62,6 +66,21 @@ class ReplyText:
         if found:
             self.text = self.text[: min(found)]
             self.stopped = True
+
+
+def token_texts(decode: Decode, ids: Sequence[int]) -> list[str]:
+    """The text that each token adds: together that of all, a character of several tokens with the last of them."""
+    texts = [decode([token]) for token in ids]
+    if "".join(texts) == decode(ids):
+        return texts
+    reply, texts = ReplyText(decode), []
+    for token in ids:
+        before = len(reply.text)
+        reply.add(token)
+        texts.append(reply.text[before:])
+    if texts:
+        texts[-1] += reply.finish()[sum(map(len, texts)) :]
+    return texts
 
 
 def _overlap(text: str, stop: str) -> int:

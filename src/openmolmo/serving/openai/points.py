@@ -32,5 +32,5 @@ def _value(point: FoundPoint) -> dict[str, Any]:
         "y": point.y,
         "x_pixel": point.x_pixel,
         "y_pixel": point.y_pixel,
-        "confidence": getattr(point, "confidence", None),
+        "confidence": point.confidence,
     }
