@@ -12,6 +12,8 @@ from typing import Any
 
 from openmolmo.core.errors import DataError
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS
+from openmolmo.evaluation.captions import scene_judge
+from openmolmo.evaluation.captions.asking import Judge
 from openmolmo.evaluation.metrics.profile import PROFILES
 from openmolmo.evaluation.suite.asking import Trouble
 from openmolmo.evaluation.suite.jobs import jobs_of
@@ -30,7 +32,10 @@ _FORMAT = Formatter(FormatConfig())
 
 
 def load(name: str, **options: Any) -> Loaded:
-    return load_questions(BENCHMARKS.get(name), PLACES, **options)
+    benchmark = BENCHMARKS.get(name)
+    if benchmark.needs_judge:
+        benchmark = benchmark.judged_by(Judge(scene_judge.ask, scene_judge.NAME))
+    return load_questions(benchmark, PLACES, **options)
 
 
 def render(name: str) -> dict[str, Any]:

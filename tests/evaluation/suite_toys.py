@@ -62,7 +62,9 @@ def judge_small(out: Path, model: Any, names: str = SMALL, **changes: Any) -> Ou
 def files_of(out: Path) -> dict[str, bytes]:
     """What a finished run leaves, but for the order in which answers came and the times."""
     kept = (
-        path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in ("answers.jsonl", "log.jsonl")
+        path
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name not in ("answers.jsonl", "judge.jsonl", "log.jsonl")
     )
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in kept}
 

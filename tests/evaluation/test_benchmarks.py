@@ -14,7 +14,7 @@ from benchmark_cases import FIXTURES, GOLDENS, NAMES, PLACES, load, render
 
 from openmolmo.core.errors import ConfigError, DataError
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS, RequestSettings
-from openmolmo.evaluation.benchmarks.math_vista import with_extractor
+from openmolmo.evaluation.captions.asking import Judge
 from openmolmo.evaluation.published.tables import academic
 from openmolmo.evaluation.suite.average import members
 from openmolmo.evaluation.suite.questions import Places, load_questions
@@ -33,7 +33,7 @@ def test_prompts_scores_and_submissions_are_the_golden_ones() -> None:
 def test_the_docs_have_a_row_and_a_heading_for_every_benchmark() -> None:
     page = HOW_TO.read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` (\|.*\|)$", page, re.MULTILINE))
-    assert sorted(rows) == NAMES and len(NAMES) == 22
+    assert sorted(rows) == NAMES and len(NAMES) == 23
     for name in NAMES:
         benchmark = BENCHMARKS.get(name)
         assert benchmark.name == name
@@ -59,7 +59,9 @@ def test_the_eleven_are_the_papers_and_crops_and_tokens_as_there() -> None:
     counting = {"count_bench_qa", "pixmo_count", "points_eval"}
     for name in NAMES:
         settings = BENCHMARKS.get(name).settings
-        assert (settings.max_crops, settings.max_new_tokens == 192) == ((12, True) if name in counting else (36, False))
+        assert (settings.max_crops, settings.max_new_tokens == 192) == (
+            (12, True) if name in counting else (12 if name == "caption_f1" else 36, False)
+        )
     assert set(members("skills")) == {"android_control_high", "android_control_low", "clock_bench", "points_eval"}
     with pytest.raises(ConfigError, match="max_crops=0"):
         RequestSettings(style=None, max_crops=0)
@@ -80,7 +82,8 @@ def test_several_pictures_go_to_the_places_of_their_marks() -> None:
 def test_a_limit_draws_the_same_questions_and_a_judge_extracts() -> None:
     first = [item.question.id for item in load("text_vqa", limit=2).items]
     assert len(first) == 2 and first == [item.question.id for item in load("text_vqa", limit=2).items]
-    judged = with_extractor(lambda question, reply: "7" if "How many" in question else "nothing")
+    judge = Judge(lambda prompt: "7\n" if "QUESTION:\nHow many" in prompt and "seven" in prompt else "NONE", "toy")
+    judged = BENCHMARKS.get("math_vista").judged_by(judge)
     item = load("math_vista").items[-1]
     assert judged.score(item.question, "There are seven of them.", "released") == {"accuracy": 1.0}
     assert load("math_vista").benchmark.score(item.question, "There are seven.", "released") == {"accuracy": 0.0}

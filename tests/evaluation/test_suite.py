@@ -16,6 +16,7 @@ from suite_toys import Killed, Knower, Server, files_of, judge_small, running
 
 from openmolmo.core.errors import ConfigError, DataError, RunError
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS
+from openmolmo.evaluation.captions import scene_judge
 from openmolmo.evaluation.suite.journal import Journal, Said
 from openmolmo.evaluation.suite.models.replies import RepliesModel
 from openmolmo.evaluation.suite.models.server import ServerModel
@@ -214,12 +215,48 @@ def test_a_server_is_sent_pictures_is_patient_and_is_asked_again_only_what_faile
 def test_every_benchmark_is_asked_of_a_server(tmp_path: Path) -> None:
     with running(Server(busy=5)) as server:
         model = ServerModel("m", base_url=server.address)
-        outcome = judge_small(tmp_path, model, names="all")
-        assert len(outcome.judged) == 22 and not outcome.not_judged and outcome.unanswered == 0
+        outcome = judge_small(tmp_path, model, names="all", judge="scenes")
+        assert len(outcome.judged) == 23 and not outcome.not_judged and outcome.unanswered == 0
         asked = len(server.requests)
         first = files_of(tmp_path)
-        judge_small(tmp_path, ServerModel("m", base_url=server.address), names="all", resume=True)
+        judge_small(tmp_path, ServerModel("m", base_url=server.address), names="all", resume=True, judge="scenes")
         assert len(server.requests) == asked and files_of(tmp_path) == first
+
+
+def says_so(prompt: str) -> str:
+    """The judge of scenes, but for one caption, on which it fails."""
+    if "blue star" in prompt and "TASK: SUPPORT" in prompt:
+        raise RunError("the judge is lost for words")
+    return scene_judge.ask(prompt)
+
+
+def is_down(prompt: str) -> str:
+    raise RunError("nobody answers at this address")
+
+
+def test_captions_are_judged_where_there_is_a_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one they are not, and it is said; a caption that it fails on takes no other with it; a judge that is
+    down is told before the model is asked."""
+    with pytest.raises(ConfigError, match="judged by a language model"):
+        judge_small(tmp_path / "none", Knower(), names="caption_f1")
+    outcome = judge_small(tmp_path / "mixed", Knower(), names="caption_f1,text_vqa")
+    assert [one.benchmark.name for one in outcome.judged] == ["text_vqa"]
+    assert "--judge openai" in outcome.not_judged["caption_f1"]
+    (whole,) = judge_small(tmp_path / "whole", Knower(), names="caption_f1", judge="scenes").judged
+    assert whole.task is not None and whole.counts.found == 3
+    assert whole.task.score == pytest.approx((1 + 0.8 + 1) / 3) and whole.summary["f1_of_means"] == pytest.approx(
+        16 / 17
+    )
+    assert whole.task.columns["frequent"].estimates["f1"].mean < 0.5
+    assert any("judged by scenes, deterministic" in note for note in whole.notes)
+    assert (tmp_path / "whole" / "judge.jsonl").exists()
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    (partly,) = judge_small(tmp_path / "partly", Knower(), names="caption_f1", judge="test_suite:says_so").judged
+    assert partly.counts.unscored == 1 and partly.task is not None and partly.task.score == 1.0
+    model = Knower()
+    with pytest.raises(RunError, match="nobody answers"):
+        judge_small(tmp_path / "down", model, names="caption_f1", judge="test_suite:is_down")
+    assert not model.asked
 
 
 def test_names_splits_and_changes(tmp_path: Path) -> None:
@@ -227,7 +264,7 @@ def test_names_splits_and_changes(tmp_path: Path) -> None:
         benchmark.name: (split, settings) for benchmark, split, settings in choose("skills,vqa2:test", ["max_crops=9"])
     }
     assert chosen["vqa2"][0] == "test" and {settings.max_crops for _, settings in chosen.values()} == {9}
-    assert len(choose("all")) == 22 and len(choose("academic11")) == 11
+    assert len(choose("all")) == 23 and len(choose("academic11")) == 11
     for names, changes, said in (
         ("", [], "no benchmark"),
         ("vqa2:train", [], "no split"),

@@ -41,7 +41,20 @@ def test_nano_answers_as_it_does_when_asked_one_by_one(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_every_benchmark_runs_with_nano_and_a_killed_process_leaves_the_same_files(tmp_path: Path) -> None:
     def command(out: str, *more: str) -> list[str]:
-        program = [sys.executable, "-m", "openmolmo", "eval", "suite", "all", "--model", "nano", "--batch-size", "4"]
+        program = [
+            sys.executable,
+            "-m",
+            "openmolmo",
+            "eval",
+            "suite",
+            "all",
+            "--model",
+            "nano",
+            "--batch-size",
+            "4",
+            "--judge",
+            "scenes",
+        ]
         return [*program, "--data", str(SETS), "--images", str(SETS / "fetched"), "--out", str(tmp_path / out), *more]
 
     subprocess.run(command("whole"), check=True, capture_output=True)
@@ -59,7 +72,7 @@ def test_every_benchmark_runs_with_nano_and_a_killed_process_leaves_the_same_fil
     asked = [one["id"] for line in answers.read_text().splitlines() for one in json.loads(line)["answers"]]
     assert len(asked) == len(set(asked))
     scores = json.loads((tmp_path / "whole/results.json").read_text())
-    assert len(scores["suite"]["benchmarks"]) == 22 and not scores["suite"]["not_judged"]
+    assert len(scores["suite"]["benchmarks"]) == 23 and not scores["suite"]["not_judged"]
 
     done = subprocess.run(command("killed", "--resume"), check=True, capture_output=True, text=True)
     assert "0 questions asked" in done.stderr

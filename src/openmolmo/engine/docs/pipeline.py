@@ -36,7 +36,7 @@ from openmolmo.records.manifest import Manifest
 
 __all__ = ["PATIENCE", "DocsResult", "make_documents"]
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds for one drawing in a worker; more than any tool takes that has a time limit of its own."""
 
 Task = tuple[Spec, int]

@@ -17,13 +17,14 @@ BENCHMARK = Benchmark(
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.registry import Registry
 from openmolmo.data.sources.published_source import SourceRow
+from openmolmo.evaluation.captions.asking import Judge
 from openmolmo.evaluation.metrics.profile import Profile
 from openmolmo.evaluation.tasks.base import Question
 from openmolmo.records.example import ImageRef, Split
@@ -116,7 +117,9 @@ class Benchmark:
     each in 0-1, the headline first; ``summary`` numbers that are no means over questions. ``submission``: the field
     of a question's number in the file that a server takes. ``published``: the key of the paper's scores (Table 1 of
     arXiv 2409.17146), ``paper_split`` what those are of where it is not the first split here. ``fetched``: pictures
-    come by address, so that some are lost, which no protocol counts as wrong.
+    come by address, so that some are lost, which no protocol counts as wrong. ``by_judge`` scores with a text-only
+    judge instead of ``score``, no numbers at all where it gave no verdict. ``needs_judge``: there is no other way.
+    ``judge``: who does it, where somebody does.
     """
 
     name: str
@@ -137,6 +140,9 @@ class Benchmark:
     paper_split: str = ""
     fetched: bool = False
     note: str = ""
+    by_judge: Callable[[Judge], Score] | None = None
+    needs_judge: bool = False
+    judge: str = ""
 
     def __post_init__(self) -> None:
         if not self.splits or not self.metrics:
@@ -151,6 +157,12 @@ class Benchmark:
     def split(self) -> Split:
         """The split that is judged unless another is asked for."""
         return next(iter(self.splits))
+
+    def judged_by(self, judge: Judge) -> Benchmark:
+        """The benchmark with a judge, where it has a use for one."""
+        if self.by_judge is None:
+            return self
+        return replace(self, score=self.by_judge(judge), judge=judge.identity)
 
     def unreadable_is_wrong(self, profile: Profile) -> bool:
         """Whether a question whose picture cannot be read counts as wrong.

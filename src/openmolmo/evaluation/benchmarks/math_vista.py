@@ -1,7 +1,7 @@
 """MathVista (testmini): the answer is extracted by rule, or by a judge where one is given.
 
-The published protocol has a language model extract the answer from the reply. :func:`with_extractor` takes any
-function for that; without one the rule of the published code's offline mode is used, which suits short replies.
+The published protocol has a language model extract the answer from the reply: the judge of the suite. Without one the
+rule of the published code's offline mode is used, which suits short replies.
 """
 
 from __future__ import annotations
@@ -9,19 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from openmolmo.core.errors import RunError
 from openmolmo.data.sources.published_source import SourceRow
 from openmolmo.evaluation.benchmarks.asking import CHOICE, SHORT, choice, short
-from openmolmo.evaluation.benchmarks.base import Asked, Benchmark, Reference, RequestSettings
+from openmolmo.evaluation.benchmarks.base import Asked, Benchmark, Reference, RequestSettings, Score
+from openmolmo.evaluation.captions.asking import Judge
 from openmolmo.evaluation.metrics.cleanup import clean_reply
 from openmolmo.evaluation.metrics.mathvista import extract_by_rule, mathvista_score
 from openmolmo.evaluation.metrics.profile import Profile
 from openmolmo.evaluation.tasks.base import Question
 
-__all__ = ["BENCHMARK", "Extractor", "with_extractor"]
+__all__ = ["BENCHMARK"]
 
-Extractor = Callable[[str, str], str]
-"""From a question and a reply to the answer in it."""
+_EXTRACT = """\
+TASK: EXTRACT
+Below are a question and a reply to it. Write down the answer that the reply comes to, and nothing else: the number, the
+word or phrase, the list, or the text of the option. Where the reply comes to none, write NONE.
 
+QUESTION:
+{question}
+
+REPLY:
+{reply}"""
 _FACTS = ("question_type", "answer_type", "precision")
 
 
@@ -37,7 +46,9 @@ def _ask(row: SourceRow, settings: RequestSettings) -> Iterator[Asked]:
     yield replace(asked, truth=truth, group=values["question_type"].replace("_", " "))
 
 
-def _score(question: Question, reply: str, profile: Profile, extract: Extractor | None = None) -> dict[str, float]:
+def _score(
+    question: Question, reply: str, profile: Profile, extract: Callable[[str, str], str] | None = None
+) -> dict[str, float]:
     truth = question.truth
     assert isinstance(truth, Reference)
     kind, answer_type = truth.facts["question_type"], truth.facts["answer_type"]
@@ -57,9 +68,19 @@ def _score(question: Question, reply: str, profile: Profile, extract: Extractor 
     return {"accuracy": score}
 
 
-def with_extractor(extract: Extractor) -> Benchmark:
-    """The benchmark with a judge that takes the answer out of a reply."""
-    return replace(BENCHMARK, score=lambda question, reply, profile: _score(question, reply, profile, extract))
+def _by_judge(judge: Judge) -> Score:
+    """A judge takes the answer out of the reply; it sees neither the picture nor the right answer."""
+
+    def extract(question: str, reply: str) -> str:
+        return judge.answer(_EXTRACT.format(question=question, reply=reply)).strip()
+
+    def score(question: Question, reply: str, profile: Profile) -> dict[str, float]:
+        try:
+            return _score(question, reply, profile, extract)
+        except RunError:
+            return {}
+
+    return score
 
 
 BENCHMARK = Benchmark(
@@ -73,5 +94,6 @@ BENCHMARK = Benchmark(
     metrics=("accuracy",),
     suites=("academic11",),
     published="math_vista",
-    note="answers are extracted by rule, not by a judge",
+    note="the published protocol has a judge extract the answers; without one they are by rule",
+    by_judge=_by_judge,
 )

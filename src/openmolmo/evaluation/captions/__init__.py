@@ -2,6 +2,7 @@
 
 prompts.py          the three calls in our words, and how the list of statements is read back
 asking.py           a judge: its name, its cache, labels read strictly (asked again) or as the authors' script does
+judges.py           a judge by the words that people type
 scene_judge.py      a deterministic judge that reads scenes' captions: for tests, without a network
 reference.py        transcripts and reference statements out of a data set
 caption_file.py     the captions to judge

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +12,7 @@ from openmolmo.core.console import echo_json
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.files import require_writable
 from openmolmo.core.progress import print_table
-from openmolmo.engine.llm import LLM, Request, parse_llm
-from openmolmo.engine.llm.providers.base import PROVIDERS
-from openmolmo.engine.llm.settings import FORMS
-from openmolmo.evaluation.captions import scene_judge
-from openmolmo.evaluation.captions.asking import PARSERS, Ask, Judge, Parser
+from openmolmo.evaluation.captions.asking import PARSERS, Parser
 from openmolmo.evaluation.captions.caption_file import read_captions
 from openmolmo.evaluation.captions.correlation import (
     correlate,
@@ -28,13 +21,12 @@ from openmolmo.evaluation.captions.correlation import (
     published_pairs,
 )
 from openmolmo.evaluation.captions.correlation_page import write_correlation_page
+from openmolmo.evaluation.captions.judges import SCENES, judge_of
 from openmolmo.evaluation.captions.protocol import judge_all
 from openmolmo.evaluation.captions.reference import SOURCES, Source, read_references
 from openmolmo.evaluation.captions.report import CaptionReport, report_of, write_report
 
 __all__ = ["captions"]
-
-_SCENES = "scenes"
 
 
 @click.group()
@@ -48,7 +40,7 @@ def captions() -> None:
 @click.option(
     "--judge",
     "judge",
-    default=_SCENES,
+    default=SCENES,
     show_default=True,
     help="A text-only language model, e.g. openai:MODEL@http://localhost:8000/v1; or MODULE:FUNCTION, called with a"
     " prompt, returns text; or `scenes`, for generated scenes, without a model.",
@@ -97,11 +89,9 @@ class _Settings:
 
 
 def _judge(data: Path, file: Path, out: Path, settings: _Settings) -> CaptionReport:
-    scenes = settings.judge == _SCENES
-    ask = scene_judge.ask if scenes else _asked(settings.judge)
-    name = settings.judge_id or (scene_judge.NAME if scenes else settings.judge)
-    made = Judge(ask, name, parser=settings.parser, tries=settings.tries, cache=settings.cache or out / "judge.jsonl")
-    source: Source = settings.reference or ("facts" if scenes else "transcripts")
+    cache = settings.cache or out / "judge.jsonl"
+    made = judge_of(settings.judge, name=settings.judge_id, parser=settings.parser, tries=settings.tries, cache=cache)
+    source: Source = settings.reference or ("facts" if settings.judge == SCENES else "transcripts")
     references, notes = read_references(data, source, split=settings.split)
     given, told = read_captions(file)
     judged = judge_all(made, references, given[: settings.limit], workers=settings.workers)
@@ -119,34 +109,6 @@ def _judge(data: Path, file: Path, out: Path, settings: _Settings) -> CaptionRep
     if made.mismatches:
         notes = [*notes, f"the judge gave a wrong number of labels {made.mismatches} times"]
     return report_of(judged, {name: value for name, value in meta.items() if value is not None}, notes)
-
-
-def _asked(text: str) -> Ask:
-    """A language model where the text begins with a provider of them, else a function of a module."""
-    if text.partition(":")[0] not in PROVIDERS:
-        return _function(text)
-    # Its answers are kept by the judge; asking again, after labels of a wrong number, is a sample of its own.
-    model, asked = LLM(parse_llm(text)), Counter[str]()
-
-    def ask(prompt: str) -> str:
-        sample = asked[prompt]
-        asked[prompt] += 1
-        return model.complete(Request.of(prompt, sample=sample)).text
-
-    return ask
-
-
-def _function(text: str) -> Ask:
-    module, colon, name = text.partition(":")
-    try:
-        found: Callable[[str], str] = getattr(importlib.import_module(module), name) if colon else None  # type: ignore[assignment]
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"--judge {text}: {error}", fix="write MODULE:FUNCTION, of a module that can be imported"
-        ) from error
-    if not callable(found):
-        raise ConfigError(f"--judge {text!r} is no function", fix=f"write MODULE:FUNCTION, {_SCENES}, or {FORMS}")
-    return found
 
 
 def _tell(report: CaptionReport) -> None:

@@ -101,14 +101,15 @@ def board_of(files: Sequence[ResultFile], *, published: bool = True) -> Board:
 def _entry(model: str, files: Sequence[ResultFile], notes: list[str]) -> Entry:
     cells: dict[str, Cell] = {}
     settings: dict[str, str] = {}
+    partial = sorted({name for file in files for name in file.partial if name in file.tasks})
+    if partial:
+        notes.append(f"{model}: not all questions of {', '.join(partial)} were scored")
     for file in files:
         for name, task in file.tasks.items():
             if name in cells:
                 notes.append(f"{model}: {name} is in more than one file; the last one counts, {file.path}")
             if task.unscored:
                 notes.append(f"{model}: {len(task.unscored)} rows of {name} have no score that is a number")
-            if name in file.partial:
-                notes.append(f"{model}: not all questions of {name} were scored")
             if task.rows:
                 cells[name] = _cell(task)
                 settings |= _of_task(file, name)

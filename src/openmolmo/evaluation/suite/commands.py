@@ -12,7 +12,7 @@ from openmolmo.evaluation.metrics.profile import PROFILES
 
 __all__ = ["suite"]
 
-_ASKED = ("names", "profile", "limit", "shuffled", "changes", "resume", "cases")
+_ASKED = ("names", "profile", "limit", "shuffled", "changes", "resume", "cases", "judge")
 """Options about what is asked; the others are about what answers."""
 
 
@@ -34,6 +34,7 @@ _ASKED = ("names", "profile", "limit", "shuffled", "changes", "resume", "cases")
 @click.option(
     "--set", "changes", multiple=True, metavar="[NAME.]KEY=VALUE", help="E.g. max_crops=12, mmmu.pictures=all."
 )
+@click.option("--judge", help="Who judges captions and extracts MathVista's answers: openai:MODEL@ADDRESS; or scenes.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Replies made together.")
 @click.option("--device", default=None, help="cpu or cuda; the accelerator if there is one, by default.")

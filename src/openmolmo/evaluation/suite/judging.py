@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from openmolmo.words.answer import Answer, read_answer
 
 __all__ = ["Counts", "Judged", "judge"]
 
+_AT_ONCE = 8  # questions that a judge is asked at a time
 _CONSTANTS = 5  # of the commonest replies, among which the best is the control
 
 
@@ -131,6 +133,7 @@ def _rows(
 ) -> list[Row]:
     """A row for every question that counts; one without a reply counts as wrong where that is the rule."""
     rows = []
+    _ask_judge(jobs, answers, profile)
     for job in jobs:
         question, benchmark = job.item.question, job.loaded.benchmark
         if job.item.hidden:
@@ -147,12 +150,27 @@ def _rows(
     return rows
 
 
+def _ask_judge(jobs: Sequence[Job], answers: Mapping[str, Said], profile: Profile) -> None:
+    """Have a judge, where there is one, answer several at a time; it keeps what it said."""
+    judged = [job for job in jobs if job.loaded.benchmark.judge and job.id in answers and not job.item.hidden]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        asked = [
+            pool.submit(job.loaded.benchmark.score, job.item.question, answers[job.id].text, profile) for job in judged
+        ]
+        try:
+            for one in asked:
+                one.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
 def _task(benchmark: Benchmark, rows: list[Row], moved: list[Row], profile: Profile) -> TaskResult:
     headline = benchmark.headline
     questions = [row.question for row in rows]
     columns: dict[str, Column] = {"model": make_column(questions, [row.scores for row in rows], headline)}
-    constant = best_constant(_Replies(benchmark, profile), questions)
-    given = [benchmark.score(question, constant, profile) for question in questions]
+    replies = _Replies(benchmark, profile)
+    constant = best_constant(replies, questions)
+    given = [replies.score(question, Answer(constant)) for question in questions]
     columns["frequent"] = make_column(questions, given, headline)
     if moved:
         columns["shuffled"] = make_column([row.question for row in moved], [row.scores for row in moved], headline)
@@ -180,19 +198,22 @@ class _Replies:
         raise AssertionError("questions of a benchmark come from its rows")
 
     def score(self, question: Question, answer: Answer) -> dict[str, float]:
-        return self._benchmark.score(question, answer.text, self._profile)
+        return self._benchmark.score(question, answer.text, self._profile) or dict.fromkeys(self.metrics, 0.0)
 
     def constants(self, sample: Sequence[Question]) -> list[str]:
         counts: dict[str, int] = {}
         for question in sample:
             counts[question.reply] = counts.get(question.reply, 0) + 1
-        return sorted(counts, key=lambda reply: (-counts[reply], reply))[:_CONSTANTS]
+        few = 1 if self._benchmark.needs_judge else _CONSTANTS  # each costs calls of the judge for every question
+        return sorted(counts, key=lambda reply: (-counts[reply], reply))[:few]
 
 
 def notes_of(judged: Judged, profile: Profile) -> list[str]:
     """What a reader of the score must know, in sentences."""
     counts, benchmark = judged.counts, judged.benchmark
     notes = [benchmark.note] if benchmark.note else []
+    if benchmark.judge:
+        notes.append(f"judged by {benchmark.judge}: numbers of different judges are not comparable")
     if counts.limit is not None:
         notes.append(f"limited to {counts.found} questions of {counts.expected or 'all'}, drawn at random")
     elif counts.expected is not None and counts.found != counts.expected:

@@ -14,6 +14,7 @@ from openmolmo.core.files import require_writable
 from openmolmo.core.progress import say
 from openmolmo.core.runlog import RunLog
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS, SUITES, Benchmark, RequestSettings
+from openmolmo.evaluation.captions.judges import SCENES, judge_of
 from openmolmo.evaluation.metrics.profile import Profile
 from openmolmo.evaluation.suite.asking import Asking, ask_all
 from openmolmo.evaluation.suite.average import members
@@ -30,6 +31,9 @@ from openmolmo.records.example import Split
 
 __all__ = ["Outcome", "SuiteSetup", "choose", "run_suite"]
 
+JUDGE = "judge.jsonl"
+"""What the judge said, in the folder of a run."""
+
 Chosen = tuple[Benchmark, Split, RequestSettings]
 
 
@@ -37,7 +41,8 @@ Chosen = tuple[Benchmark, Split, RequestSettings]
 class SuiteSetup:
     """What to judge on (``names``: a suite, ``all``, or benchmarks with commas, each perhaps ``NAME:SPLIT``), where the
     data are, and how to ask. ``changes`` are ``NAME.key=value`` or, for all benchmarks, ``key=value``; ``shuffled``:
-    most questions a benchmark that are asked about another picture too; ``cases``: right and wrong ones on the page.
+    most questions a benchmark that are asked about another picture too; ``cases``: right and wrong ones on the page;
+    ``judge``: who judges captions and extracts MathVista's answers, see ``captions.judges``.
     """
 
     names: str = "academic11"
@@ -49,6 +54,7 @@ class SuiteSetup:
     changes: Sequence[str] = ()
     resume: bool = False
     cases: int = 8
+    judge: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +118,12 @@ def run_suite(setup: SuiteSetup, choice: ModelChoice | None = None, model: Suite
         raise ConfigError(f"profile {setup.profile!r} is unknown", fix=f"known: {', '.join(get_args(Profile))}")
     require_writable(setup.out)
     chosen = choose(setup.names, setup.changes)
+    judge_ = None if setup.judge is None else judge_of(setup.judge, cache=setup.out / JUDGE)
+    if judge_ is not None:
+        chosen = [
+            (benchmark.judged_by(judge_) if benchmark.needs_judge or setup.judge != SCENES else benchmark, *rest)
+            for benchmark, *rest in chosen
+        ]
     loaded, not_judged = _load(setup, chosen)
     if model is None:
         model = find_model(choice or ModelChoice(), [settings for _, _, settings in chosen])
@@ -132,6 +144,8 @@ def run_suite(setup: SuiteSetup, choice: ModelChoice | None = None, model: Suite
     for one in judged:
         one.notes += said.get(one.benchmark.name, [])
     meta = {**settings, "model": model.name, "profile": setup.profile, "about": model.about}
+    if judge_ is not None:
+        meta["judge"] = judge_.identity
     write_outputs(setup.out, judged, meta, not_judged)
     write_page(setup.out / "report.html", judged, meta, not_judged, setup.cases)
     return Outcome(judged=judged, not_judged=not_judged, asking=asking, meta=meta)

@@ -49,7 +49,7 @@ class Graphviz:
         return f"graphviz {_dot_version()} fonts {fonts_digest()}"
 
     @contextmanager
-    def open(self, timeout: float = 20.0) -> Iterator[GraphvizSession]:
+    def open(self, timeout: float = 40.0) -> Iterator[GraphvizSession]:
         """There is nothing to start; ``timeout``: seconds of one picture."""
         yield GraphvizSession(self.version(), timeout)
 

@@ -37,7 +37,7 @@ class Html:
         return browser_version()
 
     @contextmanager
-    def open(self, timeout: float = 20.0) -> Iterator[HtmlSession]:
+    def open(self, timeout: float = 40.0) -> Iterator[HtmlSession]:
         """``timeout``: seconds of one picture."""
         with Worker("html", timeout=timeout) as worker:
             yield HtmlSession(worker, self.version())

@@ -85,7 +85,7 @@ class Latex:
         return f"{_tex_version()} pypdfium2 {metadata.version('pypdfium2')}"
 
     @contextmanager
-    def open(self, timeout: float = 40.0) -> Iterator[LatexSession]:
+    def open(self, timeout: float = 90.0) -> Iterator[LatexSession]:
         """There is nothing to start; ``timeout``: seconds of one picture."""
         yield LatexSession(self.version(), timeout)
 

@@ -56,7 +56,7 @@ class Mermaid:
         return f"mermaid {BUNDLE_VERSION} {browser_version()}"
 
     @contextmanager
-    def open(self, timeout: float = 20.0) -> Iterator[MermaidSession]:
+    def open(self, timeout: float = 40.0) -> Iterator[MermaidSession]:
         """``timeout``: seconds of one picture."""
         with Worker("mermaid", timeout=timeout, scripts=lambda: (_bundle(),), setup=_SETUP) as worker:
             yield MermaidSession(worker, self.version())

@@ -42,7 +42,7 @@ class Plotly:
         return f"plotly {metadata.version('plotly')} {browser_version()}"
 
     @contextmanager
-    def open(self, timeout: float = 20.0) -> Iterator[PlotlySession]:
+    def open(self, timeout: float = 40.0) -> Iterator[PlotlySession]:
         """``timeout``: seconds of one picture."""
         with Worker("plotly", timeout=timeout, scripts=lambda: (_bundle(),)) as worker:
             yield PlotlySession(worker, self.version())

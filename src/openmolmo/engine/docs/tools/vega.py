@@ -46,7 +46,7 @@ class Vega:
         return f"vl-convert {metadata.version('vl-convert-python')} fonts {_fonts_digest()}"
 
     @contextmanager
-    def open(self, timeout: float = 20.0) -> Iterator[VegaSession]:
+    def open(self, timeout: float = 40.0) -> Iterator[VegaSession]:
         """``timeout``: seconds of one picture, to which the start (seconds) is added for the first."""
         command = [sys.executable, "-P", "-m", "openmolmo.engine.docs.tools.vega_child", str(font_folder())]
         child = LineChild("vega", command, timeout=timeout, first_timeout=timeout + 60)

@@ -7,15 +7,13 @@ sizes, colours and places attach to it, or to the next one when the sentence has
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from openmolmo.engine.synth.icons.catalogue import KINDS
 from openmolmo.engine.synth.icons.surroundings import read_setting
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, NUMBERS, PLACES
+from openmolmo.engine.synth.sentences import COUNTS, Claim, any_of, walk
 
 __all__ = ["read"]
-
-Claim = tuple[str, str, str]
 
 SIZES = ("small", "medium", "large")
 
@@ -33,24 +31,19 @@ def _nouns() -> dict[str, str]:
 
 
 _NAMES = _nouns()
-_COUNTS = {**{word: number for number, word in enumerate(NUMBERS)}, "a": 1, "an": 1}
 
 
-def _any(words: Iterable[str]) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-
-
-_ADJECTIVE = _any([*SIZES, "big", *COLOURS])
-_NUMBER = _any(NUMBERS)
+_ADJECTIVE = any_of([*SIZES, "big", *COLOURS])
+_NUMBER = any_of(NUMBERS)
 _TOKENS = re.compile(
     rf"""(?P<relation>\b(?:left|right)\ of\b|\babove\b|\bbelow\b|\bcovers\b|\bin\ front\ of\b)
     |\bon\ the\ (?P<shelf>top|middle|bottom)\ shelf\b
     |\bin\ row\ (?P<row>{_NUMBER}|\d),?\ (?:and\ )?column\ (?P<column>{_NUMBER}|\d)\b
-    |\b(?:at|on|in|to|near)\ the\ (?P<place>{_any(place for row in PLACES for place in row)})\b(?!\ of\ (?!the\ pict))
-    |\b(?:(?P<number>{_any(_COUNTS)}|\d{{1,4}}|no|of\ the)\ )?
-      (?P<adjectives>(?:(?:{_ADJECTIVE})(?:,?\ and\ |,?\ ))*)(?P<noun>{_any(_NAMES)})(?![\w'-])
-    |\b(?P<size>{_any([*SIZES, "big"])})\b
-    |\b(?P<colour>{_any(COLOURS)})\b""",
+    |\b(?:at|on|in|to|near)\ the\ (?P<place>{any_of(place for row in PLACES for place in row)})\b(?!\ of\ (?!the\ pict))
+    |\b(?:(?P<number>{any_of(COUNTS)}|\d{{1,4}}|no|of\ the)\ )?
+      (?P<adjectives>(?:(?:{_ADJECTIVE})(?:,?\ and\ |,?\ ))*)(?P<noun>{any_of(_NAMES)})(?![\w'-])
+    |\b(?P<size>{any_of([*SIZES, "big"])})\b
+    |\b(?P<colour>{any_of(COLOURS)})\b""",
     re.VERBOSE,
 )
 _SIGN = re.compile(r"\"([^\"\n]{1,40})\"")
@@ -66,41 +59,15 @@ def read(text: str) -> set[Claim]:
         words = re.sub(r"\s+", " ", sentence.replace(" ,", ",")).strip()
         words, found = read_setting(words)
         claims |= found
-        subject, found = _read_things(words.replace("middle of the picture", "center"), subject)
+        subject, found = walk(
+            words.replace("middle of the picture", "center"), subject, _TOKENS, thing=_thing, attribute=_attribute
+        )
         claims |= found
     return claims
 
 
-def _read_things(sentence: str, subject: str) -> tuple[str, set[Claim]]:
-    """Claims of one sentence about things; returns the subject that a following pronoun stands for."""
-    claims: set[Claim] = set()
-    waiting: list[tuple[str, str]] = []
-    joint, fresh = "", True
-    for match in _TOKENS.finditer(sentence):
-        if match["relation"]:
-            joint = match["relation"].replace("in front of", "covers")
-            continue
-        if match["noun"]:
-            if match["number"] == "no":
-                continue
-            name = _NAMES[match["noun"]]
-            claims |= {("object", name, "present"), *((kind, name, value) for kind, value in _looks(match))}
-            if joint:
-                claims |= {(joint, subject, name)} if subject else set()
-                joint = ""
-                continue
-            subject, fresh = name, False
-            claims |= {(kind, name, value) for kind, value in waiting} | _count(match["number"], name)
-            waiting = []
-            continue
-        attribute = _attribute(match)
-        if fresh:
-            waiting.append(attribute)
-        elif subject:
-            claims.add((attribute[0], subject, attribute[1]))
-    if subject:
-        claims |= {(kind, subject, value) for kind, value in waiting}
-    return subject, claims
+def _thing(match: re.Match[str]) -> tuple[str, list[tuple[str, str]]]:
+    return _NAMES[match["noun"]], _looks(match)
 
 
 def _looks(match: re.Match[str]) -> list[tuple[str, str]]:
@@ -109,19 +76,13 @@ def _looks(match: re.Match[str]) -> list[tuple[str, str]]:
     return sizes + [("colour", word) for word in words if word in COLOURS]
 
 
-def _count(number: str | None, name: str) -> set[Claim]:
-    if number is None or number == "of the":
-        return set()
-    return {("count", name, str(_COUNTS[number] if number in _COUNTS else int(number)))}
-
-
 def _attribute(match: re.Match[str]) -> tuple[str, str]:
     if match["place"]:
         return "place", match["place"]
     if match["shelf"]:
         return "shelf", match["shelf"]
     if match["row"]:
-        row, column = (_COUNTS.get(match[key], match[key]) for key in ("row", "column"))
+        row, column = (COUNTS.get(match[key], match[key]) for key in ("row", "column"))
         return "cell", f"{row} {column}"
     if match["size"]:
         return "size", "large" if match["size"] == "big" else match["size"]

@@ -10,33 +10,27 @@ from __future__ import annotations
 import re
 
 from openmolmo.engine.synth.scenes.backgrounds import TONES
-from openmolmo.engine.synth.scenes.vocabulary import COLOURS, NUMBERS, PATTERNS, PLACES, PLURALS, SIZES
+from openmolmo.engine.synth.scenes.vocabulary import COLOURS, PATTERNS, PLACES, PLURALS, SIZES
+from openmolmo.engine.synth.sentences import COUNTS, Claim, any_of, walk
 
 __all__ = ["read"]
 
-Claim = tuple[str, str, str]
-
 _SINGULAR = {**{many: one for one, many in PLURALS.items()}, **{one: one for one in PLURALS}}
-_COUNTS = {**{word: number for number, word in enumerate(NUMBERS)}, "a": 1, "an": 1}
 _GROUNDS = {"grass": "grass", "sand": "sand", "water": "water", "snow": "snow"}
 
 
-def _any(words: object) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))  # type: ignore[call-overload]
-
-
-_NUMBER = rf"(?:{_any(_COUNTS)}|\d{{1,4}})"
-_ADJECTIVE = _any([*SIZES, *PATTERNS, "big", *COLOURS])
-_SIDE = _any(place for row in PLACES for place in row)
-_TONE = _any([*TONES, "blue", "orange"])
+_NUMBER = rf"(?:{any_of(COUNTS)}|\d{{1,4}})"
+_ADJECTIVE = any_of([*SIZES, *PATTERNS, "big", *COLOURS])
+_SIDE = any_of(place for row in PLACES for place in row)
+_TONE = any_of([*TONES, "blue", "orange"])
 
 _TOKENS = re.compile(
     rf"""(?P<relation>\b(?:left|right)\ of\b|\babove\b|\bbelow\b|\bcovers\b|\bin\ front\ of\b)
     |\b(?:at|on|in|to|near|towards?)\ the\ (?P<place>{_SIDE})\b(?!\ of\ (?!the\ (?:picture|image|scene)))
     |\b(?:(?P<number>{_NUMBER}|no|of\ the)\ )?(?P<adjectives>(?:(?:{_ADJECTIVE})(?:,?\ and\ |,?\ ))*)
-      (?P<noun>{_any(_SINGULAR)})\b
-    |\b(?P<size>{_any([*SIZES, "big"])})\b
-    |\b(?P<pattern>{_any(PATTERNS)})\b""",
+      (?P<noun>{any_of(_SINGULAR)})\b
+    |\b(?P<size>{any_of([*SIZES, "big"])})\b
+    |\b(?P<pattern>{any_of(PATTERNS)})\b""",
     re.VERBOSE,
 )
 _BACKGROUNDS: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -44,7 +38,7 @@ _BACKGROUNDS: tuple[tuple[str, re.Pattern[str]], ...] = (
         "gradient",
         re.compile(rf"\bbackground (?:that )?(?:fades|fading) from (?P<a>{_TONE}) (?:in)?to (?P<b>{_TONE})\b"),
     ),
-    ("outdoor", re.compile(rf"\b(?P<a>blue|orange) sky (?:above|over) (?P<ground>{_any(_GROUNDS)})\b")),
+    ("outdoor", re.compile(rf"\b(?P<a>blue|orange) sky (?:above|over) (?P<ground>{any_of(_GROUNDS)})\b")),
     (
         "",
         re.compile(
@@ -73,7 +67,7 @@ def read(text: str) -> set[Claim]:
         claims |= found
         words, found = _read_style(words)
         claims |= found
-        subject, found = _read_things(words, subject)
+        subject, found = walk(words, subject, _TOKENS, thing=_noun_phrase, attribute=_attribute)
         claims |= found
     return claims
 
@@ -100,40 +94,6 @@ def _read_style(sentence: str) -> tuple[str, set[Claim]]:
     return sentence, set()
 
 
-def _read_things(sentence: str, subject: str) -> tuple[str, set[Claim]]:
-    """Claims of one sentence about objects; returns the subject that a following pronoun stands for."""
-    claims: set[Claim] = set()
-    waiting: list[tuple[str, str]] = []
-    joint, fresh = "", True
-    for match in _TOKENS.finditer(sentence):
-        if match["relation"]:
-            joint = match["relation"].replace("in front of", "covers")
-            continue
-        if match["noun"]:
-            name, attributes = _noun_phrase(match)
-            if match["number"] == "no":
-                continue
-            claims.add(("object", name, "present"))
-            claims |= {(kind, name, value) for kind, value in attributes}
-            if joint:
-                if subject:
-                    claims.add((joint, subject, name))
-                joint = ""
-                continue
-            subject, fresh = name, False
-            claims |= {(kind, name, value) for kind, value in waiting} | _count(match["number"], name)
-            waiting = []
-            continue
-        attribute = _attribute(match)
-        if fresh:
-            waiting.append(attribute)
-        elif subject:
-            claims.add((attribute[0], subject, attribute[1]))
-    if subject:
-        claims |= {(kind, subject, value) for kind, value in waiting}
-    return subject, claims
-
-
 def _noun_phrase(match: re.Match[str]) -> tuple[str, list[tuple[str, str]]]:
     words = re.findall(r"[a-z]+", match["adjectives"])
     colours = [word for word in words if word in COLOURS]
@@ -141,12 +101,6 @@ def _noun_phrase(match: re.Match[str]) -> tuple[str, list[tuple[str, str]]]:
     attributes += [("pattern", word) for word in words if word in PATTERNS]
     noun = _SINGULAR[match["noun"]]
     return f"{colours[-1]} {noun}" if colours else noun, attributes
-
-
-def _count(number: str | None, name: str) -> set[Claim]:
-    if number is None or number == "of the":
-        return set()
-    return {("count", name, str(_COUNTS[number] if number in _COUNTS else int(number)))}
 
 
 def _attribute(match: re.Match[str]) -> tuple[str, str]:
