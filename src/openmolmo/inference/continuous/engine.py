@@ -36,8 +36,10 @@ __all__ = ["Engine", "Figures", "too_late"]
 
 log = logging.getLogger(__name__)
 
+_SHORT = 4
+"""A prompt of more chunks than this is a long one, which lets others by."""
 _FAIR = 4
-"""Of so many pieces of prompts, one goes to the prompt that waits longest, the others to the shortest."""
+"""But of so many pieces one goes to the prompt that came first, whatever its length."""
 _ALONE = 4
 """How much larger a piece may be while nobody else is being answered."""
 
@@ -159,10 +161,11 @@ class Engine:
             self._reading[reply] = self.rows.read(reply, chunk)
 
     def _read(self) -> list[Update]:
-        """The next piece of one prompt; of the shortest one, but in every fourth turn of the first come."""
+        """The next piece of one prompt: of the first that came of the short ones, mostly."""
         self._turn += 1
         replies = list(self._reading)
-        reply = replies[0] if self._turn % _FAIR == 0 else min(replies, key=lambda one: len(one.prompt))
+        short = [reply for reply in replies if len(reply.prompt) <= _SHORT * self.config.chunk]
+        reply = short[0] if short and self._turn % _FAIR else replies[0]
         try:
             logits = next(self._reading[reply])
             if logits is None:
