@@ -12,6 +12,7 @@ from inference_toys import noise
 from PIL import Image
 from transformers import Qwen2Config
 
+from devices import NEEDS_GPU
 from openmolmo.core.errors import UnavailableError
 from openmolmo.inference.continuous.config import BatchingConfig
 from openmolmo.inference.continuous.engine import Engine
@@ -111,6 +112,11 @@ def test_released_families(family, tmp_path):
     predictor = load(published_folder(tmp_path / "model", family), max_new_tokens=12)
     batch = check(predictor)
     assert batch.engine.rows.prefix_tokens > 0
+
+
+@pytest.mark.parametrize("family", [pytest.param(family, marks=NEEDS_GPU) for family in FAMILIES])
+def test_released_families_on_an_accelerator(family, tmp_path):
+    check(load(published_folder(tmp_path / "model", family), max_new_tokens=12, device="cuda"))
 
 
 def test_a_model_with_sliding_windows(model, processor):
