@@ -12,6 +12,7 @@ from inference_toys import noise
 from PIL import Image
 from transformers import Qwen2Config
 
+from devices import NEEDS_GPU
 from openmolmo.core.errors import UnavailableError
 from openmolmo.inference.continuous.config import BatchingConfig
 from openmolmo.inference.continuous.engine import Engine
@@ -113,6 +114,11 @@ def test_released_families(family, tmp_path):
     assert batch.engine.rows.prefix_tokens > 0
 
 
+@pytest.mark.parametrize("family", [pytest.param(family, marks=NEEDS_GPU) for family in FAMILIES])
+def test_released_families_on_an_accelerator(family, tmp_path):
+    check(load(published_folder(tmp_path / "model", family), max_new_tokens=12, device="cuda"))
+
+
 def test_a_model_with_sliding_windows(model, processor):
     sizes = {**model.config.text_config.to_dict(), "use_sliding_window": True, "sliding_window": 24}
     sizes.pop("layer_types")
@@ -177,6 +183,20 @@ def test_a_failing_step_ends_its_replies_only(predictor, monkeypatch, caplog):
     assert "ZeroDivisionError" in caplog.text
     for request, reply, text in zip(REQUESTS, batch.replies, texts, strict=False):
         assert reply in batch.errors or text == predictor.answer_batch([request])[0].text
+
+
+def test_memory_that_cannot_be_put_in_order_is_made_anew(predictor, monkeypatch):
+    batch = Batch(predictor)
+    for request in REQUESTS[:5]:
+        batch.add(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(batch.engine.rows), "leave", lambda *given, **more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            batch.finish()
+    ended = [update.reply for update in batch.engine.restart(batch.replies)]
+    assert ended
+    for request, reply, text in zip(REQUESTS, batch.replies, batch.finish(), strict=False):
+        assert reply in ended or text == predictor.answer_batch([request])[0].text
 
 
 def test_one_that_is_cancelled_or_late_frees_its_row(predictor):
