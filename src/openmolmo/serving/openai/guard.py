@@ -91,7 +91,10 @@ class Guard:
         if self.context.keys.asked_for:
             if _KEYED.match(path):
                 self._check_key(scope, headers)
-        elif not self._known_host(headers) or self._of_other_site(headers):
+        elif not self._known_host(headers):
+            message = "the server does not know itself by this name; start it with --public-name NAME, or with keys"
+            raise APIError(403, message, code="unknown_host")
+        elif self._of_other_site(headers):
             raise APIError(403, "pages of other sites may not use this server", code="other_site")
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
