@@ -50,7 +50,11 @@ def serving(*arguments: str, folder: Path) -> Iterator[tuple[subprocess.Popen[st
             assert found, (line, (folder / "log").read_text())
             yield process, found[1]
         finally:
-            process.kill()
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @pytest.fixture(scope="module")

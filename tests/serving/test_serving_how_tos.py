@@ -24,7 +24,7 @@ from openmolmo.words.requests import Request
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def wait_for(address: str, **options: object) -> None:
@@ -77,7 +77,7 @@ def test_a_team_behind_caddy_with_keys(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         outer = free.getsockname()[1]
     key = add_key(tmp_path / "keys.jsonl", "ada")
-    with serving("--api-keys", "keys.jsonl", "--workers", "1", folder=tmp_path) as (_, address):
+    with serving("--api-keys", "keys.jsonl", "--workers", "1", folder=tmp_path) as (process, address):
         site = recipe[1].replace("molmo.example.org {", f"localhost:{outer} {{\n    tls internal")
         site = site.replace("127.0.0.1:8000", address.removeprefix("http://"))
         plain = "{\n    admin off\n    skip_install_trust\n    auto_https disable_redirects\n}\n"
@@ -90,11 +90,23 @@ def test_a_team_behind_caddy_with_keys(tmp_path: Path) -> None:
             stream = client.chat.completions.create(model="nano", messages=messages("Point to the stars."), stream=True)  # type: ignore[arg-type]
             text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
             assert text.startswith("<points")
+            children = [
+                one
+                for task in Path(f"/proc/{process.pid}/task").iterdir()
+                for one in (task / "children").read_text().split()
+            ]
+            assert children
             with pytest.raises(openai.AuthenticationError):
                 client.with_options(api_key="another").models.list()
             remove_key(tmp_path / "keys.jsonl", "ada")
             with pytest.raises(openai.AuthenticationError):
                 client.models.list()
+        process.kill()
+        until = time.monotonic() + 20
+        while children:  # the process that opens pictures ends with the server
+            children = [one for one in children if Path(f"/proc/{one}").exists()]
+            assert time.monotonic() < until
+            time.sleep(0.05)
     log = (tmp_path / "log").read_text()
     assert "key=ada" in log and "stars" not in log and key not in log
 
@@ -117,7 +129,7 @@ def test_a_thousand_at_once_are_answered_rightly_or_refused(tmp_path: Path) -> N
 
         async def all_of_them() -> list[int]:
             limits = httpx.Limits(max_connections=None)
-            async with httpx.AsyncClient(base_url=address, limits=limits, timeout=200) as client:
+            async with httpx.AsyncClient(base_url=address, limits=limits, timeout=600) as client:
                 return await asyncio.gather(*(one(client, number) for number in range(1000)))
 
         statuses = asyncio.run(all_of_them())

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from openmolmo.core.children import end_with_parent
 from openmolmo.core.errors import ConfigError, PromptError, UnavailableError
 from openmolmo.core.rng import derive
 from openmolmo.inference.continuous.config import BatchingConfig
@@ -224,6 +225,7 @@ _processor: Processor
 def _begin(processor: Processor) -> None:
     global _processor  # what a process of a pool is given at its start has no other place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    end_with_parent()
     _processor = processor
 
 
