@@ -179,6 +179,20 @@ def test_a_failing_step_ends_its_replies_only(predictor, monkeypatch, caplog):
         assert reply in batch.errors or text == predictor.answer_batch([request])[0].text
 
 
+def test_memory_that_cannot_be_put_in_order_is_made_anew(predictor, monkeypatch):
+    batch = Batch(predictor)
+    for request in REQUESTS[:5]:
+        batch.add(request)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(batch.engine.rows), "leave", lambda *given, **more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            batch.finish()
+    ended = [update.reply for update in batch.engine.restart(batch.replies)]
+    assert ended
+    for request, reply, text in zip(REQUESTS, batch.replies, batch.finish(), strict=False):
+        assert reply in ended or text == predictor.answer_batch([request])[0].text
+
+
 def test_one_that_is_cancelled_or_late_frees_its_row(predictor):
     batch = Batch(predictor)
     for request in REQUESTS[:6]:

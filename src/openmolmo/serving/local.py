@@ -192,7 +192,11 @@ class LocalBackend:
                     self._news.wait()
                 if self._stopped:
                     break
-            self._deliver(self._engine.step())
+            try:
+                updates = self._engine.step()
+            except Exception:  # noqa: BLE001 - the thread must live: without it nobody would get an answer, nor an error
+                updates = self._engine.restart(list(self._inboxes))
+            self._deliver(updates)
         self._deliver(self._engine.fail(_stopping()))
 
     def _deliver(self, updates: Sequence[Update]) -> None:

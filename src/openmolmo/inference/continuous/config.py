@@ -23,7 +23,7 @@ class BatchingConfig(Config):
     rows: int = 16
     kept: int = 8
     chunk: int = 256
-    crops: int = 4
+    crops: int = 8
     feature_bytes: int = 2**28
     max_new_tokens: int = 1024
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,8 +36,10 @@ __all__ = ["Engine", "Figures", "too_late"]
 
 log = logging.getLogger(__name__)
 
+_SHORT = 4
+"""A prompt of more chunks than this is a long one, which lets others by."""
 _FAIR = 4
-"""Of so many pieces of prompts, one goes to the prompt that waits longest, the others to the shortest."""
+"""But of so many pieces one goes to the prompt that came first, whatever its length."""
 _ALONE = 4
 """How much larger a piece may be while nobody else is being answered."""
 
@@ -45,6 +47,10 @@ _ALONE = 4
 def too_late() -> UnavailableError:
     """What a reply ends with whose time is over."""
     return UnavailableError("the answer took longer than it may", fix="ask for a shorter one, or try later")
+
+
+def _our_error() -> UnavailableError:
+    return UnavailableError("an error inside the model ended this reply", fix="ask again; the log says why")
 
 
 @dataclass(slots=True)
@@ -62,10 +68,10 @@ class Engine:
 
     def __init__(self, model: Molmo, tokenizer: TextTokenizer, config: BatchingConfig) -> None:
         self.config, self.figures = config, Figures()
-        shared = can_share(model)
+        self._model, self._shared = model, can_share(model)
         # A model whose rows share nothing looks at a prompt's pictures with the prompt.
-        self.features = FeatureCache(config.feature_bytes if shared else 0)
-        self.rows: Rows = SlotRows(model, config, self.features) if shared else OwnRows(model)
+        self.features = FeatureCache(config.feature_bytes if self._shared else 0)
+        self.rows = self._new_rows()
         self._waiting: deque[Reply] = deque()
         self._reading: dict[Reply, Iterator[Tensor | None]] = {}
         self._turn = 0
@@ -119,6 +125,22 @@ class Engine:
         self._waiting.clear()
         return [self._give_up(reply, error, trusted=True) for reply in replies]
 
+    def restart(self, replies: Iterable[Reply]) -> list[Update]:
+        """Go on with new memory after an error that left the old one in an unknown state: without what was running,
+        that is, those of ``replies`` that do not wait."""
+        log.exception("the batch was begun anew")
+        known = self.rows.prefix_tokens
+        replies = [reply for reply in replies if reply not in self._waiting]
+        self._reading.clear()
+        self.rows = self._new_rows()
+        self.rows.prefix_tokens = known
+        for reply in replies:
+            reply.finish, reply.slot = "error", -1
+        return [Update(reply, error=_our_error()) for reply in replies]
+
+    def _new_rows(self) -> Rows:
+        return SlotRows(self._model, self.config, self.features) if self._shared else OwnRows(self._model)
+
     def _sweep(self) -> list[Update]:
         """Let go of replies that nobody waits for, or that came too late."""
         now, updates = time.monotonic(), []
@@ -139,10 +161,11 @@ class Engine:
             self._reading[reply] = self.rows.read(reply, chunk)
 
     def _read(self) -> list[Update]:
-        """The next piece of one prompt; of the shortest one, but in every fourth turn of the first come."""
+        """The next piece of one prompt: of the first that came of the short ones, mostly."""
         self._turn += 1
         replies = list(self._reading)
-        reply = replies[0] if self._turn % _FAIR == 0 else min(replies, key=lambda one: len(one.prompt))
+        short = [reply for reply in replies if len(reply.prompt) <= _SHORT * self.config.chunk]
+        reply = short[0] if short and self._turn % _FAIR else replies[0]
         try:
             logits = next(self._reading[reply])
             if logits is None:
@@ -196,10 +219,7 @@ class Engine:
         """Give up replies after an error of ours, which goes to the log."""
         self.figures.failed_steps += 1
         log.exception("a step of %d replies failed", len(replies))
-        error = UnavailableError(
-            "an error inside the model ended this reply", fix="ask again; the server's log says why"
-        )
-        return [self._give_up(reply, error, trusted=False) for reply in replies]
+        return [self._give_up(reply, _our_error(), trusted=False) for reply in replies]
 
     def _give_up(self, reply: Reply, error: OpenMolmoError, *, trusted: bool) -> Update:
         self._reading.pop(reply, None)
