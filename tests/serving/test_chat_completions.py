@@ -142,10 +142,13 @@ def test_conversations_instructions_and_beginnings(client: openai.OpenAI) -> Non
             {"role": "user", "content": "Three"},
             {"role": "assistant", "content": "There are"},
         ],
+        temperature=1e-300,
+        seed=-(2**63),
         extra_body={"continue_final_message": True},
     )
     asked = BACKEND.asked[-1]
     assert asked.request.history == ("Rules.\nOne\ntwo<|image|>", "Said")
+    assert asked.choosing.temperature == 0.0, "logits divided by so little would overflow"
     assert (asked.request.text, asked.begun, asked.request.max_crops) == ("Three", "There are", 1)
 
 

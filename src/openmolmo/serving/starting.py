@@ -30,6 +30,7 @@ _NANO = "9 million parameters; it knows drawn shapes and drawn clocks, and has n
 def start(models: Sequence[str], options: Mapping[str, Any], *, tell: Callable[[str], None]) -> None:
     """Serve until a signal comes. ``tell`` gets lines for the terminal."""
     named = named_models(models)
+    _check_keys(options["api_keys"])
     from openmolmo.serving.local import LocalBackend, LocalConfig  # first: what is missing may be torch
 
     for package in ("fastapi", "prometheus_client", "uvicorn"):
@@ -104,19 +105,21 @@ def named_models(models: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def _check_keys(path: Path | None) -> None:
+    if path is not None and not read_keys(path):
+        raise ConfigError(f"there is no key in {path}", fix=f"make one: openmolmo serve keys add NAME --file {path}")
+
+
 def _settings(options: Mapping[str, Any]) -> Any:
     from openmolmo.serving.openai import ServeSettings
 
-    path = options["api_keys"]
-    if path is not None and not read_keys(path):
-        raise ConfigError(f"there is no key in {path}", fix=f"make one: openmolmo serve keys add NAME --file {path}")
     return ServeSettings(
         host=options["host"],
         public_names=tuple(options["public_name"]),
         allow_origins=tuple(options["allow_origin"]),
         allow_urls=tuple(host.lower() for host in options["allow_url"]),
         keys=tuple(hash_key(key) for key in options["api_key"]),
-        key_file=path,
+        key_file=options["api_keys"],
         max_body_mb=options["max_body_mb"],
         max_tokens=options["max_tokens"],
         default_tokens=min(512, options["max_tokens"]),

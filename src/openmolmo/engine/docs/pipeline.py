@@ -12,15 +12,14 @@ import faulthandler
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for_handles
 from pathlib import Path
 
+from openmolmo.core.children import end_with_parent
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import disk_full_as_error, only_writer
 from openmolmo.core.progress import make_progress
@@ -188,7 +187,7 @@ def _start(plan: DocsPlan, ledger: Path, patience: float) -> None:
     global _workshop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
     os.environ["OMP_NUM_THREADS"] = "1"
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     _workshop = Workshop(plan, ledger, guard=lambda: _ended_in_time(patience))
 
 
@@ -201,13 +200,6 @@ def _ended_in_time(seconds: float) -> Iterator[None]:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for_handles([parent.sentinel])
-    os._exit(1)
 
 
 def _make_one(spec: Spec, attempt: int) -> list[Row]:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for_handles
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from openmolmo.core.children import end_with_parent
 from openmolmo.core.errors import ConfigError, RunError
 from openmolmo.engine.synth.base import Generator
 from openmolmo.engine.synth.plan import SynthPlan, make_shard
@@ -120,17 +120,10 @@ def _pickled(generator: Generator) -> bytes:
 def _start(pickled: bytes, plan: SynthPlan, out: Path, done: Synchronized[int], stop: Event) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     # One OpenCV thread a worker: the processes already use every core. Read when cv2 is imported.
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
     _worker = _Worker(pickle.loads(pickled), plan, out, done, stop)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait_for_handles([parent.sentinel])
-    os._exit(1)
 
 
 def _make_one(shard: int) -> ShardInfo:

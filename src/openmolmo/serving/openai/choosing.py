@@ -13,13 +13,16 @@ from openmolmo.serving.openai.settings import ServeSettings
 __all__ = ["check_format", "choices_of", "choosing_of", "refuse_unknown_ways", "stops_of", "tokens_of"]
 
 _MOST_STOPS = 16
+_COLDEST = 1e-4
+"""Below it the likeliest token is certain, and logits divided by it could overflow."""
 _ABSENT = (None, False, 0)
 
 
 def choosing_of(body: Sampled, logprobs: int | None) -> Choosing:
     """How tokens are chosen. OpenAI's default temperature of 1 is not ours: points are found greedily."""
+    temperature = _given(body.temperature, 0.0)
     return Choosing(
-        temperature=_given(body.temperature, 0.0),
+        temperature=temperature if temperature >= _COLDEST else 0.0,
         top_p=_given(body.top_p, 1.0),
         top_k=max(0, _given(body.top_k, 0)),
         min_p=_given(body.min_p, 0.0),

@@ -70,9 +70,7 @@ async def completions(request: Request) -> Response:
 
 async def _prompts(body: CompletionRequest, backend: Backend, context: Context) -> list[tuple[int, ...]]:
     """Ids of each prompt."""
-    given: Sequence[str | list[int] | int] = [body.prompt] if isinstance(body.prompt, str) else body.prompt
-    if given and isinstance(given[0], int):
-        given = [list(body.prompt)]  # type: ignore[list-item]
+    given = _several(body.prompt)
     if not given or len(given) > context.settings.max_choices:
         raise invalid(f"prompt must be 1-{context.settings.max_choices} texts or lists of ids", "prompt")
     check_text([one for one in given if isinstance(one, str)], context.settings, "prompt")
@@ -82,6 +80,14 @@ async def _prompts(body: CompletionRequest, backend: Backend, context: Context) 
     if any(not 0 <= one < 2**31 for prompt in ids for one in prompt):  # type: ignore[union-attr]
         raise invalid("prompts in tokens are ids of 0 or more", "prompt")
     return [tuple(prompt) for prompt in ids]  # type: ignore[arg-type]
+
+
+def _several(prompt: str | list[str] | list[int] | list[list[int]]) -> list[str | list[int]]:
+    """One prompt or several, as a list of them."""
+    if isinstance(prompt, str):
+        return [prompt]
+    ids = [one for one in prompt if isinstance(one, int)]
+    return [ids] if ids else [one for one in prompt if not isinstance(one, int)]
 
 
 def _generations(

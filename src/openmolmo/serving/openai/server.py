@@ -40,6 +40,7 @@ class ServingServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 backlog=_BACKLOG,
+                timeout_keep_alive=max(1, int(settings.head_seconds)),
                 timeout_graceful_shutdown=1,
             )
         )
