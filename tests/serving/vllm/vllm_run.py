@@ -16,7 +16,7 @@ engine = LLM(
     job["model"], dtype="float32", enforce_eager=True, max_num_seqs=8, disable_log_stats=False, **job.get("options", {})
 )
 answers = []
-for number, request in enumerate(job["requests"]):
+for request in job["requests"]:
     choosing = SamplingParams(**{"temperature": 0.0, **request.get("choosing", {})})
     lora = LoRARequest("adapter", 1, request["lora"]) if "lora" in request else None
     common = {"sampling_params": choosing, "lora_request": lora, "use_tqdm": False}

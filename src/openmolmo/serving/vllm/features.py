@@ -27,7 +27,7 @@ def image_features(encoder: nn.Module, connector: nn.Module, inputs: Mapping[str
     parameter = next(encoder.parameters())
     seen = encoder(crops.to(device=parameter.device, dtype=parameter.dtype))
     features: Tensor = connector(seen, mask, torch.where(pooled < 0, pooled, pooled + shift))
-    return list(features.split(n_tokens.tolist()))
+    return list(torch.split(features, n_tokens.tolist()))
 
 
 def added(embeds: Tensor, features: Tensor, where: Tensor) -> Tensor:

@@ -44,6 +44,8 @@ class ServedMolmo(nn.Module, SupportsMultiModal, SupportsLoRA, SupportsPP):  # t
     """
 
     hf_to_vllm_mapper = WeightsMapper(orig_to_new_prefix=RENAMED)
+    _mark_tower_model: Any  # SupportsMultiModal has them; where vLLM is not installed, types know only the module
+    _mark_language_model: Any
 
     @classmethod
     def get_placeholder_str(cls, modality: str, i: int) -> str | None:

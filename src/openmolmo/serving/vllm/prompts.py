@@ -1,7 +1,7 @@
 """Conversations and pictures as vLLM takes them: ids with one token a picture, and what each of these stands for.
 
-    BOS <|image|> User: … Assistant:                      from messages, before the pictures are read
-    BOS <im_start>…<im_end> User: … Assistant:            what vLLM makes of it: :func:`picture_ids` in that place
+BOS <|image|> User: … Assistant:                      from messages, before the pictures are read
+BOS <im_start>…<im_end> User: … Assistant:            what vLLM makes of it: :func:`picture_ids` in that place
 """
 
 from __future__ import annotations
