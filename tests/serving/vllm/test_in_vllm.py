@@ -132,19 +132,23 @@ def test_our_layout_with_penalties_caches_and_an_adapter(engine, tmp_path):
     adapted = openmolmo.load(folder, dtype="float32")
     adapter = _adapter(tmp_path / "adapter", adapted.model)
     request, first = ASKED[1][0], asked()[1]
-    refused = {"messages": [toys.message("Is <|image|> a picture?")]}
+    refused = [
+        {"messages": [toys.message("Is <|image|> a picture?")]},
+        {"messages": [toys.message("What?", b"\x89PNG\r\n\x1a\n")]},
+        {"messages": [toys.message("What?", A)], "mm_processor_kwargs": {"max_crops": 0}},
+    ]
     more = [
         {**first, "choosing": {"max_tokens": NEW, **PENALTIES}},
         first,
         {**first, "lora": str(adapter)},
         {"prompt": "Only words", "choosing": {"max_tokens": 1}},
-        {"prompt": {"prompt": "<|im_patch|><im_patch>", "multi_modal_data": {}}, "choosing": {"max_tokens": 1}},
-        refused,
+        {"prompt": {"prompt": "<im_patch><im_patch>", "multi_modal_data": {}}, "choosing": {"max_tokens": 1}},
+        *refused,
         first,
     ]
     answers = engine(folder, asked() + more, enable_lora=True, max_lora_rank=8, block_size=32)
     same(predictor, answers[: len(ASKED)])
-    penalised, again, lora, words, typed, error, last = answers[len(ASKED) :]
+    penalised, again, lora, words, typed, *errors, last = answers[len(ASKED) :]
     assert (penalised["prompt"], penalised["ids"]) == with_penalties(predictor, request)
     assert penalised["ids"] != again["ids"]
     assert (again["prompt"], again["ids"]) == wanted(predictor, request)
@@ -153,7 +157,9 @@ def test_our_layout_with_penalties_caches_and_an_adapter(engine, tmp_path):
     assert lora["ids"] != again["ids"]
     assert words["prompt"][0] == predictor.processor.tokenizer.special.bos
     assert typed["ids"]  # an <im_patch> without a picture is a token like any other
-    assert "1 <|image|> placeholder, 0 images were given" in error["error"]
+    assert ["error" in each for each in errors] == [True] * 3
+    assert "send the picture as a part" in errors[0]["error"]
+    assert "max_crops is 0, must be at least 1" in errors[2]["error"]
     assert last["ids"] == again["ids"]
 
 

@@ -152,7 +152,6 @@ def test_conversations_become_the_ids_of_our_own_prompts(kind):
         ([*shown(2), said(odd)], [], (odd, [a, b])),
         ([said("Is "), *shown(1), said(" like "), *shown(1), said("?")], [], ("Is <|image|> like <|image|>?", [a, b])),
         ([*shown(1), said("What?")], ["A cup.", "Where?"], (["What?", "A cup.", "Where?"], [a])),
-        ([*shown(1), said("Is this <|image|>?")], [], ("Is this <|image|>?", [a])),
     ]
     for first, more, (texts, pictures) in cases:
         messages = [{"role": "user", "content": first}]
@@ -177,11 +176,16 @@ def test_conversations_with_styles_instructions_and_begun_replies():
         processor, [{"role": "user", "content": [*shown(1), said("Be brief.\nIn French.\nPoint to cup.")]}]
     )
     assert chat_ids(processor, told) == asked
+    halves = [{"role": "user", "content": shown(1)}, {"role": "user", "content": "Be brief."}, *told[1:2]]
+    assert chat_ids(processor, halves) == chat_ids(
+        processor, [{"role": "user", "content": [*shown(1), said("\nBe brief.\nIn French.")]}]
+    )
     begun = [question, {"role": "assistant", "content": "It is"}]
     assert chat_ids(processor, begun, go_on=True) == chat_ids(processor, [question]) + encode(" It is")
-    for wrong in (begun, [question, question], []):
+    marked = [{"role": "user", "content": "Is <|image|> a picture?"}]
+    for wrong, go_on in ((begun, False), ([question], True), ([], False), (told[:2], False), (marked, False)):
         with pytest.raises(PromptError):
-            chat_ids(processor, wrong)
+            chat_ids(processor, wrong, go_on=go_on)
 
 
 def test_the_tokenizer_that_vllm_gets():
@@ -198,7 +202,7 @@ def test_the_tokenizer_that_vllm_gets():
     assert tokenizer.apply_chat_template(messages, chat_template=own, tokenize=False) == "user"
     text = super(ServedTokenizer, tokenizer).apply_chat_template(messages, tokenize=False)
     assert text == "<|endoftext|><|image|> User: What? Assistant:"
-    with pytest.raises(ValueError, match="1 <\\|image\\|> placeholder, 0 images were given"):
+    with pytest.raises(ValueError, match="send the picture as a part"):
         tokenizer.apply_chat_template([{"role": "user", "content": "<|image|>"}])
     copied = pickle.loads(pickle.dumps(tokenizer))
     assert copied.apply_chat_template(messages) == tokenizer.apply_chat_template(messages)

@@ -9,6 +9,7 @@ os.environ |= {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_CPU_KVCACHE_SPACE": 
 os.environ |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
 
 from vllm import LLM, SamplingParams
+from vllm.exceptions import VLLMValidationError
 from vllm.lora.request import LoRARequest
 
 job = json.loads(Path(sys.argv[1]).read_text())
@@ -26,7 +27,7 @@ for request in job["requests"]:
         else:
             known = {name: request[name] for name in ("chat_template_kwargs", "mm_processor_kwargs") if name in request}
             (done,) = engine.chat(request["messages"], **common, **known)
-    except ValueError as error:
+    except VLLMValidationError as error:
         answers.append({"error": str(error)})
         continue
     answers.append(

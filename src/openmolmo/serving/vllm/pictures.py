@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import BatchFeature
+from vllm.exceptions import VLLMValidationError
 from vllm.multimodal.inputs import MultiModalFieldConfig
 from vllm.multimodal.media import MediaWithBytes
 from vllm.multimodal.parse import ImageProcessorItems, MultiModalDataParser
@@ -77,7 +78,7 @@ class MolmoPictures(BaseMultiModalProcessor):  # type: ignore[misc]
         try:
             read = self.info.processor.pictures(sources, kwargs.get("max_crops"))
         except OpenMolmoError as error:
-            raise ValueError(str(error)) from error
+            raise VLLMValidationError(str(error), parameter="image") from error
         crops = [one.crops for one in read]
         return BatchFeature(
             {

@@ -19,7 +19,7 @@ from openmolmo.model.find import find_model
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.sequence import Grids, image_token_ids, prompt_sequence
-from openmolmo.prompting.tokenizer import SpecialIds
+from openmolmo.prompting.tokenizer import IMAGE_PLACE, SpecialIds
 
 __all__ = ["chat_ids", "largest_picture", "picture_ids", "processor_of"]
 
@@ -53,19 +53,21 @@ def chat_ids(
     Args:
         processor: of the model.
         messages: in the library's form; the pictures themselves may be left out. Instructions (``system``,
-            ``developer``) go in front of the next question.
+            ``developer``) go in front of the next question, and messages of one side in a row are one.
         style: words and tags the last question, as ``length_hint`` does.
         length_hint: see :meth:`Processor.prompt`.
         go_on: the last message is the beginning of the reply.
 
     Raises:
-        PromptError: roles do not take turns, or ``<|image|>`` in the text and pictures differ in number.
+        PromptError: the last message is not the user's (with ``go_on``: the assistant's), or a text holds
+            ``<|image|>``.
     """
-    chat = read_conversation([_known(message) for message in _with_instructions(messages)])
+    chat = read_conversation(_in_turn(messages))
     texts = list(chat.texts)
+    if len(texts) % 2 == go_on:
+        wanted = "the assistant's, whose reply is continued" if go_on else "the user's"
+        raise PromptError(f"the last of {len(texts)} turns is not {wanted}", fix="end with it")
     begun = texts.pop() if go_on else None
-    if len(texts) % 2 == 0:
-        raise PromptError(f"there are {len(texts)} messages to reply to", fix="the last one must be the user's")
     texts[-1] = processor.question(texts[-1], style=style, length_hint=length_hint)
     unread: list[Any] = [None] * len(chat.images)
     turns = processor.formatter.turns(texts)
@@ -92,25 +94,43 @@ def _one_a_picture(ids: Sequence[int], special: SpecialIds) -> list[int]:
     return [special.image if token == special.im_start else token for token in ids if token != special.im_end]
 
 
-def _with_instructions(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Messages of user and assistant alone; released models know no other role."""
-    kept: list[Mapping[str, Any]] = []
-    waiting: list[dict[str, Any]] = []
+def _in_turn(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Messages of user and assistant in turn, as released models know them.
+
+    Instructions stand before the user's next words; messages of one side in a row are one.
+    """
+    turns: list[dict[str, Any]] = []
+    told: list[str] = []
     for message in messages:
-        content = message.get("content") or []
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-        if message.get("role") in _INSTRUCTIONS:
-            waiting += [*parts, {"type": "text", "text": "\n"}]
-        elif message.get("role") == "user" and waiting:
-            pictures = list(itertools.takewhile(lambda part: part.get("type") != "text", parts))
-            kept.append({**message, "content": [*pictures, *waiting, *parts[len(pictures) :]]})
-            waiting = []
+        role, parts = message.get("role"), _parts(message.get("content"))
+        if role in _INSTRUCTIONS:
+            told += [part["text"] for part in parts if part["type"] == "text"]
+            continue
+        if told and role == "user":
+            before = next((place for place, part in enumerate(parts) if part["type"] == "text"), len(parts))
+            parts.insert(before, _text("\n".join((*told, ""))))
+            told = []
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += [_text("\n"), *parts]
         else:
-            kept.append({**message, "content": parts})
-    return kept
+            turns.append({"role": role, "content": parts})
+    if told and turns and turns[-1]["role"] == "user":
+        turns[-1]["content"].append(_text("\n".join(("", *told))))
+    elif told and turns:
+        turns.append({"role": "user", "content": [_text("\n".join(told))]})
+    return turns
 
 
-def _known(message: Mapping[str, Any]) -> dict[str, Any]:
-    """The message with something in the place of each picture, which vLLM keeps elsewhere."""
-    parts = [part if part.get("type") == "text" else {"type": "image", "image": True} for part in message["content"]]
-    return {**message, "content": parts}
+def _parts(content: Any) -> list[dict[str, Any]]:
+    """A message's parts, with something in the place of each picture, which vLLM keeps elsewhere."""
+    given = [_text(content)] if isinstance(content, str) else [dict(part) for part in content or ()]
+    for part in given:
+        if part.get("type") == "text" and IMAGE_PLACE in part["text"]:
+            raise PromptError(
+                f"the text holds {IMAGE_PLACE}, the sign of a picture's place", fix="send the picture as a part"
+            )
+    return [part if part.get("type") == "text" else {"type": "image", "image": True} for part in given]
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
