@@ -27,7 +27,7 @@ for request in job["requests"]:
         else:
             known = {name: request[name] for name in ("chat_template_kwargs", "mm_processor_kwargs") if name in request}
             (done,) = engine.chat(request["messages"], **common, **known)
-    except VLLMValidationError as error:
+    except (ValueError, VLLMValidationError) as error:
         answers.append({"error": str(error)})
         continue
     answers.append(
