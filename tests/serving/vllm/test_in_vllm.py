@@ -138,7 +138,7 @@ def test_our_layout_with_penalties_caches_and_an_adapter(engine, tmp_path):
         {"messages": [toys.message("What?", A)], "mm_processor_kwargs": {"max_crops": 0}},
     ]
     more = [
-        {**first, "choosing": {"max_tokens": NEW, **PENALTIES}},
+        {**asked()[7], "choosing": {"max_tokens": NEW, **PENALTIES}},
         first,
         {**first, "lora": str(adapter)},
         {"prompt": "Only words", "choosing": {"max_tokens": 1}},
@@ -149,8 +149,8 @@ def test_our_layout_with_penalties_caches_and_an_adapter(engine, tmp_path):
     answers = engine(folder, asked() + more, enable_lora=True, max_lora_rank=8, block_size=32)
     same(predictor, answers[: len(ASKED)])
     penalised, again, lora, words, typed, *errors, last = answers[len(ASKED) :]
-    assert (penalised["prompt"], penalised["ids"]) == with_penalties(predictor, request)
-    assert penalised["ids"] != again["ids"]
+    assert (penalised["prompt"], penalised["ids"]) == with_penalties(predictor, ASKED[7][0])
+    assert penalised["ids"] != answers[7]["ids"]
     assert (again["prompt"], again["ids"]) == wanted(predictor, request)
     assert again["cached"] >= 32  # its beginning, picture and all, was known
     assert (lora["prompt"], lora["ids"]) == wanted(adapted, request)
@@ -188,6 +188,7 @@ def _adapter(target, model):
         ("olmoe", "dinov2", {"pooling": "stack"}),
         ("olmo2", "siglip", {}),
         ("llama", "clip", {"padding_embedding": False}),
+        ("smollm3", "clip", {}),
     ],
 )
 def test_other_parts_in_our_layout(engine, tmp_path, kind, encoder, changes):
