@@ -45,6 +45,7 @@ PURPOSES: Mapping[str, str] = {
     "trackio": "curves in trackio",
     "train": "curves of a run as a picture",
     "trl": "training in TRL's SFTTrainer",
+    "vllm": "models inside vLLM, on accelerators",
     "wandb": "curves in Weights & Biases",
     "whisper": "text of recordings by Whisper",
 }

@@ -10,5 +10,6 @@ The maps are tables: :mod:`~openmolmo.model.released.dense`, :mod:`~openmolmo.mo
 
 from openmolmo.model.released.config import read_config
 from openmolmo.model.released.load import load_released, released_rules, released_weights, unused_weights
+from openmolmo.model.released.stream import our_weights
 
-__all__ = ["load_released", "read_config", "released_rules", "released_weights", "unused_weights"]
+__all__ = ["load_released", "our_weights", "read_config", "released_rules", "released_weights", "unused_weights"]

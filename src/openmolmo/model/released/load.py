@@ -25,6 +25,7 @@ from openmolmo.model.weights import PickledWeights, SafetensorsWeights
 
 __all__ = [
     "config_of_released",
+    "is_unused",
     "load_released",
     "open_released",
     "released_rules",
@@ -69,9 +70,9 @@ def open_released(settings: Settings, residual_dropout: float = 0.0) -> StoredMo
     folder = settings.path.parent
     config = config_of_released(settings, residual_dropout)
     if settings.layout == "native":
-        return StoredModel(folder, config, PickledWeights(folder), _rules("native"), _spare(config))
+        return StoredModel(folder, config, PickledWeights(folder), _rules("native"), is_unused(config))
     assert is_moe(settings.values) == (config.text_config.model_type == "olmoe")
-    return StoredModel(folder, config, SafetensorsWeights(folder), _rules("published"), _spare(config))
+    return StoredModel(folder, config, SafetensorsWeights(folder), _rules("published"), is_unused(config))
 
 
 def released_rules(config: MolmoConfig, layout: ReleasedLayout = "published") -> list[Rule]:
@@ -118,7 +119,8 @@ def _rules(layout: ReleasedLayout) -> Callable[[Molmo], list[Rule]]:
     return lambda model: released_rules(model.config, layout)
 
 
-def _spare(config: MolmoConfig) -> Callable[[str], bool]:
+def is_unused(config: MolmoConfig) -> Callable[[str], bool]:
+    """Whether a published or native name is of an encoder block after the last one whose features are used."""
     # The native names lack the prefix.
     block = re.compile(f"(?:{re.escape(UNUSED_BLOCK)}|{re.escape(UNUSED_BLOCK.removeprefix('model.'))})" + r"(\d+)\.")
 
