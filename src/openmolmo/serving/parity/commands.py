@@ -45,6 +45,10 @@ def parity(a: str, b: str, max_new_tokens: int, out: Path | None, **options: Any
     if out is not None and out.suffix not in (".html", ".json"):
         raise ConfigError(f"--out {out} is neither a page nor JSON", fix="end it in .html or .json")
     from openmolmo.core.files import require_writable
+    from openmolmo.serving.parity.backends.address import read_address
+
+    for given in (a, b):
+        read_address(given)  # what is written wrong is told before anything is drawn or loaded
     from openmolmo.serving.parity.asked import requests_of
     from openmolmo.serving.parity.report import print_parity, write_report
     from openmolmo.serving.parity.run import run

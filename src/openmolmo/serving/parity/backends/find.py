@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from openmolmo.core.errors import ConfigError
@@ -12,6 +13,12 @@ from openmolmo.serving.parity.backends.base import ParityBackend
 __all__ = ["open_backend", "processor_of"]
 
 _VLLM, _MLX = "OPENMOLMO_VLLM_PYTHON", "OPENMOLMO_MLX_PYTHON"
+_VLLM_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process: it starts ten times as fast, and ends with its parent
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB, where it runs on a processor
+    "VLLM_NO_USAGE_STATS": "1",
+}
+"""What vLLM is told where the environment does not say otherwise."""
 
 
 def processor_of(addresses: Sequence[Address]) -> Processor | None:
@@ -57,5 +64,5 @@ def _peer(address: Address) -> ParityBackend:
     python = peer_python(_VLLM, "vllm openmolmo[vllm]")
     # A list of plug-ins that names none switches ours off.
     environment = {"VLLM_PLUGINS": "none"} if address.kind == "vllm-builtin" else {}
-    quiet = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-    return PeerBackend("vllm_worker.py", python, job, environment={**quiet, **environment})
+    ours = {name: value for name, value in _VLLM_ENVIRONMENT.items() if name not in os.environ}
+    return PeerBackend("vllm_worker.py", python, job, environment={**ours, **environment})

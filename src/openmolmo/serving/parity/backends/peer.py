@@ -114,7 +114,7 @@ class PeerBackend:
             stdout=subprocess.PIPE,
             stderr=errors,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **self._environment},
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | dict(self._environment),
             start_new_session=True,
         ) as process:  # fmt: skip
             lines: queue.Queue[bytes | None] = queue.Queue()
