@@ -7,7 +7,6 @@ reader of JPEG files stands between them.
 from __future__ import annotations
 
 import io
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL import Image
 
 from openmolmo.core.errors import OpenMolmoError
 from openmolmo.engine.synth.base import GENERATORS, make_example
-from openmolmo.evaluation.tasks.base import Task, to_request
+from openmolmo.evaluation.tasks.base import to_request
 from openmolmo.evaluation.tasks.counting import CountingTask
 from openmolmo.evaluation.tasks.pointing import PointingTask
 from openmolmo.evaluation.tasks.short_answers import ShortAnswersTask
@@ -51,10 +50,15 @@ def drawn(count: int, seed: int = 0) -> list[Asked]:
     asked = []
     for index in range(count):
         example = make_example(GENERATORS.get(_GENERATOR), seed, index, size=_SIZE, split="test")
-        tasks: tuple[Task, ...] = (PointingTask(radius=5.0), CountingTask(), ShortAnswersTask())
-        for task in tasks:
-            first = itertools.islice(task.questions(example), 1)
-            asked += [Asked(f"{task.name} {index}", to_request(question), question.text) for question in first]
+        for name, questions in (
+            ("pointing", PointingTask().questions(example)),
+            ("counting", CountingTask().questions(example)),
+            ("short_answers", ShortAnswersTask().questions(example)),
+        ):
+            known = list(questions)
+            if known:
+                question = known[index % len(known)]  # another kind of each picture
+                asked.append(Asked(f"{name} {index}", to_request(question), question.text))
     return asked
 
 

@@ -60,7 +60,7 @@ def _peer(address: Address) -> ParityBackend:
         if inputs not in ("own", "ours"):
             raise ConfigError(f"inputs={inputs!r} is not one of own, ours", fix="own: mlx-vlm's pixels and template")
         processor = processor_of([address]) if inputs == "ours" else None
-        return PeerBackend("mlx_worker.py", python, job, extra=processor and MlxInputs(processor))
+        return PeerBackend("mlx_worker.py", python, job, extra=None if processor is None else MlxInputs(processor))
     python = peer_python(_VLLM, "vllm openmolmo[vllm]")
     # A list of plug-ins that names none switches ours off.
     environment = {"VLLM_PLUGINS": "none"} if address.kind == "vllm-builtin" else {}

@@ -32,7 +32,8 @@ class MlxInputs:
         request = question.request
         prompt = self._processor.prompt([*request.history, request.text], request.images)
         path = folder / f"{place}.npz"
-        np.savez(path, **mlx_arrays(prompt, self._processor))
+        arrays: dict[str, Any] = {**mlx_arrays(prompt, self._processor)}
+        np.savez(path, **arrays)
         return {"arrays": str(path)}
 
 

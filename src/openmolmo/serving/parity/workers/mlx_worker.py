@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["main"]
+
 TOP = 20
 
 
