@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -153,11 +154,22 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     ):
         code, _, err = ended(*words)
         assert code == 1 and said in err and "  -> " in err
-    monkeypatch.setattr("openmolmo.serving.parity.backends.server._RETRIES", 0)
+    backends = opener(Saying({"": "Two."}), Saying({"": "Two."}, dies_at=""))
+    monkeypatch.setattr("openmolmo.serving.parity.run.run", functools.partial(run, opened=backends))
     code, out, _ = ended(A, B, "--requests", "r.jsonl", "--out", "r.json")
-    assert code == 1 and "over the threshold: without a reply: 1 of 1 questions to A, 1 to B" in out
-    assert "without a reply (1): A: APIConnectionError" in out
+    assert code == 1 and "over the threshold: without a reply: 0 of 1 questions to A, 1 to B" in out
+    assert "without a reply (1): B: the machine is gone" in out
     assert json.loads(Path("r.json").read_text())["passed"] is False
+    code, out, _ = ended(A, A, "--requests", "r.jsonl", "--out", "r.html")
+    assert code == 0 and "r.html" in out and "the same to the end" in out
+
+
+@pytest.mark.slow
+def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openmolmo.serving.parity.backends.server._RETRIES", 0)
+    found = run(A, B, asked("one"), Gate())
+    assert found.figures.failures_a == found.figures.failures_b == 1
+    assert isinstance(found.pairs[0].a, RunError) and "APIConnectionError" in found.pairs[0].a.message
 
 
 def test_an_outcome_that_is_missing_is_a_failure() -> None:
