@@ -11,7 +11,7 @@ from openmolmo.core.errors import ConfigError
 __all__ = ["KINDS", "Address", "read_address"]
 
 KINDS: dict[str, tuple[str, ...]] = {
-    "library": ("dtype", "device", "quantize", "resize_mode", "tokenizer", "cache"),
+    "library": ("dtype", "device", "quantize", "resize_mode", "tokenizer"),
     "openai": (),
     "vllm": ("dtype", "max_model_len", "at_once", "tensor_parallel_size"),
     "vllm-builtin": ("dtype", "max_model_len", "at_once", "tensor_parallel_size", "trust_remote_code"),
