@@ -27,6 +27,7 @@ _SUMMARIES = {
     "eval": "Judge a model on held-out data, with controls.",
     "export": "Write a model in the layout of the released ones.",
     "llm": "Ask text-only language models, and check their servers.",
+    "parity": "Compare two backends: do they say and point the same?",
     "point": "Point at things in a picture.",
     "serve": "Answer programs and people at an address: an API and a page.",
     "studio": "People make data: speak, ask, click, check, vote.",

@@ -165,7 +165,16 @@ MISTAKES = [
     ("export giant --out new", "no model 'giant'"),
     ("export nano --out new", "cannot express"),
     ("export nano --out foreign", "foreign is not empty"),
-    ("export nano --out new --layout onnx", "'onnx' is not 'released'"),
+    ("export nano --out new --layout onnx", "'onnx' is not one of 'released', 'mlx'"),
+    # parity
+    ("parity nano", "Missing argument 'B'"),
+    ("parity giant nano --count 1", "no model 'giant'"),
+    ("parity nano openai:m", "names no server"),
+    ("parity nano nano?speed=9", "'speed', which library does not take"),
+    ("parity nano nano --requests file --pictures empty", "were both given"),
+    ("parity nano nano --pictures empty", "there is no picture empty"),
+    ("parity nano nano --out new.txt", "neither a page nor JSON"),
+    ("parity nano nano --min-matched 95", "min_matched=95 is no share"),
     # demo and the program itself
     ("demo --out foreign --model hollow", "foreign is not empty"),
     ("demo --out file --model hollow", "file is a file"),

@@ -113,6 +113,7 @@ MODELS: dict[str, list[str]] = {
     "eval model": ["nano", "--data", "set", "--out", "judged"],
     "eval suite": ["text_vqa", "--data", str(FIXTURES / "benchmarks/sets"), "--shuffled", "0", "--out", "suite"],
     "export": ["nano", "--out", "exported"],
+    "parity": ["nano", "nano", "--count", "1"],
     "point": ["pictures/a.png", "cup", "--out", "drawn.png"],
     "serve model": ["nano", "--port", "0", "--no-open"],
     "train": ["nano_sft", "--out", "run"],

@@ -79,7 +79,7 @@ def test_there_and_back_to_the_bit(published: Path, ours: Path, tmp_path: Path) 
 def test_without_the_original_only_unused_weights_differ(published: Path, ours: Path, tmp_path: Path) -> None:
     report = export(ours, tmp_path / "out", any_size=True)
     assert set(report.files) == {
-        "config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json",
+        "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json",
         "processor_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
     before, after = (load_file(folder / "model.safetensors") for folder in (published, tmp_path / "out"))

@@ -64,7 +64,13 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
 
 @click.command()
 @click.argument("model")
-@click.option("--layout", type=click.Choice(["released"]), default="released", show_default=True, help="Which layout.")
+@click.option(
+    "--layout",
+    type=click.Choice(["released", "mlx"]),
+    default="released",
+    show_default=True,
+    help="mlx: the released one with the settings that mlx-vlm reads; Qwen2 only.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new folder.")
 @click.option("--like", metavar="REPO_OR_FOLDER", help="The released model it came from; its files are kept.")
 @click.option("--tokenizer", metavar="FOLDER_OR_REPO", help="For a training checkpoint, which has none of its own.")

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
-from openmolmo.core.files import atomic_dir, require_writable, write_json
+from openmolmo.core.files import atomic_dir, require_writable, write_json, write_text
 from openmolmo.imaging.config import NORMALIZATIONS
 from openmolmo.inference.batch import left_padded
-from openmolmo.inference.folders.fits import require_released
+from openmolmo.inference.folders.fits import require_mlx, require_released
+from openmolmo.inference.hf.messages import stored_template
 from openmolmo.inference.load import find_tokenizer
 from openmolmo.model.checkpoint import load_config, load_model
 from openmolmo.model.find import find_model
@@ -51,6 +52,7 @@ def export(
     model: str | Path,
     out: Path,
     *,
+    layout: Literal["released", "mlx"] = "released",
     like: str | Path | None = None,
     any_size: bool = False,
     dtype: Literal["float32", "bfloat16", "float16"] = "float32",
@@ -59,6 +61,7 @@ def export(
 ) -> ExportReport:
     """Write ``model`` (a folder, a bundled name or a hub repository) to ``out``, whole or not at all.
 
+    ``layout``: that of the released models, or ``mlx``: the same with the settings that mlx-vlm reads, of any size.
     ``like``: the released model it came from; its files are kept wherever they say the same. ``any_size``: also
     sizes that the published dense code has built in, which openmolmo alone then reads. ``check``: read the result
     again and compare logits. ``tokenizer``: for a training checkpoint of a released model, which has none.
@@ -76,12 +79,15 @@ def export(
         raise CheckpointError(f"{like} is no released model in the published layout", fix="give e.g. its hub name")
     processor = load_processor(source, find_tokenizer(source, tokenizer))
     published = None if released is None else read_settings(released).values
-    require_released(load_config(source), processor.crop, processor.format, any_size=any_size, like=published)
+    config, mlx = load_config(source), layout == "mlx"
+    if mlx:
+        require_mlx(config)
+    require_released(config, processor.crop, processor.format, any_size=any_size or mlx, like=published)
     net = load_model(source, _DTYPES[dtype])
     with atomic_dir(out) as folder:
-        export_weights(net, folder, like=released, any_size=any_size)
+        export_weights(net, folder, like=released, any_size=any_size, mlx=mlx)
         _write_tokenizer(processor, net, folder, released)
-        _write_processor(processor, net, folder)
+        _write_processor(processor, net, folder, code=not mlx)
         _same_processor(processor, folder)
         difference = check_export(net, processor, folder) if check else None
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
@@ -110,7 +116,8 @@ def check_export(model: Molmo, processor: Processor, folder: Path) -> float:
 
 
 def _write_tokenizer(processor: Processor, model: Molmo, folder: Path, like: Path | None) -> None:
-    """Those of ``like`` as they stand when they are the same tokenizer, else ours."""
+    """Those of ``like`` as they stand when they are the same tokenizer, else ours; and the template of chats."""
+    write_text(folder / "chat_template.jinja", stored_template(processor.format, processor.tokenizer))
     if like is not None and load_processor(like).tokenizer.to_json() == processor.tokenizer.to_json():
         for name in _TOKENIZER_FILES:
             if (like / name).is_file():
@@ -124,15 +131,17 @@ def _write_tokenizer(processor: Processor, model: Molmo, folder: Path, like: Pat
     write_json(folder / "tokenizer_config.json", settings)
 
 
-def _write_processor(processor: Processor, model: Molmo, folder: Path) -> None:
+def _write_processor(processor: Processor, model: Molmo, folder: Path, *, code: bool) -> None:
+    """``code``: whether the files point to the published code."""
     crop, format = processor.crop, processor.format
-    code = _CODE[model.config.text_config.model_type] + "--"
+    at = _CODE[model.config.text_config.model_type] + "--"
     mean, std = NORMALIZATIONS[crop.normalize]
-    auto = {"AutoProcessor": f"{code}preprocessing_molmo.MolmoProcessor"}
+    auto = {"AutoProcessor": f"{at}preprocessing_molmo.MolmoProcessor"}
+    pictures = {"AutoImageProcessor": f"{at}image_preprocessing_molmo.MolmoImageProcessor", **auto}
     write_json(
         folder / PREPROCESSOR_FILE,
         {
-            "auto_map": {"AutoImageProcessor": f"{code}image_preprocessing_molmo.MolmoImageProcessor", **auto},
+            **({"auto_map": pictures} if code else {}),
             "base_image_input_size": [crop.crop_size, crop.crop_size],
             "do_normalize": True,
             "image_mean": list(mean),
@@ -147,7 +156,8 @@ def _write_processor(processor: Processor, model: Molmo, folder: Path) -> None:
             "processor_class": "MolmoProcessor",
         },
     )
-    write_json(folder / "processor_config.json", {"auto_map": auto, "processor_class": "MolmoProcessor"})
+    named = {"auto_map": auto} if code else {}
+    write_json(folder / "processor_config.json", {**named, "processor_class": "MolmoProcessor"})
     special = processor.tokenizer.special
     write_json(folder / "generation_config.json", {"eos_token_id": special.eos, "pad_token_id": special.eos})
     back = load_processor(folder).format

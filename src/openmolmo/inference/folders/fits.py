@@ -1,4 +1,4 @@
-"""Does a model fit the released layout? Every setting that has no place there is named, all at once."""
+"""Does a model fit the released layout, or that of mlx-vlm? Every setting without a place is named, all at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Any
 from openmolmo.core.errors import ConfigError
 from openmolmo.imaging import CropConfig
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.released.mlx import mlx_obstacles
 from openmolmo.model.released.settings import obstacles
 from openmolmo.prompting import FormatConfig
 
-__all__ = ["require_released"]
+__all__ = ["require_mlx", "require_released"]
+
+
+def require_mlx(config: MolmoConfig) -> None:
+    """Raise ConfigError with all settings that mlx-vlm's code has no place for, of a model that fits the released
+    layout."""
+    lost = mlx_obstacles(config)
+    if lost:
+        raise ConfigError(
+            f"mlx-vlm's Molmo cannot express {'; '.join(lost)}",
+            fix="use the model with openmolmo, or export it with --layout released for other programs",
+        )
 
 
 def require_released(

@@ -9,6 +9,7 @@ where it stands. The template at the end writes the same prompt as text.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -18,9 +19,9 @@ from urllib.request import urlopen
 from openmolmo.core.errors import ImageError, PromptError
 from openmolmo.pictures.addresses import from_address, from_base64
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.prompting.tokenizer import IMAGE_PLACE
+from openmolmo.prompting.tokenizer import IMAGE_PLACE, TextTokenizer
 
-__all__ = ["Conversation", "chat_template", "picture", "read_conversation"]
+__all__ = ["Conversation", "chat_template", "picture", "read_conversation", "stored_template"]
 
 _PATIENCE = 30.0  # seconds without a byte
 _MOST_BYTES = 256 * 2**20
@@ -126,6 +127,17 @@ def chat_template(settings: FormatConfig) -> str:
     before, after = ("User: ", " Assistant:") if settings.message_format == "role" else ("", "")
     space = "' '" if settings.always_start_with_space else "''"
     return _TEMPLATE.replace("BEFORE", before).replace("AFTER", after).replace("SPACE", space)
+
+
+def stored_template(settings: FormatConfig, tokenizer: TextTokenizer) -> str:
+    """What ``chat_template.jinja`` holds: the whole prompt, the token that begins it included.
+
+    The names of the tokens that begin a prompt and end a reply are written out, for not every program gives them to
+    a template.
+    """
+    names = tokenizer.names
+    begin, end = json.dumps(names.get("bos_token", names["eos_token"])), json.dumps(names["eos_token"])
+    return f"{{{{- {begin} -}}}}" + chat_template(settings).replace("{{ eos_token }}", f"{{{{ {end} }}}}")
 
 
 # Pictures in front of everything: at the start of the prompt. As soon as one stands elsewhere: each in its place.

@@ -24,7 +24,7 @@ from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerFast, P
 from openmolmo.core.errors import PromptError
 from openmolmo.core.files import write_text
 from openmolmo.inference.batch import left_padded
-from openmolmo.inference.hf.messages import chat_template, picture, read_conversation
+from openmolmo.inference.hf.messages import picture, read_conversation, stored_template
 from openmolmo.model import MolmoConfig
 from openmolmo.model.auto import register_model
 from openmolmo.prompting.formatter import Turn
@@ -52,7 +52,7 @@ class MolmoProcessor(ProcessorMixin):  # type: ignore[misc]
     """
 
     def __init__(self, core: Processor) -> None:
-        super().__init__(chat_template=chat_template(core.format))
+        super().__init__(chat_template=stored_template(core.format, core.tokenizer))
         self.core = core
         #: The library's form of the tokenizer, for its stop strings and streamers.
         self.tokenizer = PreTrainedTokenizerFast(
@@ -132,8 +132,9 @@ class MolmoProcessor(ProcessorMixin):  # type: ignore[misc]
 
     def _raw(self, text: str, images: Sequence[Any]) -> Tokens:
         core = self.core
-        turns: list[Turn] = []
-        for piece in text.split(core.tokenizer.names["eos_token"]):  # it ends the replies before the last
+        names, turns = core.tokenizer.names, list[Turn]()
+        text = text.removeprefix(names.get("bos_token", names["eos_token"]))  # every prompt begins with it anyway
+        for piece in text.split(names["eos_token"]):  # it ends the replies before the last
             turns += [Turn("assistant", ""), Turn("user", piece)] if turns else [Turn("user", piece)]
         return core.prompt_turns(turns, [picture(source) for source in images])
 

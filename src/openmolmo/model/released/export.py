@@ -15,6 +15,7 @@ from openmolmo.model.folder import CONFIG, INDEX, read_settings
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.config import read_config
 from openmolmo.model.released.load import released_rules, unused_weights
+from openmolmo.model.released.mlx import mlx_blocks, untied
 from openmolmo.model.released.rules import Rule
 from openmolmo.model.released.settings import written_config
 from openmolmo.model.released.shared import UNUSED_BLOCK
@@ -28,9 +29,12 @@ def export_weights(
     *,
     like: Path | None = None,
     any_size: bool = False,
+    mlx: bool = False,
     shard_bytes: int = 5_000_000_000,
 ) -> dict[str, Any]:
     """Write ``config.json`` and safetensors as the released models have them; gives the settings written.
+
+    ``mlx``: with the blocks of settings that mlx-vlm reads, an output head in any case, and no word of code.
 
     The published code stores encoder blocks behind the last one that is used; they are taken from ``like``,
     the released folder that the model came from, and are zeros without it (a block of zeros passes on what it
@@ -42,9 +46,12 @@ def export_weights(
     """
     published = None if like is None else read_settings(like).values
     dtype = str(model.dtype).removeprefix("torch.")
-    values = written_config(model.config, any_size=any_size, like=published, dtype=dtype)
+    config = untied(model.config) if mlx else model.config
+    values = written_config(config, any_size=any_size or mlx, like=published, dtype=dtype)
     blocks = read_config(values).vision_config.num_hidden_layers
-    parts = [*released_rules(model.config), *_unused(model, blocks, like)]
+    if mlx:
+        values = {key: value for key, value in values.items() if key != "auto_map"} | mlx_blocks(read_config(values))
+    parts = [*released_rules(config), *_unused(model, blocks, like)]
     shards = _shards(model, parts, shard_bytes)
     names = {}
     for number, part in enumerate(shards, start=1):

@@ -27,7 +27,7 @@ from openmolmo.records.pictures import picture_bytes
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["Prompted", "ServerModel"]
+__all__ = ["Chat", "Prompted", "ServerModel"]
 
 Prompted = Literal["instructions", "tags"]
 """How a question is worded: with what to answer, in words; or with the tag that a Molmo knows."""
@@ -40,7 +40,9 @@ _FATAL = ("AuthenticationError", "PermissionDeniedError", "NotFoundError")
 
 
 @dataclass(frozen=True, slots=True)
-class _Chat:
+class Chat:
+    """What is sent: messages, and how many tokens the reply may have."""
+
     messages: list[dict[str, Any]]
     max_tokens: int
 
@@ -80,7 +82,7 @@ class ServerModel:
         self._runner = asyncio.Runner()  # one for all windows: connections belong to its loop
         weakref.finalize(self, self._runner.close)
 
-    def prepare(self, name: str, question: Question, instruction: str) -> _Chat:
+    def prepare(self, name: str, question: Question, instruction: str) -> Chat:
         """The message with its pictures."""
         if self._prompted == "tags":
             text = f"{question.style}: {question.text}" if question.style else question.text
@@ -88,9 +90,9 @@ class ServerModel:
             text = "\n".join(part for part in (question.text.rstrip("\n"), instruction) if part)
         shown = [{"type": "image_url", "image_url": {"url": _address(image)}} for image in question.images]
         content = [*shown, {"type": "text", "text": text.replace("<|image|>", "<image>")}]
-        return _Chat([{"role": "user", "content": content}], question.max_new_tokens)
+        return Chat([{"role": "user", "content": content}], question.max_new_tokens)
 
-    def answer(self, prepared: Sequence[_Chat]) -> Iterator[Outcomes]:
+    def answer(self, prepared: Sequence[Chat]) -> Iterator[Outcomes]:
         """Each reply when it comes. RunError where the server refuses the key or the model, or answers nothing."""
         loop, gate = self._runner.get_loop(), asyncio.Semaphore(self._at_once)
         left = {loop.create_task(self._ask(gate, place, chat)) for place, chat in enumerate(prepared)}
@@ -104,7 +106,7 @@ class ServerModel:
                 task.cancel()
             self._runner.run(_ended(left))
 
-    async def _ask(self, gate: asyncio.Semaphore, place: int, chat: _Chat) -> tuple[int, Said | OpenMolmoError]:
+    async def _ask(self, gate: asyncio.Semaphore, place: int, chat: Chat) -> tuple[int, Said | OpenMolmoError]:
         messages: Any = chat.messages
         async with gate:
             try:
