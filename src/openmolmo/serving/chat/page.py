@@ -1,0 +1,106 @@
+"""The addresses of the chat page: ``/``, and its files under ``/chat/``."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from openmolmo.core.pages import page_environment
+from openmolmo.engine.studio.catalogue import LOCALES, Catalogue, negotiate
+from openmolmo.words.templates import wording
+
+__all__ = ["CONTENT_POLICY", "mount_chat"]
+
+PACKAGE = "openmolmo.serving.chat"
+SAMPLES = {"keys.jpg": "key", "stars.jpg": "star", "fish.jpg": "fish"}
+"""Drawn pictures to begin with, those of the studio's sample project, and what to point at in each."""
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self' blob: data:",
+        "media-src 'self' blob:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""No script, style or connection but this server's own, nothing inline; pictures that the visitor gave."""
+
+_HEADERS = {
+    "Cache-Control": "no-cache",  # an update is seen at once
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+# What some systems' tables lack or call otherwise; a module of the wrong type is not run by browsers.
+_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "jpg": "image/jpeg"}
+
+
+def mount_chat(app: FastAPI) -> None:
+    """Add the page at ``/`` and its files under ``/chat/``; they show nothing of the models, so no key guards them."""
+    app.include_router(_router())
+
+
+def _router() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+    files = _files()
+
+    @router.get("/")
+    def page(request: Request, lang: str = "") -> Response:
+        locale = lang if lang in LOCALES else negotiate(request.headers.get("accept-language", ""))
+        headers = {**_HEADERS, "Vary": "Accept-Language"}
+        return Response(_page(locale), media_type="text/html", headers=headers)
+
+    @router.get("/chat/page.css")
+    def sheet() -> Response:
+        text = resources.files("openmolmo.core.pages").joinpath("page.css").read_text("utf-8")
+        return Response(text, media_type="text/css", headers=_HEADERS)
+
+    @router.get("/chat/{name}")
+    def file(name: str) -> Response:
+        if name not in files:
+            raise HTTPException(404)
+        kind = _TYPES.get(name.rpartition(".")[2]) or mimetypes.guess_type(name)[0]
+        return Response(files[name].read_bytes(), media_type=kind, headers=_HEADERS)
+
+    return router
+
+
+def _files() -> dict[str, Traversable]:
+    """What stands under ``/chat/``, by name: a name that was asked for is never made into a path."""
+    found = {file.name: file for file in (resources.files(PACKAGE) / "static").iterdir()}
+    studio = resources.files("openmolmo.engine.studio")
+    return {**found, "icon.svg": studio / "app" / "static" / "icon.svg", **{n: studio / "sample" / n for n in SAMPLES}}
+
+
+@cache
+def _page(locale: str) -> str:
+    catalogue = Catalogue(locale, _texts(locale), _texts(LOCALES[0]))
+    words = {"point": wording("pointing"), "count": wording("counting"), "describe": wording("caption")}
+    template = page_environment(PACKAGE).get_template("chat.html.j2")
+    return template.render(
+        t=catalogue.text,
+        locale=locale,
+        locales=LOCALES,
+        samples=SAMPLES,
+        data={"texts": catalogue.for_scripts(), "wordings": words, "locale": locale},
+    )
+
+
+def _texts(locale: str) -> dict[str, str]:
+    texts: dict[str, str] = json.loads((resources.files(PACKAGE) / "catalogue" / f"{locale}.json").read_text("utf-8"))
+    return texts
