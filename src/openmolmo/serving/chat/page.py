@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
-import mimetypes
 from functools import cache
 from importlib import resources
-from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, FastAPI, Request
+from PIL import Image, ImageOps
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -46,7 +46,6 @@ _HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
-# What some systems' tables lack or call otherwise; a module of the wrong type is not run by browsers.
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "jpg": "image/jpeg"}
 
 
@@ -65,26 +64,34 @@ def _router() -> APIRouter:
         headers = {**_HEADERS, "Vary": "Accept-Language"}
         return Response(_page(locale), media_type="text/html", headers=headers)
 
-    @router.get("/chat/page.css")
-    def sheet() -> Response:
-        text = resources.files("openmolmo.core.pages").joinpath("page.css").read_text("utf-8")
-        return Response(text, media_type="text/css", headers=_HEADERS)
-
     @router.get("/chat/{name}")
     def file(name: str) -> Response:
         if name not in files:
             raise HTTPException(404)
-        kind = _TYPES.get(name.rpartition(".")[2]) or mimetypes.guess_type(name)[0]
-        return Response(files[name].read_bytes(), media_type=kind, headers=_HEADERS)
+        return Response(files[name], media_type=_TYPES[name.rpartition(".")[2]], headers=_HEADERS)
 
     return router
 
 
-def _files() -> dict[str, Traversable]:
+@cache
+def _files() -> dict[str, bytes]:
     """What stands under ``/chat/``, by name: a name that was asked for is never made into a path."""
-    found = {file.name: file for file in (resources.files(PACKAGE) / "static").iterdir()}
     studio = resources.files("openmolmo.engine.studio")
-    return {**found, "icon.svg": studio / "app" / "static" / "icon.svg", **{n: studio / "sample" / n for n in SAMPLES}}
+    files = {file.name: file.read_bytes() for file in (resources.files(PACKAGE) / "static").iterdir()}
+    files["page.css"] = (resources.files("openmolmo.core.pages") / "page.css").read_bytes()
+    files["icon.svg"] = (studio / "app" / "static" / "icon.svg").read_bytes()
+    for name in SAMPLES:
+        files[name] = (studio / "sample" / name).read_bytes()
+        files[f"small-{name}"] = _small(files[name])
+    return files
+
+
+def _small(data: bytes) -> bytes:
+    """A picture to choose by, twice as many pixels as its button is wide."""
+    with Image.open(io.BytesIO(data)) as picture:
+        made = io.BytesIO()
+        ImageOps.fit(picture.convert("RGB"), (192, 144)).save(made, "JPEG", quality=80)
+    return made.getvalue()
 
 
 @cache

@@ -33,7 +33,7 @@ const QUOTE_ENDS = { '"': /"(?=\s|\/?>|$)/g, "'": /'(?=\s|\/?>|$)/g };
 // What a broken tag leaves around its label.
 const LEAVINGS = /^[\s"]*>[\s">]*|[\s"]*>[\s">]*$|^[\s"<>]*$/g;
 /** The beginning of a tag, at the end of a text that is being written. */
-const BEGUN = /<\s?(?:p(?:o(?:i(?:n(?:ts?)?)?)?)?)?$/i;
+const BEGUN = /<\s?(?:\/\s?)?(?:p(?:o(?:i(?:n(?:ts?)?)?)?)?)?$/i;
 /** @type {Record<string, string>} */
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
