@@ -10,7 +10,7 @@ from openmolmo.inference.generate import Generated
 from openmolmo.words.answer import Answer, FoundPoint, read_answer
 from openmolmo.words.reply import ReplyText
 
-__all__ = ["Piece", "pieces"]
+__all__ = ["Piece", "fresh_points", "pieces"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ def pieces(
         finished = reply.finished
         ready = text.ready
         if not reply.done and len(ready) > len(shown):
-            yield Piece(ready[len(shown) :], _fresh(read_answer(ready, sizes).points, seen))
+            yield Piece(ready[len(shown) :], fresh_points(read_answer(ready, sizes).points, seen))
             shown = ready
     answer = read_answer(text.finish(), sizes, finished=finished, counted=counted)
-    yield Piece(answer.text[len(shown) :], _fresh(answer.points, seen), answer)
+    yield Piece(answer.text[len(shown) :], fresh_points(answer.points, seen), answer)
 
 
-def _fresh(points: Iterable[FoundPoint], seen: Counter[tuple[float, float]]) -> tuple[FoundPoint, ...]:
+def fresh_points(points: Iterable[FoundPoint], seen: Counter[tuple[float, float]]) -> tuple[FoundPoint, ...]:
     """Points not given before; ``seen`` counts those given, since a place may be pointed at twice."""
     fresh, now = [], Counter[tuple[float, float]]()
     for point in points:

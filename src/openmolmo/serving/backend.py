@@ -10,49 +10,24 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from openmolmo.words.answer import Answer, FoundPoint
+from openmolmo.words.choosing import Choosing, TokenLogprob
 from openmolmo.words.requests import Request
 
 __all__ = ["Backend", "Choosing", "Event", "Generation", "Load", "TokenLogprob"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choosing:
-    """How the next token is chosen, in the words of OpenAI's API and of vLLM's extras.
-
-    ``temperature`` 0 is greedy. ``top_k`` 0: all. ``repetition_penalty`` 1, ``presence_penalty`` and
-    ``frequency_penalty`` 0: none. ``logprobs``: how many alternatives are told of each token; None: none is told.
-    """
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    repetition_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
-    seed: int = 0
-    logprobs: int | None = None
-    stop_token_ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One reply that is wanted: of ``request`` (its pictures as encoded bytes), or of raw ``prompt_ids``."""
+    """One reply that is wanted: of ``request`` (its pictures as encoded bytes), or of raw ``prompt_ids``.
+
+    ``begun``: how the reply to ``request`` begins already; what is generated goes on from there, without it.
+    """
 
     request: Request
     choosing: Choosing = field(default_factory=Choosing)
     prompt_ids: tuple[int, ...] | None = None
+    begun: str = ""
     adapter: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """A token that was chosen, its text, its natural log-probability, and those of the likeliest ones."""
-
-    token: int
-    text: str
-    logprob: float
-    top: tuple[tuple[int, str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

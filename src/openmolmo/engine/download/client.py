@@ -33,6 +33,7 @@ class Client:
     """Connections that are kept open between requests; use it as ``async with Client(...) as client``.
 
     ``public_only``: no address of a private network is connected to, by whatever name or redirect, nor by a proxy.
+    ``hosts``: redirects lead to these only; None is any.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class Client:
         timeouts: Timeouts,
         opt_out: bool = True,
         public_only: bool = False,
+        hosts: frozenset[str] | None = None,
     ) -> None:
         self._connections, self._max_bytes, self._opt_out = connections, max_bytes, opt_out
+        self._hosts = hosts
         self._public_only = public_only
         self._timeouts = aiohttp.ClientTimeout(
             total=timeouts.total, sock_connect=timeouts.connect, sock_read=timeouts.read
@@ -63,6 +66,7 @@ class Client:
                 "Accept-Encoding": "identity",
             },
             trust_env=not self._public_only,  # what a proxy connects to cannot be seen from here
+            middlewares=(self._known_host,),
         )
         return self
 
@@ -78,6 +82,15 @@ class Client:
     async def text(self, url: str) -> str:
         """The body of a URL as text, at most ``max_bytes`` of it; raises :class:`FetchFailed`."""
         return (await self._get(url, picture=False)).decode("utf-8", errors="replace")
+
+    async def _known_host(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Sees every request, those of redirects too."""
+        host = (request.url.host or "").lower()
+        if self._hosts is not None and host not in self._hosts:
+            raise FetchFailed(State.FORBIDDEN, f"leads to {host}, which is not one of the hosts that may be asked")
+        return await handler(request)
 
     async def _get(self, url: str, *, picture: bool) -> bytes:
         try:
