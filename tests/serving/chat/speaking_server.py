@@ -23,7 +23,7 @@ NANO = {"id": "nano", "openmolmo": {"description": "A model of 10 million parame
 PLAIN = {"id": "large", "openmolmo": {"description": "A larger one.", "knows": None}}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reply:
     """What is said: ``pieces`` of text, ``gap`` seconds apart; or ``error``, with ``status`` where nothing was said.
 
@@ -31,11 +31,11 @@ class Reply:
     """
 
     pieces: tuple[str, ...] = ()
-    found: dict[str, Any] | None = None
+    found: Any = None
     gap: float = 0.0
     status: int = 200
     error: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
 
 
@@ -66,7 +66,7 @@ class Speaker:
             reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
             if reply.status != 200:
                 error = {"error": {"message": reply.error, "type": "invalid_request_error", "code": None}}
-                return JSONResponse(error, reply.status, headers=reply.headers)
+                return JSONResponse(error, reply.status, headers=dict(reply.headers))
             return StreamingResponse(self._said(reply), media_type="text/event-stream")
 
         return app

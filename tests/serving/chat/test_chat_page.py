@@ -72,7 +72,7 @@ def test_it_words_requests_as_the_library_does(client: TestClient) -> None:
     block = re.search(r"id=\"page-data\">(.*?)</script>", client.get("/").text, re.DOTALL)
     assert block is not None
     assert json.loads(block[1])["wordings"] == {
-        "point": wording("pointing"),
-        "count": wording("counting"),
+        "point": wording("pointing", label="{label}"),
+        "count": wording("counting", label="{label}"),
         "describe": wording("caption"),
     }

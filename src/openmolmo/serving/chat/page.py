@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from openmolmo.core.pages import page_environment
 from openmolmo.engine.studio.catalogue import LOCALES, Catalogue, negotiate
-from openmolmo.words.templates import wording
+from openmolmo.words.templates import WordingKind, wording
 
 __all__ = ["CONTENT_POLICY", "mount_chat"]
 
@@ -41,7 +41,7 @@ _HEADERS = {
     "Cache-Control": "no-cache",  # an update is seen at once
     "Content-Security-Policy": CONTENT_POLICY,
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
@@ -94,17 +94,26 @@ def _small(data: bytes) -> bytes:
     return made.getvalue()
 
 
+_NAMING: dict[str, WordingKind] = {"point": "pointing", "count": "counting"}
+"""What is asked for by a label alone."""
+
+
 @cache
 def _page(locale: str) -> str:
     catalogue = Catalogue(locale, _texts(locale), _texts(LOCALES[0]))
-    words = {"point": wording("pointing"), "count": wording("counting"), "describe": wording("caption")}
+    wordings = {way: wording(kind, label="{label}") for way, kind in _NAMING.items()}
+    wordings["describe"] = wording("caption")
     template = page_environment(PACKAGE).get_template("chat.html.j2")
     return template.render(
         t=catalogue.text,
         locale=locale,
         locales=LOCALES,
         samples=SAMPLES,
-        data={"texts": catalogue.for_scripts(), "wordings": words, "locale": locale},
+        data={
+            "texts": catalogue.for_scripts(),
+            "wordings": wordings,
+            "locale": locale,
+        },
     )
 
 

@@ -45,23 +45,12 @@ export async function complete(body, hear, signal) {
     const choice = event.choices?.[0];
     if (!choice) continue;
     heard.text += choice.delta?.content ?? "";
-    heard.found = together(heard.found, choice.delta?.openmolmo);
+    if (choice.finish_reason) heard.found = choice.delta?.openmolmo ?? null; // the last piece has all points, with their labels
     heard.finish = choice.finish_reason ?? heard.finish;
     hear(heard);
   }
   if (heard.finish === null) throw new ApiError(t("error.cut"), 0);
   return heard;
-}
-
-/**
- * Points may come one by one, or all at the end with their count.
- * @param {Found | null} before @param {Found | undefined} now
- * @returns {Found | null}
- */
-function together(before, now) {
-  if (!now) return before;
-  if (!before || "count" in now) return now;
-  return { ...now, points: [...(before.points ?? []), ...(now.points ?? [])] };
 }
 
 /** @param {string} address @param {RequestInit} options */
@@ -84,11 +73,14 @@ async function call(address, options) {
 /** Why something was refused: in the page's language where the page knows it, then what the server says. @param {any} error @param {number} status */
 function sentence(error, status) {
   if (error?.code === "context_length_exceeded") return t("error.context");
-  const told = typeof error?.message === "string" ? error.message.trim() : "";
+  const told = status !== 401 && typeof error?.message === "string" ? asSentence(error.message.trim()) : "";
   const known = t(`error.${status}`);
   const own = known === `error.${status}` ? "" : known;
   return [own, told].filter(Boolean).join(" ") || t("error.other", { status });
 }
+
+/** @param {string} text */
+const asSentence = (text) => text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** The events of a stream. @param {Response} answer @returns {AsyncGenerator<any>} */
 async function* events(answer) {

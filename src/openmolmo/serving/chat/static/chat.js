@@ -78,7 +78,6 @@ async function askForKey() {
   el("key-wrong", HTMLElement).hidden = !key.get();
   if (!(await agreed(el("key-dialog", HTMLDialogElement)))) return false;
   key.set(field.value.trim());
-  if (!known.length) meet();
   return Boolean(key.get());
 }
 
@@ -171,12 +170,12 @@ function dropped(event) {
 /** @param {boolean} everything the key and the settings too */
 async function forget(everything) {
   if ((talk.turns.length || table.pictures.size || everything) && !(await agreed(el("forget-dialog", HTMLDialogElement)))) return;
-  talk.clear();
-  table.clear();
-  await store.forget();
   if (everything) for (const name of [MEMORY, MODEL]) localStorage.removeItem(name);
   if (everything) key.set("");
+  talk.clear();
+  table.clear();
   introduce();
+  toast(t((await store.forget()) ? "forget.done" : "forget.failed"));
   question.focus();
 }
 
@@ -197,7 +196,7 @@ function wire() {
   });
   press("key-open", () => {
     el("settings", HTMLDialogElement).close();
-    askForKey();
+    askForKey().then((given) => (given ? meet() : undefined));
   });
   press("retry", () => void meet());
   for (const one of document.querySelectorAll("[data-sample]")) {

@@ -1,7 +1,7 @@
 // @ts-check
 /** The pictures on the table: which there are, which is looked at, and which are asked about. */
 import { takeIn } from "./pictures.js";
-import { button, el, make, t, toast } from "./texts.js";
+import { button, counted, el, make, t, toast } from "./texts.js";
 
 /** @typedef {import("./store.js").Picture} Picture */
 
@@ -121,13 +121,14 @@ export class Table {
     const open = button("", () => this.view(picture.id), "thumb");
     open.dataset.id = picture.id;
     open.setAttribute("aria-pressed", String(picture.id === this.viewed));
-    open.setAttribute("aria-label", t("strip.view", { number: index + 1, name: picture.name }));
     const image = make("img");
     image.src = this.address(picture.id);
     image.alt = "";
     open.append(image);
     const count = this.counts.get(picture.id);
     if (count) open.append(make("span", "thumb-count", String(count)));
+    const name = t("strip.view", { number: index + 1, name: picture.name });
+    open.setAttribute("aria-label", count ? `${name}: ${counted("answer.points", count)}` : name);
     box.append(open, this._choice(picture, index));
     return box;
   }

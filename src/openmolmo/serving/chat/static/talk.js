@@ -221,6 +221,6 @@ export class Talk {
   _announce(turn) {
     if (turn.state === "failed") return; // its note says itself
     const reply = replyOf(turn);
-    say([plain(reply), reply.points.length ? counted("answer.points", reply.points.length) : ""].filter(Boolean).join(". "));
+    say([plain(reply), reply.points.length ? `(${counted("answer.points", reply.points.length)})` : ""].filter(Boolean).join(" "));
   }
 }
