@@ -28,6 +28,7 @@ _SUMMARIES = {
     "export": "Write a model in the layout of the released ones.",
     "llm": "Ask text-only language models, and check their servers.",
     "point": "Point at things in a picture.",
+    "serve": "Answer programs and people at an address: an API and a page.",
     "studio": "People make data: speak, ask, click, check, vote.",
     "synth": "Make data: scenes, clocks, everyday things, documents, counts, questions.",
     "train": "Train by a recipe.",

@@ -92,6 +92,9 @@ TOGETHER: dict[str, list[str]] = {
     "studio users reset": ["Ada", "--dir", "restored"],
     "studio users disable": ["Ada", "--dir", "restored"],
     "studio users erase": ["Ada", "--yes", "--dir", "restored"],
+    "serve keys add": ["Ada", "--file", "keys.jsonl"],
+    "serve keys list": ["--file", "keys.jsonl"],
+    "serve keys remove": ["Ada", "--file", "keys.jsonl"],
     "studio compare": ["questions.jsonl", "--dir", "restored", *COMPARED],
 }
 """Without torch, with the extra studio: one after another in one process, for each start takes a second."""
@@ -111,6 +114,7 @@ MODELS: dict[str, list[str]] = {
     "eval suite": ["text_vqa", "--data", str(FIXTURES / "benchmarks/sets"), "--shuffled", "0", "--out", "suite"],
     "export": ["nano", "--out", "exported"],
     "point": ["pictures/a.png", "cup", "--out", "drawn.png"],
+    "serve model": ["nano", "--port", "0", "--no-open"],
     "train": ["nano_sft", "--out", "run"],
 }
 """These need torch."""

@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 
 import openmolmo
-from openmolmo.core.errors import ConfigError, ImageError, PromptError
+from openmolmo.core.errors import ConfigError, ImageError, PromptError, QueueFullError, UnavailableError
 from openmolmo.inference.continuous.config import BatchingConfig
 from openmolmo.inference.predictor import Predictor
-from openmolmo.serving.backend import Generation
+from openmolmo.inference.sampling import Sampling
+from openmolmo.serving.backend import Choosing, Generation
 from openmolmo.serving.local import LocalBackend, LocalConfig
 from openmolmo.words.requests import Request, caption_request, count_request, point_request
 
-TOKENS = 12
+TOKENS = 8
 
 
 def drawn(number: int) -> bytes:
@@ -87,7 +88,7 @@ async def settled(condition):
 
 def test_mixed_clients_get_what_each_would_get_alone(open_backend, predictor):
     backend = open_backend({"rows": 5, "kept": 3, "chunk": 24, "crops": 2})
-    requests = mixed(18)
+    requests = mixed(12)
 
     async def left(request):
         events = backend.generate(Generation(request=request))
@@ -115,3 +116,80 @@ def test_mixed_clients_get_what_each_would_get_alone(open_backend, predictor):
     assert (load.running, load.waiting) == (0, 0)
     assert load.prefix_tokens > 0
     assert load.feature_hits + load.feature_misses > 0
+
+
+def test_logprobs_stops_seeds_and_raw_prompts(open_backend, predictor):
+    backend = open_backend()
+    request = point_request(drawn(0), "red square")
+    greedy = predictor.answer_batch([request])[0].text
+    drawing = Predictor(
+        predictor.model, predictor.processor, max_new_tokens=TOKENS, sampling=Sampling(temperature=1.5, top_p=0.9)
+    )
+    seeded = Request(text="Tell me of clocks.", seed=7)
+    raw = [*predictor.processor.prompt("Tell me of clocks.").input_ids.tolist()]
+
+    async def ask():
+        told = await last_event(backend, Generation(request=request))
+        with_tokens = [
+            event async for event in backend.generate(Generation(request=request, choosing=Choosing(logprobs=3)))
+        ]
+        first = with_tokens[0].tokens[0]
+        stop = Choosing(stop_token_ids=(with_tokens[0].tokens[0].token,))
+        stopped = await last_event(backend, Generation(request=request, choosing=stop))
+        drawn_ = await last_event(backend, Generation(request=seeded, choosing=Choosing(temperature=1.5, top_p=0.9)))
+        given = await last_event(backend, Generation(request=Request(), prompt_ids=tuple(raw)))
+        with pytest.raises(PromptError, match="cannot stand in a prompt"):
+            await last_event(backend, Generation(request=Request(), prompt_ids=(5, 10**6)))
+        return told, with_tokens, first, stopped, drawn_, given
+
+    told, with_tokens, first, stopped, drawn_, given = asyncio.run(ask())
+    assert told.answer.text == greedy
+    assert told.tokens == ()
+    tokens = [token for event in with_tokens for token in event.tokens]
+    assert "".join(token.text for token in tokens).strip() == greedy
+    assert all(token.logprob == token.top[0][2] and len(token.top) == 3 for token in tokens)
+    assert first.text.strip()
+    assert stopped.answer.text == "" and stopped.finish == "stop"
+    assert drawn_.answer == drawing.answer_batch([seeded])[0]
+    assert given.answer == predictor.answer_batch([Request(text="Tell me of clocks.")])[0]
+    assert given.prompt_tokens == len(raw)
+    assert list(backend.tokenize("Hi <im_patch>")) == predictor.processor.tokenizer.encode("Hi <im_patch>")
+    assert backend.detokenize(backend.tokenize("Hi there")) == "Hi there"
+
+
+def test_a_full_queue_a_client_that_leaves_and_the_end(open_backend):
+    backend = open_backend({"rows": 1, "max_new_tokens": 300}, queue=1)
+    endless = Generation(request=Request(text="Describe everything."), choosing=Choosing(temperature=50.0))
+
+    async def ask():
+        going, waiting = backend.generate(endless), backend.generate(endless)
+        await anext(going)
+        second = asyncio.ensure_future(anext(waiting))
+        await settled(lambda: backend.load().waiting == 1)
+        with pytest.raises(QueueFullError) as full:
+            await anext(backend.generate(endless))
+        assert full.value.retry_after >= 1
+        await going.aclose()
+        await second  # the row is free for the next
+        third = asyncio.ensure_future(last_event(backend, endless))
+        await settled(lambda: backend.load().waiting == 1)
+        await backend.close()
+        with pytest.raises(UnavailableError, match="stopping"):
+            await third
+        with pytest.raises(UnavailableError, match="stopping"):
+            async for _ in waiting:
+                pass
+        with pytest.raises(UnavailableError, match="stopping"):
+            await anext(backend.generate(endless))
+        assert backend.load().running == 0
+
+    asyncio.run(ask())
+
+
+def test_an_answer_has_its_time(open_backend):
+    backend = open_backend({"max_new_tokens": 2000}, timeout=0.1)
+    endless = Generation(request=Request(text="Describe everything."), choosing=Choosing(temperature=50.0))
+    with pytest.raises(UnavailableError, match="longer than it may"):
+        asyncio.run(last_event(backend, endless))
+    with pytest.raises(ConfigError, match="timeout"):
+        LocalConfig(timeout=0)

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from openmolmo.core.optional import torch_as_extra
 
-__all__ = ["OpenGroup"]
+__all__ = ["DefaultGroup", "OpenGroup"]
 
 
 class OpenGroup(click.Group):
@@ -59,3 +59,25 @@ class OpenGroup(click.Group):
         if self._found is None:  # every look reads a file of every installed package
             self._found = entry_points(group=self._opened)
         return self._found
+
+
+class DefaultGroup(OpenGroup):
+    """Takes what is none of its commands for the arguments of its command ``default``: ``openmolmo eval nano``."""
+
+    def __init__(self, *args: Any, default: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in self.list_commands(ctx) and first not in ctx.help_option_names:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help of the default command, then the other commands."""
+        command = self.get_command(ctx, self.default)
+        assert command is not None
+        with click.Context(command, info_name=ctx.info_name, parent=ctx.parent) as default:
+            command.format_help(default, formatter)
+        self.format_commands(ctx, formatter)

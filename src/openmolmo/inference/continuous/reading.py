@@ -60,6 +60,9 @@ class Reader:
         self._cut: Cutter = self._lanes or processor.pictures
         self._pool = ThreadPoolExecutor(max_workers=workers or threads, thread_name_prefix="reading")
         self._unknown = count()
+        if self._lanes is not None:
+            for _ in range(workers):  # each thread is kept by the start of its own
+                self._pool.submit(self._lanes.warm)
 
     def submit(
         self, request: Request, choosing: Choosing, prompt_ids: Sequence[int] | None, deadline: float | None = None
@@ -147,19 +150,32 @@ class _Lanes:
         self._closed = False
 
     def __call__(self, sources: Sequence[ImageSource | Picture], max_crops: int | None) -> tuple[Picture, ...]:
-        lane = self._lane()
         try:
-            return lane.submit(_cut, list(sources), max_crops).result()
-        except (BrokenProcessPool, RuntimeError) as error:  # RuntimeError: the lane was shut down meanwhile
-            self._own.lane = None
-            self._all = [other for other in self._all if other is not lane]
-            lane.shutdown(wait=False)
+            reading = self._lane().submit(_cut, list(sources), max_crops)
+        except BrokenProcessPool:  # lost while it had nothing to do: nobody's fault
+            self._lose()
+            reading = self._lane().submit(_cut, list(sources), max_crops)
+        try:
+            return reading.result()
+        except BrokenProcessPool as error:
+            self._lose()
             raise UnavailableError(
                 "the process that read the pictures was lost, often because memory ran out",
                 fix="try again, with smaller pictures if it happens again",
             ) from error
 
+    def warm(self) -> None:
+        """Have the process of this thread ready."""
+        self._lane().submit(_cut, (), None).result()
+
+    def close(self) -> None:
+        self._closed = True
+        for lane in list(self._all):
+            lane.shutdown(wait=False, cancel_futures=True)
+
     def _lane(self) -> ProcessPoolExecutor:
+        if self._closed:
+            raise UnavailableError("the server is stopping", fix="ask again when it has started anew")
         lane: ProcessPoolExecutor | None = getattr(self._own, "lane", None)
         if lane is None:
             context = multiprocessing.get_context("spawn")
@@ -168,9 +184,11 @@ class _Lanes:
             self._all.append(lane)
         return lane
 
-    def close(self) -> None:
-        for lane in list(self._all):
-            lane.shutdown(wait=False, cancel_futures=True)
+    def _lose(self) -> None:
+        """The process of this thread is gone; the next one is made when it is needed."""
+        lane, self._own.lane = self._own.lane, None
+        self._all.remove(lane)
+        lane.shutdown(wait=False)
 
 
 _processor: Processor

@@ -2,8 +2,9 @@
 
 ``create`` puts the application together around backends, ``settings`` are its limits. ``guard`` sees every request
 first, ``reading`` its body; ``schemas`` are the fields, ``messages`` and ``pictures`` make a question of them,
-``choosing`` how tokens are chosen, ``running`` has it answered, and ``chat``, ``responses``, ``completions`` write what
-came. ``failures`` makes sentences of errors, ``network`` cuts connections that stand still, ``server`` runs it all.
+``choosing`` how tokens are chosen, ``running`` has it answered; ``writing`` with ``chat``, ``responses`` and
+``completions`` tells what came. ``failures`` makes sentences of errors, ``network`` cuts connections that stand
+still, ``server`` runs it all.
 """
 
 from openmolmo.serving.openai.create import create_app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -16,11 +15,10 @@ from openmolmo.serving.openai.messages import Asked, read_messages
 from openmolmo.serving.openai.pictures import read_pictures
 from openmolmo.serving.openai.running import unless_gone
 from openmolmo.serving.openai.schemas import Message, Sampled
+from openmolmo.serving.openai.writing import log_text
 from openmolmo.words.requests import Request as Question
 
-__all__ = ["Asking", "asking_of", "log_text"]
-
-log = logging.getLogger("openmolmo.serve.contents")
+__all__ = ["Asking", "asking_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +82,3 @@ def _crops(body: Sampled, asked: Asked, context: Context, model: str) -> int | N
     if "original" in asked.details:
         return most
     return 1 if asked.details and set(asked.details) == {"low"} else None
-
-
-def log_text(context: Context, what: str, text: str) -> None:
-    """Write contents into the log, where that was asked for."""
-    if context.settings.log_contents:
-        log.info("%s: %s", what, ascii(text))

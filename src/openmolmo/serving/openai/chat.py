@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from openmolmo.core.errors import OpenMolmoError
-from openmolmo.serving.backend import Event, TokenLogprob
-from openmolmo.serving.openai.asking import Asking, asking_of, log_text
+from openmolmo.serving.openai.asking import Asking, asking_of
 from openmolmo.serving.openai.context import context_of
-from openmolmo.serving.openai.failures import APIError, as_api_error, invalid
+from openmolmo.serving.openai.failures import invalid
 from openmolmo.serving.openai.points import fresh_points, points_of
 from openmolmo.serving.openai.reading import read_body
-from openmolmo.serving.openai.running import EventStream, Numbered, first_of, replies, unless_gone
+from openmolmo.serving.openai.running import EventStream, Numbered, after, first_of, replies, unless_gone
 from openmolmo.serving.openai.schemas import ChatRequest
+from openmolmo.serving.openai.writing import Whole, collect, log_text, logprob_of, told, usage_of
 
-__all__ = ["Whole", "collect", "event_line", "router", "told", "usage_of"]
+__all__ = ["router"]
 
 router = APIRouter()
 
@@ -44,7 +41,7 @@ async def chat_completions(request: Request) -> Response:
     if body.stream:
         first = await first_of(request, events)
         usage = bool(body.stream_options and body.stream_options.include_usage)
-        return EventStream(told(_chunks(asking, first, events, head, usage=usage)))
+        return EventStream(told(_chunks(asking, after(first, events), head, usage=usage)))
     whole = await unless_gone(request, collect(events, len(asking.generations)))
     for reply in whole:
         log_text(asking.context, "answered", reply.text)
@@ -64,67 +61,19 @@ def _logprobs(body: ChatRequest) -> int | None:
     return (body.top_logprobs or 0) if body.logprobs else None
 
 
-# ------------------------------------------------------------------------------------ whole replies
-
-
-@dataclass
-class Whole:
-    """One reply as it grows: its tokens and its last event."""
-
-    tokens: list[TokenLogprob] = field(default_factory=list)
-    last: Event = field(default_factory=Event)
-
-    @property
-    def text(self) -> str:
-        """What was written."""
-        assert self.last.answer is not None
-        return self.last.answer.text
-
-
-async def collect(events: AsyncIterator[Numbered], count: int) -> list[Whole]:
-    """All replies, whole."""
-    whole = [Whole() for _ in range(count)]
-    async for number, event in events:
-        whole[number].tokens += event.tokens
-        whole[number].last = event
-    return whole
-
-
-def usage_of(whole: Sequence[Whole]) -> dict[str, Any]:
-    """Tokens of the prompt, once, and of all replies."""
-    prompt = max(one.last.prompt_tokens for one in whole)
-    written = sum(one.last.completion_tokens for one in whole)
-    cached = max(one.last.cached_tokens for one in whole)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": written,
-        "total_tokens": prompt + written,
-        "prompt_tokens_details": {"cached_tokens": cached},
-    }
-
-
 def _choice(index: int, reply: Whole, *, told_logprobs: bool) -> dict[str, Any]:
     answer = reply.last.answer
     assert answer is not None
     message = {"role": "assistant", "content": answer.text, "refusal": None, "openmolmo": points_of(answer)}
-    logprobs = {"content": [_logprob(one) for one in reply.tokens], "refusal": None} if told_logprobs else None
+    logprobs = {"content": [logprob_of(one) for one in reply.tokens], "refusal": None} if told_logprobs else None
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reply.last.finish}
-
-
-def _logprob(token: TokenLogprob) -> dict[str, Any]:
-    top = [{"token": text, "logprob": value, "bytes": _bytes(text)} for _, text, value in token.top]
-    return {"token": token.text, "logprob": token.logprob, "bytes": _bytes(token.text), "top_logprobs": top}
-
-
-def _bytes(text: str) -> list[int]:
-    return list(text.encode("utf-8", errors="replace"))
 
 
 # ------------------------------------------------------------------------------------ streams
 
 
 async def _chunks(
-    asking: Asking, first: Numbered, events: AsyncIterator[Numbered], head: dict[str, Any], *, usage: bool
+    asking: Asking, events: AsyncIterator[Numbered], head: dict[str, Any], *, usage: bool
 ) -> AsyncIterator[dict[str, Any]]:
     """Values of a stream: the role of each reply, its pieces, its end; then the usage where it is asked for."""
     base = {**head, "object": "chat.completion.chunk", **({"usage": None} if usage else {})}
@@ -136,7 +85,7 @@ async def _chunks(
 
     for number in range(len(whole)):
         yield chunk(number, {"role": "assistant", "content": ""})
-    async for number, event in _from(first, events):
+    async for number, event in events:
         whole[number].last = event
         delta: dict[str, Any] = {"content": event.text} if event.text else {}
         if event.answer is not None:
@@ -145,35 +94,8 @@ async def _chunks(
         elif event.points:
             delta["openmolmo"] = fresh_points(event.points)
         wanted = asking.generations[number].choosing.logprobs is not None and event.tokens
-        logprobs = {"content": [_logprob(one) for one in event.tokens], "refusal": None} if wanted else None
+        logprobs = {"content": [logprob_of(one) for one in event.tokens], "refusal": None} if wanted else None
         if delta or logprobs or event.finish:
             yield chunk(number, delta, event.finish, logprobs)
     if usage:
         yield {**base, "choices": [], "usage": usage_of(whole)}
-
-
-async def _from(first: Numbered, events: AsyncIterator[Numbered]) -> AsyncIterator[Numbered]:
-    try:
-        yield first
-        async for one in events:
-            yield one
-    finally:
-        await events.aclose()  # type: ignore[attr-defined]
-
-
-async def told(values: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
-    """Values as server-sent events; an error in their midst is the last of them, for the status is sent already."""
-    try:
-        async for value in values:
-            yield event_line(value)
-    except (APIError, OpenMolmoError) as error:
-        yield event_line(as_api_error(error).body())
-    finally:
-        await values.aclose()  # type: ignore[attr-defined]
-    yield "data: [DONE]\n\n"
-
-
-def event_line(value: dict[str, Any], name: str | None = None) -> str:
-    """One server-sent event."""
-    data = f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n"
-    return data if name is None else f"event: {name}\n{data}"

@@ -9,8 +9,8 @@ from typing import Any, cast
 from fastapi import Request
 
 from openmolmo.serving.backend import Backend
+from openmolmo.serving.keys import Keys
 from openmolmo.serving.openai.failures import APIError
-from openmolmo.serving.openai.keys import Keys
 from openmolmo.serving.openai.metrics import Metrics
 from openmolmo.serving.openai.settings import ModelCard, ServeSettings
 

@@ -10,11 +10,11 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from openmolmo.serving.backend import Backend
-from openmolmo.serving.openai import chat, plain
+from openmolmo.serving.keys import Keys
+from openmolmo.serving.openai import chat, completions, plain, responses
 from openmolmo.serving.openai.context import Context
 from openmolmo.serving.openai.failures import answer_failures
 from openmolmo.serving.openai.guard import Guard
-from openmolmo.serving.openai.keys import Keys
 from openmolmo.serving.openai.metrics import Metrics
 from openmolmo.serving.openai.settings import ModelCard, ServeSettings
 
@@ -59,6 +59,6 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    for part in (chat, plain):
+    for part in (chat, responses, completions, plain):
         app.include_router(part.router)
     return app

@@ -105,8 +105,10 @@ def _of_fields(error: ValidationError) -> APIError:
     others = error.error_count() - 1
     more = f" (and {others} more faults)" if others else ""
     if fault["type"] == "json_invalid":
-        half = "surrogate" in fault["msg"]
-        return APIError(422 if half else 400, f"the body is no JSON text: {fault['msg']}", code="invalid_json")
+        if "surrogate" in fault["msg"] or "hex escape" in fault["msg"]:
+            message = "half a character stands in a text (a lone surrogate, or a \\u that is cut)"
+            return APIError(422, message, code="invalid_json")
+        return APIError(400, f"the body is no JSON text: {fault['msg']}", code="invalid_json")
     return invalid(f"{where or 'body'}: {fault['msg']}{more}", where or None, "invalid_type")
 
 
@@ -131,6 +133,7 @@ def answer_failures(app: FastAPI) -> None:
     async def unforeseen(request: Request, error: Exception) -> Response:
         answer = error_response(as_api_error(error))
         add_headers(answer.headers, str(request.scope.get(REQUEST_ID, "")))  # it is made outside of the guard
+        answer.headers["Connection"] = "close"  # as the server does after it
         return answer
 
     for kind in (APIError, OpenMolmoError):

@@ -31,6 +31,7 @@ _ALWAYS = ("/health", "/metrics")
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _RETRY_SECONDS = 2.0
 _FREE_BODY = 1_000_000
+_REST_SECONDS = 5.0
 _KNOWN_PATHS = re.compile(
     r"^/(v1/(chat/completions|completions|responses|models)|tokenize|detokenize|version|health|metrics)$"
 )
@@ -53,17 +54,19 @@ class Guard:
         request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
         scope[REQUEST_ID] = request_id
 
+        body = _Body(receive, context)
+
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 out = MutableHeaders(scope=message)
                 add_headers(out, request_id)
-                if status in (408, 413):  # the rest of a body is not read
+                # A client that still sends would see a broken connection, and never the answer.
+                if not await body.rest_read("expect" in headers):
                     out["Connection"] = "close"
             await send(message)
 
-        body = _Body(receive, context)
         context.running += 1
         try:
             self._check(scope, headers)
@@ -161,6 +164,23 @@ class _Body:
             raise APIError(
                 429, "too many large requests at once; try again", code="too_many_bytes", retry_after=_RETRY_SECONDS
             )
+
+    async def rest_read(self, waiting: bool) -> bool:
+        """Read and drop what is left of a body, within limits; whether that was all of it. ``waiting``: the client
+        sends none before it is told to."""
+        if self._whole or waiting:
+            return self._whole
+        left, until = 4 * self._context.settings.max_body_mb * 1e6, time.monotonic() + _REST_SECONDS
+        while left > 0:
+            try:
+                message = await asyncio.wait_for(self._receive(), max(0.0, until - time.monotonic()))
+            except TimeoutError:
+                return False
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                self._whole = True
+                break
+            left -= len(message.get("body", b""))
+        return self._whole
 
     def leave(self) -> None:
         """The request is over."""

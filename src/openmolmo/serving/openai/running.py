@@ -16,7 +16,7 @@ from openmolmo.serving.backend import Backend, Event, Generation
 from openmolmo.serving.openai.context import Context, note
 from openmolmo.serving.openai.failures import APIError, ClientGone
 
-__all__ = ["EventStream", "Numbered", "first_of", "replies", "unless_gone"]
+__all__ = ["EventStream", "Numbered", "after", "first_of", "replies", "unless_gone"]
 
 T = TypeVar("T")
 Numbered = tuple[int, Event]
@@ -110,6 +110,16 @@ async def _gone(request: Request) -> None:
 async def first_of(request: Request, events: AsyncIterator[Numbered]) -> Numbered:
     """The first event: what is wrong with a request is known by then, and can be told with a status."""
     return await unless_gone(request, anext(events))  # type: ignore[arg-type]
+
+
+async def after(first: Numbered, events: AsyncIterator[Numbered]) -> AsyncIterator[Numbered]:
+    """``first`` and then the others; they are ended with this."""
+    try:
+        yield first
+        async for one in events:
+            yield one
+    finally:
+        await events.aclose()  # type: ignore[attr-defined]
 
 
 class EventStream(StreamingResponse):
