@@ -65,6 +65,18 @@ class ChatPage:
         self.page.locator("#question").fill(text)
         self.page.locator("#question").press("Enter")
 
+    def ask_sample(self, name: str) -> None:
+        """Take one of the page's own pictures, and ask what it proposes."""
+        before = self.page.locator(".turn").count()
+        self.page.locator(f"[data-sample='{name}.jpg']").evaluate("one => one.click()")  # hidden once there is one
+        for _ in range(200):
+            if self.page.locator("#question").input_value():
+                break
+            self.page.wait_for_timeout(20)
+        self.page.locator("#question").press("Enter")
+        self.page.locator(".turn").nth(before).wait_for()
+        self.ended()
+
     def ended(self) -> None:
         """Wait until nothing is being written."""
         self.page.locator("#send").wait_for()

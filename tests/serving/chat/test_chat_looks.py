@@ -53,15 +53,10 @@ def test_it_looks_right(
     assert sum(size for _, size in answers) < LARGEST
     axe = (node_modules / "axe-core" / "axe.min.js").read_text("utf-8")
     faults = look(page, f"{shape}-empty", screenshots, axe)
-    page.locator("[data-sample='keys.jpg']").click()
-    page.locator("#question").press("Enter")
-    chat.ended()
+    chat.ask_sample("keys")
     faults += look(page, f"{shape}-points", screenshots, axe)
     for _ in range(2):
-        page.locator("[data-sample='keys.jpg']").evaluate("one => one.click()")
-        page.wait_for_timeout(200)
-        page.locator("#question").press("Enter")
-        chat.ended()
+        chat.ask_sample("keys")
     page.locator(".number").last.focus()
     faults += look(page, f"{shape}-several", screenshots, axe)
     page.locator("#settings-open").click()

@@ -90,7 +90,7 @@ export class TurnView {
       return document.createTextNode(last && this.turn.state !== "writing" ? piece.text.trimEnd() : piece.text);
     }
     const box = make("span", `named c${colours[piece.points[0]]}`);
-    if (piece.text) box.append(make("span", "named-text", piece.text), " ");
+    box.append(...(piece.text ? [make("span", "named-text", piece.text)] : []), " ");
     box.append(...piece.points.flatMap((index, at) => [at ? " " : "", this._number(points[index], index + 1)]));
     return box;
   }

@@ -1,6 +1,6 @@
 // @ts-check
 /** Calls to the API of the server that this page came from, in OpenAI's form. */
-import { t } from "./texts.js";
+import { asSentence, t } from "./texts.js";
 
 /** @typedef {{id: string, openmolmo?: {description?: string, knows?: string | null, context?: number}}} Model */
 /** @typedef {{points?: import("./points.js").Point[], count?: number | null, dropped?: number}} Found */
@@ -78,9 +78,6 @@ function sentence(error, status) {
   const own = known === `error.${status}` ? "" : known;
   return [own, told].filter(Boolean).join(" ") || t("error.other", { status });
 }
-
-/** @param {string} text */
-const asSentence = (text) => text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** The events of a stream. @param {Response} answer @returns {AsyncGenerator<any>} */
 async function* events(answer) {

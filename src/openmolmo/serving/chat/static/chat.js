@@ -5,7 +5,7 @@ import { filesOf, photograph } from "./pictures.js";
 import { Store } from "./store.js";
 import { Table } from "./table.js";
 import { Talk } from "./talk.js";
-import { agreed, data, el, make, t, toast } from "./texts.js";
+import { agreed, asSentence, data, el, make, t, toast } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
 /** @typedef {import("./store.js").Turn["way"]} Way */
@@ -59,7 +59,7 @@ function introduce() {
   el("knows", HTMLElement).textContent = kind ? t(`knows.${kind}.tag`) : "";
   el("knows", HTMLElement).hidden = !kind;
   el("about-name", HTMLElement).textContent = name;
-  el("about-what", HTMLElement).textContent = about.description ?? "";
+  el("about-what", HTMLElement).textContent = asSentence(about.description ?? "");
   el("about-knows", HTMLElement).textContent = t(kind ? `knows.${kind}` : "knows.unsaid", { name });
   el("about", HTMLElement).hidden = !model;
   memory.checked = remembers();
@@ -107,7 +107,7 @@ function send() {
   const text = question.value.trim();
   if (chosen !== "ask" && !table.subjects.length) return toast(t("send.no_picture"), true);
   if (!text && chosen !== "describe") return question.focus();
-  if (!choice.value) return void meet();
+  if (!choice.value) return void meet().then(() => choice.value && send()); // asked before the page knew the models
   talk.ask(chosen, text, choice.value);
   question.value = "";
   grow();

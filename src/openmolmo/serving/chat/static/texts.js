@@ -20,6 +20,9 @@ export const percent = (part) => new Intl.NumberFormat(data.locale, { style: "pe
 export const decimal = (value, digits = 1) =>
   new Intl.NumberFormat(data.locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 
+/** @param {string} text */
+export const asSentence = (text) => text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 /** The element with this id. @template {HTMLElement} T @param {string} id @param {new () => T} kind @returns {T} */
 export function el(id, kind) {
   const found = document.getElementById(id);
