@@ -65,7 +65,7 @@ def test_command_lines_parse(page: str, line: str) -> None:
     words = shlex.split(line)[1:]
     command: click.Command = cli
     context = click.Context(cli, info_name="openmolmo")
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+    while isinstance(command, click.Group) and words and (not words[0].startswith("-") or hasattr(command, "default")):
         found = command.get_command(context, words[0])
         if found is None and hasattr(command, "default"):
             words.insert(0, command.default)

@@ -38,8 +38,8 @@ class Scripted:
             for number, word in enumerate(words[:limit], start=1):
                 await asyncio.sleep(self.seconds)
                 written += word
-                answer = read_answer(written, [SIZE])
-                fresh, seen = answer.points[seen:], len(answer.points)
+                points = read_answer(written, [SIZE]).points if ">" in word else ()
+                fresh, seen = points[seen:], max(seen, len(points))
                 told = generation.choosing.logprobs
                 top = tuple((7, "x", -2.0) for _ in range(told or 0))
                 tokens = () if told is None else (TokenLogprob(number, word, -0.5, top),)

@@ -110,7 +110,7 @@ def test_pictures_are_fetched_from_named_public_hosts_and_nowhere_else(
         return lookup(names.get(host, host), port, *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    allowed = ("out.example", "inside.example", "turning.example", "127.0.0.1", "localhost", "2130706433", "[::1]")
+    allowed = ("out.example", "inside.example", "turning.example", "127.0.0.1", "localhost", "2130706433")
     settings = ServeSettings(allow_urls=allowed, max_body_mb=1)
     with served(Scripted(), settings) as server, httpx.Client(base_url=server.address) as client:
 
@@ -133,6 +133,19 @@ def test_pictures_are_fetched_from_named_public_hosts_and_nowhere_else(
         assert status(f"http://out.example@127.0.0.1:{inside.port}/a.png") == 400
     assert inside.asked == []
     assert "elsewhere.example" not in asked
+
+
+def test_limits_and_names_that_make_no_sense_are_refused() -> None:
+    wrong: list[dict[str, Any]] = [
+        {"allow_urls": ("https://images.example",)},
+        {"allow_urls": ("*",)},
+        {"allow_origins": ("app.example",)},
+        {"max_images": 0},
+        {"stop_seconds": -1.0},
+    ]
+    for one in wrong:
+        with pytest.raises(ConfigError):
+            ServeSettings(**one)
 
 
 # ------------------------------------------------------------------------------- keys

@@ -36,7 +36,7 @@ serve = DefaultGroup(
 @click.option("--rows", default=16, show_default=True, type=click.IntRange(1), help="Replies written at once.")
 @click.option("--queue", default=256, show_default=True, type=click.IntRange(0), help="Requests that may wait.")
 @click.option("--workers", default=0, show_default=True, type=click.IntRange(0), help="Processes that open pictures.")
-@click.option("--max-tokens", default=1024, show_default=True, type=click.IntRange(1), help="The longest reply.")
+@click.option("--max-tokens", default=4096, show_default=True, type=click.IntRange(1), help="The longest reply.")
 @click.option("--max-body-mb", default=32.0, show_default=True, type=click.FloatRange(0.001), help="Of one request.")
 @click.option("--timeout", default=600.0, show_default=True, type=click.FloatRange(0.1), help="Seconds for a reply.")
 @click.option(

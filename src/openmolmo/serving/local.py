@@ -155,7 +155,9 @@ class LocalBackend:
 
     async def _read(self, generation: Generation, deadline: float | None) -> Reply:
         """The request as tokens, its pictures opened, in another thread."""
-        reading = self._reader.submit(generation.request, generation.choosing, generation.prompt_ids, deadline)
+        reading = self._reader.submit(
+            generation.request, generation.choosing, generation.prompt_ids, deadline, generation.begun
+        )
         try:
             return await asyncio.wait_for(asyncio.wrap_future(reading), self.config.timeout)
         except TimeoutError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import signal
 import threading
@@ -65,10 +66,15 @@ class Reader:
                 self._pool.submit(self._lanes.warm)
 
     def submit(
-        self, request: Request, choosing: Choosing, prompt_ids: Sequence[int] | None, deadline: float | None = None
+        self,
+        request: Request,
+        choosing: Choosing,
+        prompt_ids: Sequence[int] | None,
+        deadline: float | None = None,
+        begun: str = "",
     ) -> Future[Reply]:
         """The reply to be added to the engine; ImageError, PromptError or ConfigError where there can be none."""
-        return self._pool.submit(self.read, request, choosing, prompt_ids, deadline)
+        return self._pool.submit(self.read, request, choosing, prompt_ids, deadline, begun)
 
     def close(self) -> None:
         """Read nothing more."""
@@ -77,7 +83,12 @@ class Reader:
             self._lanes.close()
 
     def read(
-        self, request: Request, choosing: Choosing, prompt_ids: Sequence[int] | None, deadline: float | None
+        self,
+        request: Request,
+        choosing: Choosing,
+        prompt_ids: Sequence[int] | None,
+        deadline: float | None,
+        begun: str = "",
     ) -> Reply:
         """The same at once."""
         tokenizer = self._processor.tokenizer
@@ -92,6 +103,8 @@ class Reader:
                 style=request.style,
                 length_hint=request.length_hint,
             )
+            if begun:
+                prompt = _with(prompt, tokenizer.encode(f" {begun}"))  # with the space that replies begin with
         most = self._config.max_new_tokens
         seed = 0 if request.seed is None else request.seed
         return Reply(
@@ -135,6 +148,20 @@ class Reader:
             one or Seen(pictures[place], key, mark_of(key, next(self._unknown)))
             for place, (one, key) in enumerate(zip(known, keys, strict=True))
         )
+
+
+def _with(prompt: Prompt, ids: Sequence[int]) -> Prompt:
+    """A prompt and the beginning of its reply."""
+    count = len(ids)
+    places = prompt.position_ids[-1] + 1 + np.arange(count)
+    return dataclasses.replace(
+        prompt,
+        input_ids=np.concatenate([prompt.input_ids, np.array(ids, dtype=np.int64)]),
+        position_ids=np.concatenate([prompt.position_ids, places]),
+        branch_ids=np.concatenate([prompt.branch_ids, np.full(count, prompt.branch_ids[-1])]),
+        labels=np.concatenate([prompt.labels, np.zeros(count, np.int64)]),
+        loss_weights=np.concatenate([prompt.loss_weights, np.zeros(count, np.float32)]),
+    )
 
 
 # -------------------------------------------------------------------------------- processes

@@ -32,6 +32,7 @@ _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _RETRY_SECONDS = 2.0
 _FREE_BODY = 1_000_000
 _REST_SECONDS = 5.0
+_PAUSE_SECONDS = 0.5
 _KNOWN_PATHS = re.compile(
     r"^/(v1/(chat/completions|completions|responses|models)|tokenize|detokenize|version|health|metrics)$"
 )
@@ -90,7 +91,10 @@ class Guard:
         if self.context.keys.asked_for:
             if _KEYED.match(path):
                 self._check_key(scope, headers)
-        elif not self._known_host(headers) or self._of_other_site(headers):
+        elif not self._known_host(headers):
+            message = "the server does not know itself by this name; start it with --public-name NAME, or with keys"
+            raise APIError(403, message, code="unknown_host")
+        elif self._of_other_site(headers):
             raise APIError(403, "pages of other sites may not use this server", code="other_site")
 
     def _check_key(self, scope: Scope, headers: Headers) -> None:
@@ -173,7 +177,9 @@ class _Body:
         left, until = 4 * self._context.settings.max_body_mb * 1e6, time.monotonic() + _REST_SECONDS
         while left > 0:
             try:
-                message = await asyncio.wait_for(self._receive(), max(0.0, until - time.monotonic()))
+                message = await asyncio.wait_for(
+                    self._receive(), min(_PAUSE_SECONDS, max(0.0, until - time.monotonic()))
+                )
             except TimeoutError:
                 return False
             if message["type"] != "http.request" or not message.get("more_body", False):

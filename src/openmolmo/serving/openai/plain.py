@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.metadata import version as version_of
 from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, Response
 
-import openmolmo
 from openmolmo.core.errors import UnavailableError
 from openmolmo.serving.openai.context import Context, context_of
 from openmolmo.serving.openai.failures import APIError, invalid
@@ -90,7 +90,7 @@ async def health(request: Request) -> Response:
 @router.get("/version")
 async def version() -> Response:
     """Of this project."""
-    return JSONResponse({"version": openmolmo.__version__})
+    return JSONResponse({"version": version_of("openmolmo")})
 
 
 @router.get("/metrics")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,9 +31,9 @@ class Body(BaseModel):
 class OpenMolmoFields(Body):
     """Our own: what kind of question it is, how long a description, into how many crops a picture is cut."""
 
-    style: str | None = Field(None, max_length=64)
-    length_hint: int | None = Field(None, ge=0, le=500)
-    max_crops: int | None = Field(None, ge=1)
+    style: str | None = Field(default=None, max_length=64)
+    length_hint: int | None = Field(default=None, ge=0, le=500)
+    max_crops: int | None = Field(default=None, ge=1)
 
 
 class StreamOptions(Body):
@@ -46,17 +46,17 @@ class Sampled(Body):
     """How tokens are chosen, and what of it is refused: see ``choosing``."""
 
     model: str | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=-1)
-    min_p: float | None = Field(None, ge=0, le=1)
-    repetition_penalty: float | None = Field(None, gt=0, le=10)
-    presence_penalty: float | None = Field(None, ge=-2, le=2)
-    frequency_penalty: float | None = Field(None, ge=-2, le=2)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=-1)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     stop: str | list[str] | None = None
-    stop_token_ids: list[int] | None = Field(None, max_length=64)
-    n: int | None = Field(None, ge=1)
+    stop_token_ids: list[int] | None = Field(default=None, max_length=64)
+    n: int | None = Field(default=None, ge=1)
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     user: str | None = None
@@ -111,10 +111,10 @@ class ChatRequest(Sampled):
     """``/v1/chat/completions``."""
 
     messages: list[Message]
-    max_tokens: int | None = Field(None, ge=1)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
     logprobs: bool | None = False
-    top_logprobs: int | None = Field(None, ge=0, le=20)
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
     continue_final_message: bool | None = False
 
 
@@ -122,8 +122,8 @@ class CompletionRequest(Sampled):
     """``/v1/completions``: ``prompt`` is a text, several, or the ids of one or several."""
 
     prompt: str | list[str] | list[int] | list[list[int]]
-    max_tokens: int | None = Field(None, ge=1)
-    logprobs: int | None = Field(None, ge=0, le=20)
+    max_tokens: int | None = Field(default=None, ge=1)
+    logprobs: int | None = Field(default=None, ge=0, le=20)
     echo: bool | None = False
     suffix: str | None = None
 
@@ -133,8 +133,8 @@ class ResponsesRequest(Sampled):
 
     input: str | list[Any]
     instructions: str | None = None
-    max_output_tokens: int | None = Field(None, ge=1)
-    top_logprobs: int | None = Field(None, ge=0, le=20)
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
     include: list[str] | None = None
     text: dict[str, Any] | None = None
     previous_response_id: str | None = None
@@ -156,6 +156,3 @@ class Detokenize(Body):
 
     model: str | None = None
     tokens: list[int] = Field(max_length=200_000)
-
-
-Role = Literal["system", "developer", "user", "assistant"]

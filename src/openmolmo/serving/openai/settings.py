@@ -76,3 +76,12 @@ class ServeSettings(Config):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0:
                 raise ConfigError(f"{field.name}={value} must be more than 0")
+        for host in self.allow_urls:
+            if not host or set(host) & set("/:@ *"):
+                raise ConfigError(
+                    f"{host!r} is no name of a host that pictures may be fetched from",
+                    fix="write the name alone, such as images.example.org",
+                )
+        for origin in self.allow_origins:
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise ConfigError(f"{origin!r} is no origin", fix="write it as https://app.example.org")

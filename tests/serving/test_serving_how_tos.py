@@ -1,0 +1,127 @@
+"""The how-tos of serving, done as they say; and a thousand clients at once on the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+from test_serve_command import STARS, messages, serving
+
+import openmolmo
+from openmolmo.serving.keys import add_key, remove_key
+from openmolmo.words.requests import Request
+
+HOW_TO = Path(__file__).parents[2] / "docs/how-to"
+
+pytestmark = pytest.mark.slow
+
+
+def wait_for(address: str, **options: object) -> None:
+    until = time.monotonic() + 90
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{address}/health", **options).status_code == 200:  # type: ignore[arg-type]
+                return
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_the_client_of_the_laptop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"```py\n(.*?)```", (HOW_TO / "serve-on-a-laptop.md").read_text("utf-8"), re.DOTALL)
+    assert len(blocks) == 3
+    (tmp_path / "stars.jpg").write_bytes(STARS)
+    monkeypatch.chdir(tmp_path)
+    with serving(folder=tmp_path) as (_, address):
+        wait_for(address)
+        scope: dict[str, object] = {}
+        for block in blocks:
+            exec(block.replace("http://127.0.0.1:8000", address), scope)
+    assert "stars 19.0 39.3 percent; pixel 72 150" in capsys.readouterr().out
+
+
+@contextlib.contextmanager
+def caddy(folder: Path, recipe: str) -> Iterator[None]:
+    program = shutil.which("caddy")
+    if program is None:
+        pytest.skip("Caddy is not installed here (Debian: caddy)")
+    (folder / "Caddyfile").write_text(recipe)
+    process = subprocess.Popen(
+        [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"],
+        env={**os.environ, "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_a_team_behind_caddy_with_keys(tmp_path: Path) -> None:
+    recipe = re.search(r"```caddy\n(.*?)```", (HOW_TO / "serve-for-a-team.md").read_text("utf-8"), re.DOTALL)
+    assert recipe is not None
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        outer = free.getsockname()[1]
+    key = add_key(tmp_path / "keys.jsonl", "ada")
+    with serving("--api-keys", "keys.jsonl", "--workers", "1", folder=tmp_path) as (_, address):
+        site = recipe[1].replace("molmo.example.org {", f"localhost:{outer} {{\n    tls internal")
+        site = site.replace("127.0.0.1:8000", address.removeprefix("http://"))
+        plain = "{\n    admin off\n    skip_install_trust\n    auto_https disable_redirects\n}\n"
+        with caddy(tmp_path, plain + site):
+            public = f"https://localhost:{outer}"
+            wait_for(public, verify=False)
+            client = openai.OpenAI(
+                base_url=f"{public}/v1", api_key=key, max_retries=0, timeout=120, http_client=httpx.Client(verify=False)
+            )
+            stream = client.chat.completions.create(model="nano", messages=messages("Point to the stars."), stream=True)  # type: ignore[arg-type]
+            text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+            assert text.startswith("<points")
+            with pytest.raises(openai.AuthenticationError):
+                client.with_options(api_key="another").models.list()
+            remove_key(tmp_path / "keys.jsonl", "ada")
+            with pytest.raises(openai.AuthenticationError):
+                client.models.list()
+    log = (tmp_path / "log").read_text()
+    assert "key=ada" in log and "stars" not in log and key not in log
+
+
+def test_a_thousand_at_once_are_answered_rightly_or_refused(tmp_path: Path) -> None:
+    questions = ["Point to the stars.", "What is it?", "How many stars?"]
+    predictor = openmolmo.load("nano", max_new_tokens=6)
+    expected = [predictor.answer_batch([Request(text=one, images=(STARS,))])[0].text for one in questions]
+    with serving("--queue", "200", "--quiet", folder=tmp_path) as (process, address):
+        wait_for(address)
+
+        async def one(client: httpx.AsyncClient, number: int) -> int:
+            asked = {"messages": messages(questions[number % 3]), "max_tokens": 6}
+            got = await client.post("/v1/chat/completions", json=asked)
+            if got.status_code == 200:
+                assert got.json()["choices"][0]["message"]["content"] == expected[number % 3]
+            else:
+                assert got.status_code == 429 and float(got.headers["Retry-After"]) >= 1, got.text
+            return got.status_code
+
+        async def all_of_them() -> list[int]:
+            limits = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(base_url=address, limits=limits, timeout=200) as client:
+                return await asyncio.gather(*(one(client, number) for number in range(1000)))
+
+        statuses = asyncio.run(all_of_them())
+        assert len(statuses) == 1000 and statuses.count(200) >= 200, statuses.count(200)
+        assert process.poll() is None
+        assert httpx.get(f"{address}/health").status_code == 200
+    assert "Traceback" not in (tmp_path / "log").read_text()
