@@ -4,8 +4,8 @@
 
 A template of a room begins with ``{% extends "base.html.j2" %}`` and fills the block ``content`` (and ``style`` with
 rules of its own). The variables of the style sheet (``page.css``) are its colours: ``--page``, ``--card``, ``--line``,
-``--ink``, ``--dim``, ``--soft``, ``--a``, ``--b``, ``--plain``, ``--good``, ``--bad``. A page needs no other file and
-asks no server for anything.
+``--ink``, ``--dim``, ``--soft``, ``--a``, ``--b``, ``--plain``, ``--good``, ``--bad``, and for what is pressed or warns
+``--press``, ``--on-press``, ``--warn``, ``--wash``. A page needs no other file and asks no server for anything.
 """
 
 from __future__ import annotations

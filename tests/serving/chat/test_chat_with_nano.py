@@ -1,0 +1,47 @@
+"""``openmolmo serve`` as people start it, and its page: the bundled model points at a picture."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install playwright)")
+pytest.importorskip("prometheus_client", reason="the extra serve is not installed")
+
+from chat_page import ChatPage
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+STARS = [(19.0, 39.3), (45.1, 76.8), (63.1, 29.5), (74.0, 54.9), (88.5, 75.6)]
+"""What nano finds in ``stars.jpg``, as of its weights of 2026."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    command = [sys.executable, "-m", "openmolmo", "serve", "--no-open", "--port", "0", "--api-key", "open sesame"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        found = next(filter(None, (re.search(r"http://[\d.:]+(?=$|\s)", line) for line in server.stdout)))
+        yield found[0]
+        server.terminate()
+
+
+def test_nano_points_on_the_page(address: str, new_page: Callable[..., Any]) -> None:
+    page = new_page()
+    chat = ChatPage(page, address)
+    page.get_by_label("Key", exact=True).fill("open sesame")
+    page.keyboard.press("Enter")
+    expect(page.locator("#about-knows")).to_contain_text("knows drawings")
+    page.context.set_default_timeout(120_000)
+    chat.ask_sample("stars")
+    assert chat.numbers() == ["1", "2", "3", "4", "5"]
+    rows = page.locator(".after tbody tr").all_text_contents()
+    for row, (x, y) in zip(rows, STARS, strict=True):
+        assert f"{x}{y}" in row.replace("\n", ""), row
+    expect(page.locator(".mark")).to_have_count(5)
