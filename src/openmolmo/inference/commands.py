@@ -34,6 +34,12 @@ _MODEL_OPTIONS = (
         type=click.Choice(["exact", "fast"]),
         help="fast: pictures at most 1/255 off; by default as the model's settings say.",
     ),
+    click.option(
+        "--quantize",
+        default=None,
+        type=click.Choice(["int8", "int4"]),
+        help="Weights of the language model in 8 or 4 bits: less memory, seldom faster.",
+    ),
     click.option("--device", default=None, help="cpu or cuda; the accelerator if there is one, by default."),
     click.option("--seed", default=0, show_default=True, help="Seed of the draws where temperature is above 0."),
     click.option("--top-p", default=1.0, show_default=True, help="Draw among the likeliest tokens of this total."),

@@ -44,6 +44,7 @@ class Settings:
     dtype: str | None
     resize: Literal["exact", "fast"] | None
     compile: bool
+    quantize: Literal["int8", "int4"] | None = None
     alone: bool = False
     """Whether this process is for nothing else than these answers."""
 
@@ -64,6 +65,7 @@ class Settings:
             device=self.device,
             dtype=self.dtype,
             resize_mode=self.resize,
+            quantize=self.quantize,
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
             sampling=sampling,
