@@ -7,7 +7,7 @@
 nano answers pointing questions about drawn scenes of the test split. *points kept*: the share of the plain model's
 points (float32) that have one of the quantised model's within one percent of the width, matched one to one; *f1*:
 against the truth. The large model has random weights, so its replies are babble and its points nothing: of it the
-change of the logits after a prompt, the reading of a prompt of 512 tokens, and steps of one row are measured. Seconds
+change of the logits after a prompt, the reading of a prompt of 128 tokens, and steps of one row are measured. Seconds
 are of processor time, one thread.
 """
 
@@ -45,7 +45,7 @@ WAYS: tuple[tuple[str, Quantize | None], ...] = (
 )
 NEAR = 1.0
 """Percent of the picture's width within which a point has stayed."""
-PROMPT, STEPS = 512, 8
+PROMPT, STEPS = 128, 4
 
 
 def stored_bytes(model: nn.Module) -> int:
