@@ -143,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Calibration of the confidence of points.")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--generators", default="scenes,easy_scenes", help="names, with commas between")
-    parser.add_argument("--count", type=int, default=300, help="pictures of each generator and split")
+    parser.add_argument("--count", type=int, default=80, help="pictures of each generator and split")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--out", type=Path, help="write the figures as JSON here")
     arguments = parser.parse_args()

@@ -36,6 +36,14 @@ def test_each_label_has_its_colour():
         assert (np.abs(part - ImageColor.getrgb(colour)).max(-1) < 12).sum() > 100
 
 
+def test_points_that_the_model_was_unsure_of_are_hollow():
+    sure, unsure = (
+        draw_points(plain(600, 800, 128), [FoundPoint("star", 50, 50, 0, 0, confidence=c)], legend=False)
+        for c in (0.9, 0.2)
+    )
+    assert unsure.getpixel((390, 300)) == (255, 255, 255) != sure.getpixel((390, 300))
+
+
 def test_marks_grow_with_the_picture():
     def area(side):
         picture = np.asarray(draw_points(plain(side, side, 128), [found(50, 50)], legend=False)).astype(int)

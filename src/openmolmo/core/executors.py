@@ -42,15 +42,17 @@ def run_shards(
     executor: Executor = "processes",
     workers: int = 1,
     on_done: Callable[[Result], None] = lambda result: None,
+    gpus: float = 0.0,
 ) -> list[Result]:
     """The results of ``function`` for every task, in the order of the tasks; ``on_done`` gets each as it is ready.
 
     ``ray``: a local Ray of ``workers`` processors, or the cluster that RAY_ADDRESS names, or the one that this
-    process has joined already; every machine must see the same folders. What ``function`` raises is raised here; a
+    process has joined already; every machine must see the same folders. ``gpus``: accelerators (or a share of one) for
+    each of Ray's workers. What ``function`` raises is raised here; a
     shard whose worker died is made again, and is a :class:`RunError` when that does not help.
     """
     if executor == "ray":
-        return _on_ray(function, tasks, workers, on_done)
+        return _on_ray(function, tasks, workers, on_done, gpus)
     if workers == 1 or len(tasks) < 2:
         results = []
         for task in tasks:
@@ -84,11 +86,15 @@ def _deaf() -> None:
 
 
 def _on_ray(
-    function: Callable[[Task], Result], tasks: Sequence[Task], workers: int, on_done: Callable[[Result], None]
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    workers: int,
+    on_done: Callable[[Result], None],
+    gpus: float,
 ) -> list[Result]:
     ray = require("ray", extra="ray")
     with _cluster(ray, workers):
-        remote = ray.remote(max_retries=_LIVES, num_cpus=1)(function)
+        remote = ray.remote(max_retries=_LIVES, num_cpus=1, num_gpus=gpus)(function)
         ahead = _WAITING * max(1, int(ray.cluster_resources().get("CPU", 1)))
         results: dict[int, Result] = {}
         waiting: dict[object, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from openmolmo.inference.request_file import asked_of_each, find_pictures, read_requests
-from openmolmo.inference.running import Settings, Shown, answer_file, show_answers
+from openmolmo.inference.running import Settings, Shown, answer_file, answer_folder, show_answers
 from openmolmo.words.requests import Request, ask_request, caption_request, count_request, point_request
 
 __all__ = ["answer", "ask", "caption", "count", "point"]
@@ -33,6 +34,12 @@ _MODEL_OPTIONS = (
         default=None,
         type=click.Choice(["exact", "fast"]),
         help="fast: pictures at most 1/255 off; by default as the model's settings say.",
+    ),
+    click.option(
+        "--quantize",
+        default=None,
+        type=click.Choice(["int8", "int4"]),
+        help="Weights of the language model in 8 or 4 bits: less memory, seldom faster.",
     ),
     click.option("--device", default=None, help="cpu or cuda; the accelerator if there is one, by default."),
     click.option("--seed", default=0, show_default=True, help="Seed of the draws where temperature is above 0."),
@@ -125,18 +132,68 @@ def count(images: tuple[str, ...], text: str | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("requests", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file of answers.")
+@click.argument("requests", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="FILE.jsonl of answers; for anything but one file of requests answered here: a folder of them.",
+)
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    help="local; ray: on many machines; vllm: by vLLM, on Ray where there are several workers.",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Models that answer at once.")
+@click.option("--gpus", default=0.0, show_default=True, type=click.FloatRange(min=0), help="For each worker on Ray.")
+@click.option(
+    "--rows-per-shard",
+    default=256,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Requests a file of answers.",
+)
+@click.option("--task", type=click.Choice(["ask", "caption", "point", "count"]), help="Where requests do not say.")
+@click.option("--text", help="What to ask, point to or count, where requests do not say.")
 @_options(_MODEL_OPTIONS)
-def answer(requests: Path, out: Path, **options: Any) -> None:
-    """Answer a file of REQUESTS, one JSON object a line, into a file of answers.
+def answer(
+    requests: Path,
+    out: Path,
+    engine: str,
+    workers: int,
+    gpus: float,
+    rows_per_shard: int,
+    task: str | None,
+    text: str | None,
+    **options: Any,
+) -> None:
+    """Answer REQUESTS: a file with one JSON object a line, a Parquet file, or a folder of those or of pictures.
 
     Fields of a request: id, task (ask, caption, point, count), image or images (paths relative to the
     file), text, style, length, history, stop, max_new_tokens, max_crops. The same command goes on where
     it was interrupted: what has an answer is skipped, what failed is tried again. A failed request has
     a line with its error, and the command then ends with an error.
     """
-    answer_file(read_requests(requests), out, _settings(options))
+    default = {name: value for name, value in (("task", task), ("text", text)) if value is not None}
+    if out.suffix == ".jsonl":
+        if engine != "local" or workers > 1 or requests.is_dir() or requests.suffix == ".parquet" or default:
+            raise click.UsageError(
+                f"--out {out} is one file, and only a file of requests that say everything, answered in this process, "
+                "goes into one; give --out a folder"
+            )
+        answer_file(read_requests(requests), out, _settings(options))
+        return
+    from openmolmo.inference.at_scale.job import Workers
+
+    on_ray = engine == "ray" or (engine != "local" and (workers > 1 or "RAY_ADDRESS" in os.environ))
+    chosen = Workers(
+        engine="local" if engine == "ray" else engine,
+        executor="ray" if on_ray else "processes",
+        count=workers,
+        gpus=gpus,
+    )
+    answer_folder(requests, out, _settings(options), chosen, rows_per_shard, default)
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -17,7 +17,7 @@ from openmolmo.records.names import is_whole
 from openmolmo.words.answer import Answer
 from openmolmo.words.requests import Request
 
-__all__ = ["Outcome", "answer_into"]
+__all__ = ["Answerer", "Outcome", "answer_into", "answered_lines", "as_line"]
 
 
 class Answerer(Protocol):
@@ -60,19 +60,29 @@ def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, setting
     left = [(place, one) for place, one in enumerate(asked) if one.id not in kept]
     _keep(path, kept)
     failed: dict[str, str] = {}
-    # A request draws by its place in the whole file, so that an interrupted run gives the same answers.
-    sound = [(dataclasses.replace(one.request, seed=place), one) for place, one in left if one.fault is None]
     with make_progress("failed") as progress, disk_full_as_error(path), path.open("a", encoding="utf-8") as stream:
         bar = progress.add_task("answers", total=len(asked), completed=len(asked) - len(left), failed="")
-        for name, outcome in _outcomes(left, sound, predictor):
-            source = {"model": predictor.name, "weights": predictor.weights}
-            line = {"id": name, **source, "asked": marks[name], **_values(outcome)}
-            stream.write(_as_line(line))
+        for name, values, outcome in answered_lines(left, predictor, settings):
+            stream.write(as_line(values))
             stream.flush()
             if isinstance(outcome, OpenMolmoError):
                 failed[name] = f"{outcome.message} -> {outcome.fix}" if outcome.fix else outcome.message
             progress.update(bar, advance=1, failed=f"{len(failed)} failed" if failed else "")
     return Outcome(len(left) - len(failed), len(asked) - len(left), failed)
+
+
+def answered_lines(
+    left: Sequence[tuple[int, Asked]], predictor: Answerer, settings: dict[str, Any]
+) -> Iterator[tuple[str, dict[str, Any], Answer | OpenMolmoError]]:
+    """(id, values of its line, answer or what is wrong) of every request, which has its place among all beside it.
+
+    A request draws by that place, so that an interrupted run gives the same answers.
+    """
+    sound = [(dataclasses.replace(one.request, seed=place), one) for place, one in left if one.fault is None]
+    marks = {one.id: _mark(one.question, settings) for _, one in left}
+    for name, outcome in _outcomes(left, sound, predictor):
+        source = {"model": predictor.name, "weights": predictor.weights}
+        yield name, {"id": name, **source, "asked": marks[name], **_values(outcome)}, outcome
 
 
 def _outcomes(
@@ -84,7 +94,7 @@ def _outcomes(
         yield sound[place][1].id, outcome
 
 
-def _as_line(values: dict[str, Any]) -> str:
+def as_line(values: dict[str, Any]) -> str:
     """One line of JSON; names of files that are no UTF-8, and halves of characters, become escapes."""
     text = json.dumps(values, ensure_ascii=False)
     return (text if is_whole(text) else json.dumps(values)) + "\n"

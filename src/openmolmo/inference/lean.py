@@ -19,7 +19,7 @@ __all__ = ["import_lean"]
 
 _COMPILER = "torch._dynamo"
 _TRACING = "torch._dynamo._trace_wrapped_higher_order_op"
-_UNUSED = ("is_torch_distributed_available", "is_scipy_available", "is_accelerate_available")
+_UNUSED = ("is_torch_distributed_available", "is_scipy_available", "is_accelerate_available", "is_torchao_available")
 """What the library asks before it imports these parts."""
 
 

@@ -17,6 +17,7 @@ from openmolmo.model.devices import DeviceMap
 from openmolmo.model.find import find_model
 from openmolmo.model.folder import read_settings
 from openmolmo.model.molmo import Molmo
+from openmolmo.model.quantize import Quantize, check_quantize, quantize_model
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor, tokenizer_name
 
@@ -33,6 +34,7 @@ def load(
     device_map: DeviceMap | None = None,
     tokenizer: str | Path | None = None,
     resize_mode: Literal["exact", "fast"] | None = None,
+    quantize: Quantize | None = None,
     **answering: Unpack[Answering],
 ) -> Predictor:
     """Load a model for answering.
@@ -50,14 +52,18 @@ def load(
             repository that its configuration names.
         resize_mode: how pictures are resized, ``exact`` or ``fast`` (at most 1/255 off); by default as the model's
             own settings say, which is exact for the released models.
+        quantize: ``int8`` or ``int4``: the weights of the language model's blocks in so many bits
+            (:mod:`openmolmo.model.quantize`).
         **answering: ``batch_size`` (16), requests decoded together; ``max_new_tokens`` (512), the longest reply;
             ``sampling``, how tokens are drawn (greedily); ``cache``, a static one may be compiled.
 
     Raises:
         CheckpointError: there is no such model, it is incomplete, or its parts do not fit each other.
         ConfigError: no such device, type or setting.
+        MissingDependencyError: ``quantize`` needs torchao, which is not installed.
     """
     check_answering(answering)
+    check_quantize(quantize)
     folder = find_model(model)
     processor = load_processor(folder, find_tokenizer(folder, tokenizer))
     processor.resize_mode = _resize_mode(resize_mode or processor.resize_mode)
@@ -65,6 +71,8 @@ def load(
     _check(folder, config, processor)
     check_cache(answering.get("cache") or CacheConfig(), config.text_config)
     loaded = load_model(folder, device=device, dtype=dtype, device_map=device_map)
+    if quantize is not None:
+        quantize_model(loaded, quantize)
     return Predictor(loaded, processor, name=str(model), **answering)
 
 

@@ -20,7 +20,7 @@ from openmolmo.words.requests import Request, ask_request, caption_request, coun
 
 _BOM = codecs.BOM_UTF8
 
-__all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_requests"]
+__all__ = ["Asked", "RequestLine", "asked_of_each", "find_pictures", "read_line", "read_requests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def read_requests(path: Path) -> list[Asked]:
         if not line.strip():
             continue
         try:
-            found = _asked(line, number, path.parent)
+            found = read_line(line, number, path.parent)
             if found.id in asked:
                 again = f"id {found.id!r} was in line {lines[found.id]} already"
                 raise DataError(again, fix="give every request an id of its own")
@@ -125,8 +125,8 @@ def read_requests(path: Path) -> list[Asked]:
     return list(asked.values())
 
 
-def _asked(line: bytes, number: int, folder: Path) -> Asked:
-    """The request of one line."""
+def read_line(line: bytes, number: int, folder: Path) -> Asked:
+    """The request of one line, with paths from ``folder``; ``number`` is its id where it has none. Raises DataError."""
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

@@ -22,7 +22,9 @@ from openmolmo.words.requests import Request
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Settings", "Shown", "answer_file", "show_answers"]
+    from openmolmo.inference.at_scale.job import Workers
+
+__all__ = ["Settings", "Shown", "answer_file", "answer_folder", "show_answers"]
 
 _LOOKED_AT = 8  # requests of a long list whose pictures are opened before all others
 _TOLD = 5  # failures that are named on the terminal; the file names all
@@ -44,6 +46,7 @@ class Settings:
     dtype: str | None
     resize: Literal["exact", "fast"] | None
     compile: bool
+    quantize: Literal["int8", "int4"] | None = None
     alone: bool = False
     """Whether this process is for nothing else than these answers."""
 
@@ -64,6 +67,7 @@ class Settings:
             device=self.device,
             dtype=self.dtype,
             resize_mode=self.resize,
+            quantize=self.quantize,
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
             sampling=sampling,
@@ -101,6 +105,25 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
         raise RunError(
             f"{len(outcome.failed)} of {len(asked)} requests failed: {'; '.join([*told, *more])}",
             fix=f"the lines of {out} with an error say why; the same command tries those again",
+        )
+
+
+def answer_folder(
+    requests: Path, out: Path, settings: Settings, workers: Workers, rows_per_shard: int, default: dict[str, Any]
+) -> None:
+    """Answer into a folder of files; RunError at the end where requests failed."""
+    from openmolmo.inference.at_scale.job import answer_at_scale
+
+    if out.is_file():
+        raise RunError(f"{out} is a file; these answers go to a folder", fix="give a folder's name, e.g. answers")
+    require_writable(out / "answers-000000.jsonl")
+    done = answer_at_scale(requests, out, settings, workers, rows_per_shard=rows_per_shard, default=default)
+    click.echo(f"{out}: {done.answered} answered, {done.before} were there already", err=True)
+    if done.failed:
+        more = [f"{done.failed - len(done.told)} more"] if done.failed > len(done.told) else []
+        raise RunError(
+            f"{done.failed} requests failed: {'; '.join([*done.told, *more])}",
+            fix=f"the lines of {out}/answers-*.jsonl with an error say why; the same command tries those again",
         )
 
 

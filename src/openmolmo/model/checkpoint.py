@@ -29,6 +29,7 @@ from openmolmo.model.devices import DeviceMap, materialized_over_devices
 from openmolmo.model.folder import CONFIG, INDEX, Settings, read_settings
 from openmolmo.model.materialize import StoredModel, copy_into, materialized_model
 from openmolmo.model.molmo import Molmo
+from openmolmo.model.quantize import require_not_quantized
 from openmolmo.model.released.load import config_of_released, open_released
 from openmolmo.model.released.rules import Rule
 from openmolmo.model.weights import WEIGHTS, SafetensorsWeights
@@ -52,7 +53,11 @@ def save_model(
         dtype: type of the stored weights, such as ``torch.float16``; None keeps the model's.
         shard_bytes: weights beyond this many bytes go into several files.
         weights: by name, instead of the model's own: of one that is spread over several processes.
+
+    Raises CheckpointError for quantised weights.
     """
+    if weights is None:
+        require_not_quantized(model)
     folder = Path(folder)
     state = _state(dict(model.named_parameters()) if weights is None else weights, dtype)
     shards = _shards(state, shard_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,19 @@ def fingerprint(model: nn.Module) -> str:
     depend on the number of threads.
     """
     digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
+    for name, weight in _parts(sorted(model.state_dict().items())):
         digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} {_sum(weight)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _parts(weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+    """A quantised weight as the tensors that it consists of, any other as it is."""
+    for name, weight in weights:
+        if type(weight).__module__.startswith("torchao"):
+            inner, _ = weight.__tensor_flatten__()
+            yield from _parts((f"{name}.{part}", getattr(weight, part)) for part in inner)
+        else:
+            yield name, weight
 
 
 def _sum(weight: Tensor) -> int:
