@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from openmolmo.engine.studio import queue
 from openmolmo.engine.studio import work as works
 from openmolmo.engine.studio.accounts import SignedIn
+from openmolmo.engine.studio.app.own_keys import own_keys
 from openmolmo.engine.studio.app.progress import mode_progress
 from openmolmo.engine.studio.app.signed_in import App, Person
 from openmolmo.engine.studio.store.tables import Annotation, Lease, Review
@@ -70,6 +71,7 @@ def task_data(rows: Rows, task: TaskView, lease: Lease, person: SignedIn) -> dic
         "picture_url": f"/pictures/{task.picture_id}",
         "options": dict(task.options),
         "keys": dict(person.keys),
+        "own_keys": own_keys(task.mode, person.keys),
         "review": None,
         "readonly": False,
     }
