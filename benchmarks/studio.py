@@ -102,6 +102,7 @@ def act(url: str, project: int, people: list[int], seed: int) -> dict[str, Any]:
     rng = derive(seed, "benchmark")
     waiting, confirmed, skipped = list(people), [], 0
     times: dict[str, list[float]] = {"take": [], "submit": [], "skip": []}
+    used = time.process_time()
     while waiting:
         person = waiting[int(rng.integers(len(waiting)))]
         began = time.perf_counter()
@@ -122,7 +123,8 @@ def act(url: str, project: int, people: list[int], seed: int) -> dict[str, Any]:
         times["skip" if leave else "submit"].append((time.perf_counter() - began) * 1000)
         skipped += leave
     database.close()
-    return {"confirmed": confirmed, "skipped": skipped, "times": times}
+    used = time.process_time() - used
+    return {"confirmed": confirmed, "skipped": skipped, "times": times, "processor_seconds": used}
 
 
 def finish_rest(database: Database, project: int, people: list[int]) -> list[int]:
@@ -185,6 +187,7 @@ def measure(url: str, tasks: int) -> dict[str, Any]:
         "twice_to_one_person": len(rows) - len({(task, person) for _, task, person in rows}),
         "slots_left": slots,
         "seconds": round(seconds, 2),
+        "cpu_ms_each": round(1000 * sum(one["processor_seconds"] for one in done) / len(together), 2),
         "finished_per_second": round(len(together) / seconds, 1),
         **{f"{name}_ms": percentiles([ms for one in done for ms in one["times"][name]]) for name in ("take", "submit")},
     }

@@ -27,6 +27,7 @@ from typing import Any
 
 import httpx2
 import numpy as np
+import psutil
 from sqlalchemy import select
 
 from openmolmo.core.files import write_json
@@ -63,10 +64,10 @@ def fill(folder: Path, url: str, clients: int) -> list[str]:
     return links
 
 
-def serve(folder: Path, url: str) -> tuple[subprocess.Popen[str], str]:
+def serve(folder: Path, url: str, processes: int) -> tuple[subprocess.Popen[str], str]:
     """A running studio and its address."""
     command = [sys.executable, "-m", "openmolmo", "studio", "serve", "--dir", str(folder)]
-    command += ["--no-open", "--no-worker", "--port", "0"]
+    command += ["--no-open", "--no-worker", "--port", "0", "--processes", str(processes)]
     process = subprocess.Popen(
         command, env={**os.environ, "OPENMOLMO_STUDIO_DATABASE": url}, stdout=subprocess.PIPE, text=True
     )
@@ -129,36 +130,46 @@ class Client:
             await self.one_task()
 
 
-async def act(address: str, links: list[str], seconds: float) -> tuple[Times, Counter[str]]:
-    """All clients at once; times in milliseconds by kind of request, and the answers' statuses."""
+def processor_seconds(process: subprocess.Popen[str]) -> float:
+    """Of the server and its other processes so far: what a busy machine changes least."""
+    first = psutil.Process(process.pid)
+    return sum(sum(one.cpu_times()[:2]) for one in (first, *first.children(recursive=True)))
+
+
+async def act(
+    address: str, links: list[str], seconds: float, process: subprocess.Popen[str]
+) -> tuple[Times, Counter[str], float]:
+    """All clients at once; milliseconds by kind of request, the answers' statuses, the server's processor seconds."""
     times: Times = defaultdict(list)
     answers: Counter[str] = Counter()
     people = [Client(address, number, times, answers) for number in range(len(links))]
     for person, link in zip(people, links, strict=True):
         await person.come_in(link)
-    end = time.monotonic() + seconds
+    end, before = time.monotonic() + seconds, processor_seconds(process)
     await asyncio.gather(*(person.work(end) for person in people))
     for person in people:
         await person.http.aclose()
-    return times, answers
+    return times, answers, processor_seconds(process) - before
 
 
-def measure(url: str, folder: Path, clients: int, seconds: float) -> dict[str, Any]:
+def measure(url: str, folder: Path, clients: int, seconds: float, processes: int) -> dict[str, Any]:
     """The figures of one database."""
     links = fill(folder, url, clients)
     (folder / "studio.yaml").write_text("sign_ins_per_minute: 100000\n")  # all of them come from one address
-    process, address = serve(folder, url)
+    process, address = serve(folder, url, processes)
     try:
-        times, answers = asyncio.run(act(address, links, seconds))
+        times, answers, used = asyncio.run(act(address, links, seconds, process))
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
     working = [ms for what, each in times.items() if what != "join" for ms in each]
     return {
         "clients": clients,
+        "server_processes": processes,
         "seconds": seconds,
         "requests": len(working),
         "requests_per_second": round(len(working) / seconds, 1),
+        "server_cpu_ms_each": round(1000 * used / len(working), 2),
         "answers": dict(sorted(answers.items())),
         "all_ms": percentiles(working),
         **{f"{what}_ms": percentiles(each) for what, each in sorted(times.items())},
@@ -173,6 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20.0, help="how long they work, on each database")
+    parser.add_argument("--processes", type=int, default=1, help="server processes at one address")
     parser.add_argument("--out", type=Path, help="write the figures there, as JSON")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended too
@@ -184,7 +196,7 @@ def main() -> None:
             if server is not None:
                 places["postgresql"] = fresh_database(server.address)
             for name, url in places.items():
-                figures[name] = measure(url, Path(folder) / name, given.clients, given.seconds)
+                figures[name] = measure(url, Path(folder) / name, given.clients, given.seconds, given.processes)
                 print(name, figures[name])
                 if given.out is not None:
                     write_json(given.out, figures)  # at once: what is done is kept

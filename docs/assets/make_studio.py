@@ -1,6 +1,7 @@
 """Pictures of the studio's pages for the README: ``python docs/assets/make_studio.py`` (needs Chromium and Playwright).
 
-A sample studio is started in a temporary folder, with two answers to vote on, and every mode's page is photographed.
+A sample studio is started in a temporary folder, with two answers to vote on; the page of every mode and the first
+page are photographed.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def photograph(link: str) -> None:
         page.get_by_text("Come in").click()
         page.wait_for_url("**/")
         address = page.url.rstrip("/")
-        shots = [shot(page, f"{address}/work/{mode}", act) for mode, act in PAGES.items()]
+        shots = [shot(page, f"{address}{path}", act) for path, act in PAGES.items()]
         browser.close()
     height = round(WIDTH * SIZE["height"] / SIZE["width"])
     rows = -(-len(shots) // COLUMNS)
@@ -125,6 +126,10 @@ def explain(page: Page) -> None:
     page.locator("textarea").first.fill("Which key opens the largest lock?")
 
 
+def qa_check(page: Page) -> None:
+    page.locator("#right").check()
+
+
 def to_the_end(page: Page) -> None:
     page.mouse.move(SIZE["width"] / 2, SIZE["height"] / 2)
     page.evaluate("document.scrollingElement.scrollTop = 1e6")
@@ -133,12 +138,14 @@ def to_the_end(page: Page) -> None:
 KEYS = [(0.47, 0.15), (0.08, 0.37), (0.43, 0.41), (0.75, 0.38)]
 
 PAGES = {
-    "speak": speak,
-    "ask": ask,
-    "point": point,
-    "explain": explain,
-    "count_check": nothing,
-    "vote": to_the_end,
+    "/work/speak": speak,
+    "/work/ask": ask,
+    "/work/point": point,
+    "/work/explain": explain,
+    "/work/count_check": nothing,
+    "/work/qa_check": qa_check,
+    "/work/vote": to_the_end,
+    "/": nothing,
 }
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
+import uvicorn
 from app_room import Room, make_room
 from sqlalchemy import inspect, select, text
 
 from openmolmo.engine.studio import accounts
+from openmolmo.engine.studio.app import guard
 from openmolmo.engine.studio.store.tables import Base, Event, Invitation, Person, Session
 
 
@@ -180,6 +186,36 @@ def test_too_much_and_too_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     statuses = {ada.get("/health").status_code for _ in range(3)} | {ada.get("/mine").status_code for _ in range(26)}
     assert statuses == {200, 429}
     assert room.person("Bob").get("/mine").status_code == 200, "another's haste is not one's own"
+
+
+def test_who_sends_a_byte_a_minute_is_cut_off(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.4)
+    ada = room.person("Ada")
+    url = f"/api/leases/{ada.take()['lease']}/draft"
+    server = uvicorn.Server(uvicorn.Config(room.app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        where = server.servers[0].sockets[0].getsockname()
+        head = f"POST {url} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-CSRF: {ada.csrf}\r\n"
+        head += f"Cookie: studio={ada.client.cookies['studio']}\r\nContent-Length: 100\r\n\r\n{{"
+        slow = [socket.create_connection(where, timeout=20) for _ in range(60)]  # more than there are threads
+        for one in slow:
+            one.sendall(head.encode())
+        began = time.monotonic()
+        assert httpx2.get(f"http://127.0.0.1:{where[1]}/health").json() == {"ok": True}, "nobody else waits for them"
+        for one in slow:
+            said = b""
+            while piece := one.recv(4096):  # until it is closed
+                said += piece
+            assert said.startswith(b"HTTP/1.1 408"), said
+            assert b"too slowly" in said
+        assert time.monotonic() - began < 15
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def test_nobody_sees_anothers_work(room: Room) -> None:

@@ -211,5 +211,17 @@ def test_keys_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     room = make_speaking(tmp_path, monkeypatch)
     ada = room.person("Ada")
     assert ada.call("/api/speak/keys", {"keys": {"record": "F5", "stop": "s"}}).status_code == 200
-    assert ada.take("speak")["keys"] == {"speak.record": "F5", "speak.stop": "s"}
+    assert ada.take("speak")["keys"] == {"speak.record": "F5"}, "what is as at first need not be kept"
     assert ada.call("/api/speak/keys", {"keys": {"record": "s", "stop": "S"}}).json()["code"] == "same_key"
+    page = ada.form("/account/keys", **{"key.picture.loupe": "Q", "key.vote.left": "ö", "key.none.such": "p"})
+    assert page.status_code == 200
+    assert 'name="key.picture.loupe" data-press value="q" placeholder="l"' in page.text
+    task = ada.take("speak")
+    assert task["keys"] == {"speak.record": "F5", "picture.loupe": "q", "vote.left": "ö"}
+    assert task["own_keys"] == {"l": "q", "r": "F5"}, "of this page, by the key that it is at first"
+    for wrong, said in (({"key.point.new": "q"}, "same key"), ({"key.point.new": "Tab"}, "cannot be chosen")):
+        refused = ada.form("/account/keys", **wrong)
+        assert refused.status_code == 400
+        assert said in refused.text
+    assert ada.form("/account/keys", **{"key.picture.loupe": "", "key.vote.left": ""}).status_code == 200
+    assert ada.take("speak")["keys"] == {"speak.record": "F5"}

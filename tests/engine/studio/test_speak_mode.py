@@ -59,8 +59,8 @@ def test_a_text_only_model_merges_and_its_part_is_written_down(tmp_path: Path, m
     (example,) = open_dataset(tmp_path / "out")
     assert example.annotations == (Caption(text=MERGED), Transcript(text=ONE), Transcript(text=TWO))
     origin = example.provenance
-    assert origin.made["caption"] == (Made.SPOKEN, Made.SPEECH, Made.WRITTEN, Made.TEXT_LLM)
-    assert origin.made["transcript"] == (Made.SPOKEN, Made.SPEECH, Made.WRITTEN)
+    assert origin.made["caption"] == (Made.SPOKEN, Made.WRITTEN, Made.TEXT_LLM), "typed: no program heard it"
+    assert origin.made["transcript"] == (Made.SPOKEN, Made.WRITTEN)
     assert origin.receipts["caption.prompt_sha256"] == turn.made["prompt_sha256"]
     assert len(origin.receipts["audio_sha256"].split()) == 2
     audit = audit_dataset(tmp_path / "out")
@@ -99,7 +99,7 @@ def work(number: int, *parts: tuple[str, str], payload: dict[str, Any] | None = 
             path="",
             transcript=text,
             engine=engine,
-            corrected=engine == "person",
+            how={"person": "corrected", "typed": "typed"}.get(engine, "recognised"),
         )
         for place, (text, engine) in enumerate(parts)
     )
@@ -115,6 +115,10 @@ def test_what_is_exported_says_how_it_was_made() -> None:
     assert typed is not None
     assert typed.annotations == (Caption(text="A lake. A tree."), Transcript(text="A lake. A tree."))
     assert typed.made["caption"] == (Made.SPOKEN, Made.SPEECH, Made.WRITTEN, Made.PROGRAM)
+
+    by_hand = SPEAK.export(task, [work(1, ("A lake.", "typed"))])
+    assert by_hand is not None
+    assert by_hand.made["transcript"] == (Made.SPOKEN, Made.WRITTEN), "no program heard it, and none is named"
 
     # a caption of other words than these is not theirs: it is merged anew
     stale = {"text": "Old.", "made": {"method": "llm", "texts_sha256": texts_key(["Something else."])}}

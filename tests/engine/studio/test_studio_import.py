@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +24,9 @@ from sqlalchemy import select
 from faulty_server import LoopbackServer
 from openmolmo.cli import cli
 from openmolmo.core.errors import ConfigError, DataError
+from openmolmo.engine.download import public
 from openmolmo.engine.download.lock import only_one
+from openmolmo.engine.download.public import is_public
 from openmolmo.engine.studio.importing.beginning import init_sample, make_project, project_called
 from openmolmo.engine.studio.importing.descriptors import DESCRIPTORS
 from openmolmo.engine.studio.importing.gold_file import add_gold
@@ -220,6 +224,50 @@ def test_addresses_go_through_the_downloader_and_never_into_a_private_network(
         )
         assert [type(one).__name__ for one in fetched] == ["Found", "Refused", "Refused"]
         assert "gone" in fetched[1].reason  # type: ignore[union-attr]
+
+
+def test_no_redirect_and_no_name_that_changes_leads_inside(
+    tmp_path: Path, studio: Path, opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, answers = socket.getaddrinfo, iter(["93.184.216.34"])
+
+    def changing(host: str, *more: Any, **others: Any) -> Any:
+        return real(next(answers, "127.0.0.1") if host == "changes.example" else host, *more, **others)
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    with LoopbackServer() as server:
+        table = tmp_path / "list.csv"
+        assert is_public(str(socket.getaddrinfo("changes.example", 80)[0][4][0])), "who looks before sees a public one"
+        table.write_text(f"url,topic\nhttp://changes.example:{server.ports[0]}/ok/1.jpg,t\n")
+        changed = bring(opened, studio, table)
+        assert [one.what for one in changed.refused] == ["leads to an address of a private network"]
+        assert not server.requests
+        # As if the first address were public: the one that it redirects to is still not asked.
+        monkeypatch.setattr(public, "is_public", lambda address: address == "127.0.0.1")
+        table.write_text(f"url,topic\n{server.url('ok', 1)},t\n{server.url('inwards', 2)},t\n")
+        redirected = bring(opened, studio, table)
+        assert redirected.kept == 1
+        assert [(one.name, one.what) for one in redirected.refused] == [
+            (server.url("inwards", 2), "leads to an address of a private network")
+        ]
+        assert server.requests["/ok/2.jpg"] == 0
+
+
+def test_a_picture_is_what_its_bytes_say(tmp_path: Path, studio: Path, opened: Database) -> None:
+    folder = tmp_path / "lies"
+    folder.mkdir()
+    page = b"<html><script>alert(1)</script></html>"
+    drawing = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+    lies = {"png.jpg": picture(1), "page.png": page, "drawing.jpg": drawing, "gif.gif": b"GIF89a/*" + page}
+    for name, data in lies.items():
+        (folder / name).write_bytes(data)
+    report = bring(opened, studio, folder)
+    assert report.kept == 1
+    assert sorted(one.name for one in report.refused) == ["drawing.jpg", "gif.gif", "page.png"]
+    with opened.read() as session:
+        (row,) = session.scalars(select(Picture))
+        assert (row.media_type, Path(row.path).suffix) == ("image/png", ".png"), "by content, whatever its name says"
+        assert not [one for one in studio.rglob("*.jpg") if one.is_file()]
 
 
 def test_votes_are_scheduled_in_balance_and_hide_the_models(tmp_path: Path, studio: Path, opened: Database) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import toy_mode
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from openmolmo.cli import cli
 from openmolmo.engine.studio import work
 from openmolmo.engine.studio.queue import add_task, skip, take
 from openmolmo.engine.studio.report import make_report
 from openmolmo.engine.studio.store.database import Database, upgrade
-from openmolmo.engine.studio.store.tables import Person
+from openmolmo.engine.studio.store.tables import Job, Person, Project
 
 MODE = toy_mode.NAME
 DAY = 86400.0
@@ -75,6 +76,18 @@ def test_the_command(tmp_path: Path) -> None:
     assert "Ann &lt;b&gt;" in html
     assert html.count("<svg") == 3
     assert "Ann <b>" not in html
+    evil = "<script>alert(1)</script>"
+    with database.begin() as session:
+        session.scalars(select(Project)).one().name = evil
+        session.scalars(select(Person).order_by(Person.id)).all()[1].name = f"</text>{evil}"
+        session.add(Job(kind=evil[:30], key="1", payload={}, state="waiting", due_at=0.0, created_at=0.0))
+    marked = CliRunner().invoke(cli, [*call, "--wage", "18", "--currency", evil, "--out", str(page)])
+    assert marked.exit_code == 0, marked.output
+    html = page.read_text()
+    assert html.count("&lt;script&gt;alert(1)") >= 5
+    assert "<script" not in html, "what people write is no part of the page, in tables and drawings either"
+    with database.begin() as session:
+        session.scalars(select(Project)).one().name = "toys"
     told = json.loads(CliRunner().invoke(cli, [*call, "--json"]).stdout)
     assert told["modes"][0]["agreement"]["pairs"] == 2
     wrong = CliRunner().invoke(cli, [*call, "--project", "none"])

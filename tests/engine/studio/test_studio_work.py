@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 import toy_mode
 from sqlalchemy import select
@@ -110,3 +113,27 @@ def test_skipped_drafts_and_forgotten_people(database: Database) -> None:
     with pytest.raises(AssertionError, match="never changed"), database.begin() as session:
         session.scalars(select(Event)).first().kind = "other"  # type: ignore[union-attr]
         session.flush()
+
+
+def test_two_tabs_at_one_moment(database: Database) -> None:
+    """One tab skips while the other one hands in: who comes second hears of it, and no slot is counted twice."""
+    _, (ann, *_), lease = start(database)
+    heard: list[str] = []
+
+    def hand_in() -> None:
+        try:
+            with database.begin() as session:
+                work.submit(session, lease, ann, {"count": 1}, 0, 2.0)
+        except LeaseLostError as lost:
+            heard.append(lost.code)
+
+    second = threading.Thread(target=hand_in)
+    with database.begin() as session:
+        skip(session, lease, ann, "too dark", 1.0)
+        second.start()
+        time.sleep(0.2)  # it stands at the lease by now
+    second.join()
+    assert heard == ["skipped"]
+    with database.read() as session:
+        assert session.scalars(select(Task.slots)).one() == 2
+        assert session.get_one(Lease, lease).outcome == "skipped"

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 import argon2
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session as Database
 
 from openmolmo.core.errors import DataError
@@ -31,6 +32,7 @@ __all__ = [
     "join",
     "keep_an_admin",
     "person_by",
+    "renew_hash",
     "session_of",
     "set_active",
     "set_password",
@@ -71,6 +73,8 @@ class SignedIn:
     locale: str
     csrf: str
     has_password: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Keyboard keys of their own choice, by action."""
 
     def may(self, role: str) -> bool:
         """Whether this person has at least ``role``."""
@@ -187,28 +191,30 @@ def sign_in(db: Database, person: Person, now: float) -> str:
 
 def session_of(db: Database, secret: str, now: float) -> SignedIn | None:
     """Who is behind a cookie; none where it is unknown, over, or of somebody who may not sign in."""
-    found = db.execute(
-        select(Session, Person)
-        .join(Person, Person.id == Session.person_id)
-        .where(
-            Session.token_hash == _hash(secret),
-            Session.expires_at > now,
-            Person.disabled_at.is_(None),
-            Person.erased_at.is_(None),
-        )
-    ).first()
-    if found is None:
-        return None
-    row, person = found
-    return SignedIn(
-        session_id=row.id,
-        person_id=person.id,
-        name=person.name,
-        role=person.role,
-        locale=person.locale,
-        csrf=row.csrf,
-        has_password=person.password is not None,
+    found = db.execute(_BEHIND_COOKIE, {"token_hash": _hash(secret), "now": now}).mappings().first()
+    return None if found is None else SignedIn(**found)
+
+
+# Columns, not rows, and put together once: this is asked at every request.
+_BEHIND_COOKIE = (
+    select(
+        Session.id.label("session_id"),
+        Person.id.label("person_id"),
+        Person.name,
+        Person.role,
+        Person.locale,
+        Person.keys,
+        Session.csrf,
+        Person.password.is_not(None).label("has_password"),
     )
+    .join(Person, Person.id == Session.person_id)
+    .where(
+        Session.token_hash == bindparam("token_hash"),
+        Session.expires_at > bindparam("now"),
+        Person.disabled_at.is_(None),
+        Person.erased_at.is_(None),
+    )
+)
 
 
 def sign_out(db: Database, session_id: int) -> None:
@@ -255,9 +261,13 @@ def check_password(db: Database, name: str, password: str) -> Person:
         person = None
     if person is None or person.password is None:
         raise AccountError("the name or the password is wrong", key="account.wrong_password")
-    if _hasher().check_needs_rehash(person.password):
-        person.password = _hasher().hash(password)
     return person
+
+
+def renew_hash(person: Person, password: str) -> None:
+    """Hash a password that was found right anew, where argon2 has better parameters by now."""
+    if person.password is not None and _hasher().check_needs_rehash(person.password):
+        person.password = _hasher().hash(password)
 
 
 def set_role(db: Database, person: Person, role: str, *, by: int | None) -> None:

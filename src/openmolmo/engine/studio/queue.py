@@ -9,10 +9,12 @@ that ends without work gives its slot back:
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Select, exists, func, orm, select, update
+from sqlalchemy import Engine, Select, Update, bindparam, exists, func, orm, select, update
+from sqlalchemy.orm import contains_eager
 
 from openmolmo.core.errors import DataError, RunError
 from openmolmo.core.rng import derive
@@ -90,21 +92,20 @@ def take(session: orm.Session, person_id: int, project_id: int, mode: str, now: 
     A live lease of the mode is continued first (work that was sent back too); then gold tasks by their share; never
     a task that the person had before.
     """
-    # One person's browser tabs wait for each other; others are not held up.
-    session.execute(select(Person.id).where(Person.id == person_id).with_for_update(key_share=True))
-    project = session.get_one(Project, project_id)
+    who = {"who": person_id, "in_project": project_id, "in_mode": mode}
+    project = session.scalars(_IN_TURN, who).one()
     options = mode_options(project, mode)
     swept = _sweep_sometimes(session, now)
-    going = session.scalars(_live(person_id, project_id, mode).limit(1).with_for_update(of=Lease)).first()
+    going = session.scalars(_LIVE, who).first()
     if going is not None:
         going.expires_at = max(going.expires_at, now + float(options["lease_seconds"]))
         return going
     share = float(options["gold_share"])
-    had = session.scalar(_had(person_id, project_id, mode)) or 0 if share > 0 else 0
+    had = session.scalar(_HAD, who) or 0 if share > 0 else 0
     order = _order(project_id, person_id, had, share)
-    task_id = _first(session, person_id, project_id, mode, order)
+    task_id = _first(session, who, order)
     if task_id is None and not swept and sweep(session, now):
-        task_id = _first(session, person_id, project_id, mode, order)
+        task_id = _first(session, who, order)
     return None if task_id is None else _lease(session, task_id, person_id, now, float(options["lease_seconds"]))
 
 
@@ -118,28 +119,16 @@ def _sweep_sometimes(session: orm.Session, now: float) -> bool:
     return True
 
 
-def _first(session: orm.Session, person_id: int, project_id: int, mode: str, order: tuple[bool, ...]) -> int | None:
-    """The first open task, of gold or not in this order, with one slot of it taken."""
-    for gold in order:
-        task_id = _take_slot(session, _open(person_id, project_id, mode, gold=gold))
+def _first(session: orm.Session, who: dict[str, Any], order: tuple[bool, ...]) -> int | None:
+    """The first open task, of gold or not in this order, with one slot of it taken.
+
+    Tasks that others are taking at this moment are passed by first, and waited for only where no other is left.
+    """
+    for gold, passing in product(order, (True, False)):
+        task_id = session.scalar(_TAKE[gold, passing], who, execution_options={"synchronize_session": False})
         if task_id is not None:
-            return task_id
+            return int(task_id)
     return None
-
-
-def _live(person_id: int, project_id: int, mode: str) -> Select[Lease]:
-    mine = (Lease.person_id == person_id, Lease.ended_at.is_(None))
-    return (
-        select(Lease)
-        .join(Task, Task.id == Lease.task_id)
-        .where(*mine, Task.project_id == project_id, Task.mode == mode)
-        .order_by(Lease.taken_at, Lease.id)
-    )
-
-
-def _had(person_id: int, project_id: int, mode: str) -> Select[int]:
-    joined = select(func.count(Lease.id)).join(Task, Task.id == Lease.task_id)
-    return joined.where(Lease.person_id == person_id, Task.project_id == project_id, Task.mode == mode)
 
 
 def _order(project_id: int, person_id: int, had: int, share: float) -> tuple[bool, ...]:
@@ -149,36 +138,6 @@ def _order(project_id: int, person_id: int, had: int, share: float) -> tuple[boo
     """
     gold_now = share > 0 and float(derive(project_id, person_id, had, "gold").random()) < share
     return (True, False) if gold_now else (False,)
-
-
-def _open(person_id: int, project_id: int, mode: str, *, gold: bool) -> Select[int]:
-    had = exists().where(Lease.task_id == Task.id, Lease.person_id == person_id)
-    return (
-        select(Task.id)
-        .join(Picture, Picture.id == Task.picture_id)
-        .where(
-            Task.project_id == project_id,
-            Task.mode == mode,
-            Task.slots > 0,
-            Task.gold.is_not(None) if gold else Task.gold.is_(None),
-            Picture.hidden_reason.is_(None),
-            ~had,
-        )
-        .order_by(Task.place, Task.id)
-        .limit(1)
-    )
-
-
-def _take_slot(session: orm.Session, wanted: Select[int]) -> int | None:
-    """Lower the counter of the first task that is wanted; none where there is none.
-
-    Tasks that others are taking at this moment are passed by first, and waited for only where no other is left.
-    """
-    for passing in (True, False):
-        task_id = session.scalar(wanted.with_for_update(of=Task, skip_locked=passing))
-        if task_id is not None and _lower(session, task_id):
-            return int(task_id)
-    return None
 
 
 def _lower(session: orm.Session, task_id: int) -> bool:
@@ -199,12 +158,13 @@ def _lease(session: orm.Session, task_id: int, person_id: int, now: float, secon
     return lease
 
 
-def hold(session: orm.Session, lease_id: int, person_id: int, now: float) -> Lease:
+def hold(session: orm.Session, lease_id: int, person_id: int, now: float, *, slack: float = 0.0) -> Lease:
     """The lease, locked and lengthened, if it is this person's and live, or can be had again; else LeaseLostError.
 
-    One that expired is taken up again where its slot is still free: a laptop that slept loses nothing.
+    One that expired is taken up again where its slot is still free: a laptop that slept loses nothing. ``slack``: the
+    share of its time by which it may fall short before it is lengthened, for signs of life that come every second.
     """
-    lease = session.scalars(select(Lease).where(Lease.id == lease_id).with_for_update(of=Lease)).first()
+    lease = session.scalars(_WHOLE, {"lease": lease_id}).first()
     if lease is None or lease.person_id != person_id:
         raise LeaseLostError(f"there is no task under number {lease_id} for you", code="unknown")
     if lease.outcome == "expired" and _lower(session, lease.task_id):
@@ -215,13 +175,10 @@ def hold(session: orm.Session, lease_id: int, person_id: int, now: float) -> Lea
         said = {"submitted": "was handed in already", "skipped": "was skipped", "erased": "was erased"}
         why = said.get(code, "was away for too long, and somebody else does this task now")
         raise LeaseLostError(f"your work under number {lease_id} {why}", code=code)
-    lease.expires_at = max(lease.expires_at, now + _seconds(session, lease))
+    seconds = float(mode_options(lease.task.project, lease.task.mode)["lease_seconds"])
+    if now + seconds > lease.expires_at + slack * seconds:
+        lease.expires_at = now + seconds
     return lease
-
-
-def _seconds(session: orm.Session, lease: Lease) -> float:
-    task = session.get_one(Task, lease.task_id)
-    return float(mode_options(session.get_one(Project, task.project_id), task.mode)["lease_seconds"])
 
 
 def renew(session: orm.Session, lease_id: int, person_id: int, now: float) -> Lease:
@@ -265,3 +222,58 @@ def forget(session: orm.Session, person_id: int, now: float) -> int:
     session.flush()
     _raise_slots(session, [lease.task_id for lease in leases])
     return len(leases)
+
+
+# What is asked at every request is put together once: that takes longer than asking.
+_WHO, _PROJECT, _MODE = bindparam("who"), bindparam("in_project"), bindparam("in_mode")
+_HERE = (Task.project_id == _PROJECT, Task.mode == _MODE)
+
+_IN_TURN: Select[Project] = (
+    select(Project)
+    .join(Person, Person.id == _WHO)
+    .where(Project.id == _PROJECT)
+    .with_for_update(of=Person, key_share=True)
+)
+"""The project, when it is this browser tab's turn: one person's tabs wait for each other; others are not held up."""
+
+_LIVE: Select[Lease] = (
+    select(Lease)
+    .join(Lease.task)
+    .where(Lease.person_id == _WHO, Lease.ended_at.is_(None), *_HERE)
+    .order_by(Lease.taken_at, Lease.id)
+    .limit(1)
+    .with_for_update(of=Lease)
+)
+_HAD = select(func.count(Lease.id)).join(Lease.task).where(Lease.person_id == _WHO, *_HERE)
+
+_WHOLE: Select[Lease] = (
+    select(Lease)
+    .join(Lease.task)
+    .join(Task.picture)
+    .join(Task.project)
+    .options(contains_eager(Lease.task).options(contains_eager(Task.picture), contains_eager(Task.project)))
+    .where(Lease.id == bindparam("lease"))
+    .with_for_update(of=Lease)
+    .execution_options(populate_existing=True)
+)
+"""A lease, locked, as those who held it left it, with its task, picture and project."""
+
+
+def _taking(gold: bool, passing: bool) -> Update:
+    had = exists().where(Lease.task_id == Task.id, Lease.person_id == _WHO)
+    first = (
+        select(Task.id)
+        .join(Task.picture)
+        .where(*_HERE, Task.slots > 0, Task.gold.is_not(None) if gold else Task.gold.is_(None))
+        .where(Picture.hidden_reason.is_(None), ~had)
+        .order_by(Task.place, Task.id)
+        .limit(1)
+        .with_for_update(of=Task, skip_locked=passing)
+    )
+    # The counter is looked at once more: it may have changed while this waited for the task.
+    lower = update(Task).where(Task.id == first.scalar_subquery(), Task.slots > 0).values(slots=Task.slots - 1)
+    return lower.returning(Task.id)
+
+
+_TAKE = {(gold, passing): _taking(gold, passing) for gold in (False, True) for passing in (False, True)}
+"""Take a slot of the first task that somebody may have; by (is it gold, are tasks passed by that others take)."""

@@ -13,14 +13,15 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from sqlalchemy import orm, select
+from sqlalchemy import bindparam, orm, select
+from sqlalchemy.orm import joinedload
 
 from openmolmo.core.errors import DataError, RunError
 from openmolmo.engine.studio import jobs
 from openmolmo.engine.studio.events import latest, record
 from openmolmo.engine.studio.options import mode_options
-from openmolmo.engine.studio.queue import hold
-from openmolmo.engine.studio.store.tables import Annotation, Lease, Picture, Project, Review, Task
+from openmolmo.engine.studio.queue import LeaseLostError, hold
+from openmolmo.engine.studio.store.tables import Annotation, Event, Lease, Review, Task
 from openmolmo.engine.studio.tasks.base import MODES, BadWorkError, TaskView
 
 __all__ = [
@@ -39,8 +40,22 @@ Verdict = Literal["accepted", "sent_back", "mended"]
 
 SENT_BACK_SECONDS = 7 * 86400.0
 """How long somebody has to go on with work that came back, before the task goes to others."""
+_DRAFT_SLACK = 0.05
+"""Autosaves lengthen a lease when it has lost this share of its time: one change in a minute and a half, not in two
+seconds."""
 _DRAFT_EVENT_SECONDS = 30.0
 """Autosaves come every two seconds; the book of changes has one in this time, and every one that removes something."""
+
+
+# Put together once, for every request.
+_OF_LEASE = select(Annotation).where(Annotation.lease_id == bindparam("lease")).with_for_update()
+_LAST_SAVED = (
+    select(Event.at)
+    .where(Event.subject == "annotation", Event.subject_id == bindparam("annotation"))
+    .where(Event.kind == "annotation.saved")
+    .order_by(Event.id.desc())
+    .limit(1)
+)
 
 
 class StaleDraftError(RunError):
@@ -57,11 +72,12 @@ class ReviewError(DataError):
 
 def task_view(session: orm.Session, lease_id: int) -> TaskView:
     """The task of a lease, as modes and pages see it: without others' work and without the gold answer."""
-    return _view(session, session.get_one(Task, session.get_one(Lease, lease_id).task_id))
+    whole = select(Task).join(Lease, Lease.task_id == Task.id).where(Lease.id == lease_id)
+    return _view(session.scalars(whole.options(joinedload(Task.picture), joinedload(Task.project))).one())
 
 
-def _view(session: orm.Session, task: Task) -> TaskView:
-    picture = session.get_one(Picture, task.picture_id)
+def _view(task: Task) -> TaskView:
+    picture = task.picture
     return TaskView(
         id=task.id,
         mode=task.mode,
@@ -69,7 +85,7 @@ def _view(session: orm.Session, task: Task) -> TaskView:
         width=picture.width,
         height=picture.height,
         payload=dict(task.payload),
-        options=mode_options(session.get_one(Project, task.project_id), task.mode),
+        options=mode_options(task.project, task.mode),
         facts=dict(picture.facts),
     )
 
@@ -88,7 +104,7 @@ def save_draft(
     ``worked_ms``: milliseconds of work on this task in all, as the page measured. StaleDraftError where another tab
     saved since; LeaseLostError where the task is somebody else's. The same save twice is one.
     """
-    lease = hold(session, lease_id, person_id, now)
+    lease = hold(session, lease_id, person_id, now, slack=_DRAFT_SLACK)
     clean = _plain(payload)
     draft = _annotation(session, lease, now)
     if draft.revision == revision + 1 and draft.payload == clean:
@@ -108,9 +124,8 @@ def save_draft(
 
 
 def _annotation(session: orm.Session, lease: Lease, now: float) -> Annotation:
-    """The annotation of a lease, locked; an empty draft where there is none yet."""
-    mine = select(Annotation).where(Annotation.lease_id == lease.id).with_for_update()
-    found = session.scalars(mine).first()
+    """The annotation of a lease, locked; an empty draft, not saved yet, where there is none."""
+    found = session.scalars(_OF_LEASE, {"lease": lease.id}).first()
     if found is None:
         found = Annotation(
             task_id=lease.task_id,
@@ -124,14 +139,13 @@ def _annotation(session: orm.Session, lease: Lease, now: float) -> Annotation:
             worked_ms=0,
         )
         session.add(found)
-        session.flush()
     return found
 
 
 def _book_draft(session: orm.Session, draft: Annotation, before: dict[str, Any], now: float) -> None:
-    last = latest(session, "annotation.saved", "annotation", draft.id)
     removes = len(str(draft.payload)) < len(str(before))
-    if removes or last is None or now - last.at >= _DRAFT_EVENT_SECONDS:
+    last = None if removes else session.scalar(_LAST_SAVED, {"annotation": draft.id})
+    if last is None or now - last >= _DRAFT_EVENT_SECONDS:
         record(
             session,
             "annotation.saved",
@@ -191,14 +205,15 @@ def submit(
     its own, so that it is kept. The same work handed in twice is handed in once.
     """
     given = _plain(payload)
-    lease = session.get(Lease, lease_id)
-    if lease is not None and lease.person_id == person_id and lease.outcome == "submitted":
-        done = session.scalars(select(Annotation).where(Annotation.lease_id == lease_id)).one()
-        if done.payload == _checked(session, done.task_id, given):
-            return done  # the page did not hear that it was handed in
-    lease = hold(session, lease_id, person_id, now)
-    clean = _checked(session, lease.task_id, given)
-    task = session.get_one(Task, lease.task_id)
+    try:
+        lease = hold(session, lease_id, person_id, now, slack=1.0)  # it ends below
+    except LeaseLostError as lost:
+        done = _handed_in(session, lease_id, given) if lost.code == "submitted" else None
+        if done is None:
+            raise
+        return done  # the page did not hear that it was handed in
+    task = lease.task
+    clean = _checked(task, given)
     confirm = getattr(MODES.get(task.mode), "confirm", None)
     if confirm is not None:
         confirm(session, lease, clean, now)
@@ -210,14 +225,19 @@ def submit(
     lease.ended_at, lease.outcome = now, "submitted"
     session.flush()
     _change(session, "annotation.submitted", annotation, person_id, before, now)
-    for request in MODES.get(task.mode).jobs(_view(session, task), annotation.id, clean):
+    for request in MODES.get(task.mode).jobs(_view(task), annotation.id, clean):
         jobs.ask(session, request, now)
     return annotation
 
 
-def _checked(session: orm.Session, task_id: int, payload: Mapping[str, Any]) -> dict[str, Any]:
-    task = session.get_one(Task, task_id)
-    return _plain(MODES.get(task.mode).check(_view(session, task), payload))
+def _handed_in(session: orm.Session, lease_id: int, given: Mapping[str, Any]) -> Annotation | None:
+    """The work that was handed in under a lease, if it is the one that is ``given`` once more."""
+    done = session.scalars(select(Annotation).where(Annotation.lease_id == lease_id)).one()
+    return done if done.payload == _checked(session.get_one(Task, done.task_id), given) else None
+
+
+def _checked(task: Task, payload: Mapping[str, Any]) -> dict[str, Any]:
+    return _plain(MODES.get(task.mode).check(_view(task), payload))
 
 
 def _change(
@@ -256,7 +276,7 @@ def review(
         raise ReviewError(f"annotation {annotation_id} is {state}; only handed-in work can be judged")
     before = {"payload": annotation.payload, "state": annotation.state, "mended_by": annotation.mended_by}
     if verdict == "mended":
-        annotation.payload = _checked(session, annotation.task_id, _plain(payload or {}))
+        annotation.payload = _checked(session.get_one(Task, annotation.task_id), _plain(payload or {}))
         annotation.mended_by, annotation.revision = reviewer_id, annotation.revision + 1
     if verdict == "sent_back":
         if not comment.strip():

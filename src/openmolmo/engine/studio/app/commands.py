@@ -27,6 +27,7 @@ __all__ = ["serve", "users"]
 @click.option("--tls-self-signed", is_flag=True, help="Encrypt with a certificate of the studio's own.")
 @click.option("--llm", help="A text-only LLM for drafts and merging, e.g. http://127.0.0.1:11434/v1#name.")
 @click.option("--speech", help="What writes down recordings: auto, pocketsphinx, faster_whisper, openai_http, none.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Servers at one address.")
 @click.option("--open/--no-open", "open_browser", default=True, show_default=True, help="Open a browser.")
 @click.option("--worker/--no-worker", default=True, show_default=True, help="Run one worker beside the server.")
 def serve(
@@ -34,6 +35,7 @@ def serve(
     database: str | None,
     open_browser: bool,
     worker: bool,
+    processes: int,
     tls_self_signed: bool,
     **given: str | int | None,
 ) -> None:
@@ -42,7 +44,7 @@ def serve(
 
     tls = "self-signed" if tls_self_signed else None
     settings = read_settings(directory, {"database": database, "tls": tls, **given})
-    run(settings, open_browser=open_browser, worker=worker, tell=click.echo)
+    run(settings, open_browser=open_browser, worker=worker, processes=processes, tell=click.echo)
 
 
 @click.group()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from importlib import resources
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -33,8 +35,11 @@ mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("text/css", ".css")
 
 
-def create_app(settings: StudioSettings, database: Database | None = None) -> FastAPI:
-    """The application for one studio; ``database`` is opened from the settings where none is given."""
+def create_app(settings: StudioSettings, database: Database | None = None, *, threads: int = 20) -> FastAPI:
+    """The application for one studio; ``database`` is opened from the settings where none is given.
+
+    ``threads``: requests that are worked on at once.
+    """
     packages = _packages_of_modes()
     context = AppContext(
         settings=settings,
@@ -42,7 +47,14 @@ def create_app(settings: StudioSettings, database: Database | None = None) -> Fa
         catalogues=catalogue.load(*(resources.files(package) / "catalogue" for package in packages)),
         environment=templates(packages),
     )
-    application = FastAPI(title="openmolmo studio", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @contextlib.asynccontextmanager
+    async def few_threads(_: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = threads
+        yield
+
+    pages = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    application = FastAPI(title="openmolmo studio", lifespan=few_threads, **pages)
     application.state.context = context
     refused = answer_failures(application, context)
     application.add_middleware(Guard, settings=settings, refused=refused)

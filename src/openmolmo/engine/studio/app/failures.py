@@ -27,7 +27,13 @@ __all__ = ["answer_failures"]
 
 log = logging.getLogger("openmolmo.studio")
 
-_STATUS_KEYS = {404: "common.not_found", 405: "common.not_found", 403: "common.not_yours", 413: "common.too_large"}
+_STATUS_KEYS = {
+    403: "common.not_yours",
+    404: "common.not_found",
+    405: "common.not_found",
+    408: "common.too_slow",
+    413: "common.too_large",
+}
 _RETRY_SECONDS = "5"
 
 
@@ -110,7 +116,9 @@ class _Failures:
         return self._answer(request, 400, "refused", str(error))
 
     def http(self, request: Request, error: HTTPException) -> Response:
-        return self._told(request, error.status_code, _STATUS_KEYS.get(error.status_code, "common.bad_request"))
+        answer = self._told(request, error.status_code, _STATUS_KEYS.get(error.status_code, "common.bad_request"))
+        answer.headers.update(error.headers or {})
+        return answer
 
     def invalid(self, request: Request, error: RequestValidationError) -> Response:
         log.info("a request of the wrong form: %s", [(fault["loc"], fault["msg"]) for fault in error.errors()])

@@ -5,6 +5,7 @@ Plain ASGI, so that it holds for files, errors and streamed bodies too.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -47,6 +48,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+BODY_SECONDS, BODY_BYTES_A_SECOND = 20.0, 500.0
+"""A body has this time, and one second more for so many bytes that have come: the slowest network is quicker."""
 _YEAR = "max-age=31536000"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _CHUNK = re.compile(r"^/api/recordings/[^/]+/chunks/[^/]+$")
@@ -129,16 +132,26 @@ def add_headers(headers: MutableHeaders, encrypted: bool) -> None:
 
 
 class _Limited:
-    """A body that says 413 when it grows over ``limit`` bytes, whatever its length was said to be."""
+    """A body that says 413 when it grows over ``limit`` bytes, whatever its length was said to be, and 408 when it
+    comes too slowly: nothing is begun for it before it is whole, and what never becomes whole is cut off."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._left = receive, limit
+        self._receive, self._limit, self._had, self._whole = receive, limit, 0, False
+        self._began = time.monotonic()
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        if self._whole:  # what is waited for now is the end of the connection
+            return await self._receive()
+        left = self._began + BODY_SECONDS + self._had / BODY_BYTES_A_SECOND - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
         if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
+            self._had += len(message.get("body", b""))
+            self._whole = not message.get("more_body", False)
+            if self._had > self._limit:
                 raise HTTPException(413)
         return message
 

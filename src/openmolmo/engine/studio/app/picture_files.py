@@ -29,7 +29,7 @@ def picture(
     picture_id: int, person: Person, app: App, w: Annotated[int | None, Query(ge=1, le=4096)] = None
 ) -> FileResponse:
     """The picture as it came, or its copy of the next larger known size."""
-    with app.database.read() as rows:
+    with app.database.ask() as rows:
         found = rows.get(Picture, picture_id)
     if found is None:
         raise HTTPException(404)

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from openmolmo.engine.studio import access
 from openmolmo.engine.studio.accounts import SignedIn
 from openmolmo.engine.studio.app.context import AppContext
+from openmolmo.engine.studio.app.own_keys import chosen_keys
 from openmolmo.engine.studio.app.picture_files import inside
 from openmolmo.engine.studio.app.signed_in import App, Change, Person, Reviewer
 from openmolmo.engine.studio.recording import chunks, finishing, state
@@ -166,12 +167,10 @@ def spoken(annotation_id: int, person: Reviewer, app: App) -> dict[str, Any]:
 @router.post("/api/speak/keys")
 def keys(chosen: Keys, person: Change, app: App) -> dict[str, dict[str, str]]:
     """Keep keys of one's own choice for the page of ``speak``."""
-    wanted = {action: key for action, key in chosen.keys.items() if action in ACTIONS}
-    if len({key.lower() for key in wanted.values()}) != len(wanted):
-        raise RecordingRefusedError("same_key")
+    wanted = {f"speak.{action}": key for action, key in chosen.keys.items() if action in ACTIONS}
     with app.database.begin() as rows:
         row = rows.get_one(PersonRow, person.person_id)
-        row.keys = {**row.keys, **{f"speak.{action}": key for action, key in wanted.items()}}
+        row.keys = chosen_keys(wanted, row.keys)
         return {"keys": dict(row.keys)}
 
 

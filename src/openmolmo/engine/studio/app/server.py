@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import multiprocessing
 import os
 import signal
 import socket
@@ -23,7 +25,7 @@ from openmolmo.engine.studio import accounts, queue
 from openmolmo.engine.studio.app.certificates import Certificate, own_certificate
 from openmolmo.engine.studio.app.create import create_app
 from openmolmo.engine.studio.settings import StudioSettings
-from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, upgrade
+from openmolmo.engine.studio.store.database import Database, DatabaseGoneError, open_database, upgrade
 from openmolmo.engine.studio.store.tables import Person, Project
 from openmolmo.engine.studio.worker import PARENT
 
@@ -32,6 +34,9 @@ __all__ = ["admin_link", "prepare", "serve"]
 log = logging.getLogger("openmolmo.studio")
 
 SWEEP_SECONDS = 30.0
+MOST_THREADS, LEAST_THREADS = 20, 8
+"""Requests that are worked on at once, by all server processes and by each one; each has a connection. More of them
+only wait for each other, and for Python's lock."""
 ADMIN_LINK_SECONDS = 3600.0
 
 
@@ -62,37 +67,95 @@ def admin_link(settings: StudioSettings, database: Database) -> str:
     return f"{settings.address}/join/{token}"
 
 
-def serve(settings: StudioSettings, *, open_browser: bool, worker: bool, tell: Callable[[str], None]) -> None:
-    """Serve until stopped. ``tell`` gets lines for the terminal: the link is told there and nowhere else."""
+def serve(
+    settings: StudioSettings, *, open_browser: bool, worker: bool, processes: int = 1, tell: Callable[[str], None]
+) -> None:
+    """Serve until stopped. ``tell`` gets lines for the terminal: the link is told there and nowhere else.
+
+    ``processes`` answer at one socket; what they share is in the database. Python computes on one processor each.
+    """
     listening = _listen(settings)
-    behind_proxy = bool(settings.public_url)
-    settings = settings.replace(port=listening.getsockname()[1])
+    settings = settings.replace(
+        port=listening.getsockname()[1],
+        sign_ins_per_minute=math.ceil(settings.sign_ins_per_minute / processes),  # each process counts by itself
+    )
     database = prepare(settings)
-    application = create_app(settings, database)
     link = admin_link(settings, database)
     own = _certificate(settings, tell)
-    config = uvicorn.Config(
-        application,
-        log_level="warning",
-        access_log=False,  # the guard writes its own, without the secrets of links
-        server_header=False,
-        proxy_headers=behind_proxy,
-        forwarded_allow_ips="127.0.0.1,::1",
-        timeout_graceful_shutdown=10,
-        ssl_certfile=None if own is None else str(own.certificate),
-        ssl_keyfile=None if own is None else str(own.key),
-    )
-    server = uvicorn.Server(config)
+    threads = max(LEAST_THREADS, MOST_THREADS // processes)
+    server = _server(settings, database, own, threads)
     tell(f"The studio is at {settings.address}")
     tell(f"Come in as admin (once, within an hour): {link}")
     tell("Stop it with Ctrl-C.")
-    with _sweeping(database), _worker(settings) if worker else contextlib.nullcontext():
+    with (
+        _sweeping(database),
+        _worker(settings) if worker else contextlib.nullcontext(),
+        _others(settings, listening, own, threads, processes - 1),
+    ):
         if open_browser:
             threading.Thread(target=_open_when_up, args=(server, link), daemon=True).start()
         # The server raises again what ended it; SIGTERM must not end the process before the worker was told.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listening])
+    database.close()
+
+
+def _server(settings: StudioSettings, database: Database, own: Certificate | None, threads: int) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(settings, database, threads=threads),
+        log_level="warning",
+        access_log=False,  # the guard writes its own, without the secrets of links
+        server_header=False,
+        proxy_headers=bool(settings.public_url),
+        forwarded_allow_ips="127.0.0.1,::1",
+        timeout_keep_alive=30,  # drafts come every two seconds, and need no new connection each
+        timeout_graceful_shutdown=10,
+        ssl_certfile=None if own is None else str(own.certificate),
+        ssl_keyfile=None if own is None else str(own.key),
+    )
+    return uvicorn.Server(config)
+
+
+@contextlib.contextmanager
+def _others(
+    settings: StudioSettings, listening: socket.socket, own: Certificate | None, threads: int, count: int
+) -> Iterator[None]:
+    """``count`` more processes that answer at the same socket."""
+    spawn = multiprocessing.get_context("spawn")
+    given = (settings, listening, own, threads, os.getpid())
+    processes = [spawn.Process(target=_serve_too, args=given, name=f"server {n + 2}") for n in range(count)]
+    if count:
+        listening.listen(2048)  # before anybody accepts
+    for process in processes:
+        process.start()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(timeout=15)
+            if process.is_alive():
+                process.kill()
+
+
+def _serve_too(
+    settings: StudioSettings, listening: socket.socket, own: Certificate | None, threads: int, parent: int
+) -> None:
+    """One more server process. It ends by itself where the first one was killed."""
+    database = open_database(settings.database_url, pool=threads)
+    server = _server(settings, database, own, threads)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        server.should_exit = True
+
+    threading.Thread(target=watch, name="is the first one there", daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listening])
     database.close()
 
 

@@ -7,8 +7,8 @@ def change(person: ChangeBy, app: App): ...        # a change: the secret of the
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request
 from starlette.responses import Response
@@ -56,7 +56,7 @@ def somebody(request: Request, app: App) -> SignedIn | None:
     secret = request.cookies.get(cookie_name(app))
     if not secret:
         return None
-    with app.database.read() as rows:
+    with app.database.ask() as rows:
         person = accounts.session_of(rows, secret, app.now())
     if person is not None:
         wait = app.pace.wait("requests", str(person.person_id), per_minute=app.settings.requests_per_minute)
@@ -69,7 +69,8 @@ def somebody(request: Request, app: App) -> SignedIn | None:
 Somebody = Annotated[SignedIn | None, Depends(somebody)]
 
 
-def person(found: Somebody) -> SignedIn:
+# Below here nothing is waited for: as coroutines these need no thread, which would cost more than they do.
+async def person(found: Somebody) -> SignedIn:
     """Who is signed in."""
     if found is None:
         raise SignInNeeded
@@ -79,8 +80,8 @@ def person(found: Somebody) -> SignedIn:
 Person = Annotated[SignedIn, Depends(person)]
 
 
-def _at_least(role: str) -> Callable[[SignedIn], SignedIn]:
-    def allowed(found: Person) -> SignedIn:
+def _at_least(role: str) -> Callable[[SignedIn], Coroutine[Any, Any, SignedIn]]:
+    async def allowed(found: Person) -> SignedIn:
         if not found.may(role):
             raise Refusal(403, "common.not_yours")
         return found
@@ -97,25 +98,25 @@ def _repeats(found: SignedIn, given: str) -> None:
         raise Refusal(403, "common.no_csrf")
 
 
-def change(request: Request, found: Person) -> SignedIn:
+async def change(request: Request, found: Person) -> SignedIn:
     """Who changes something by a script: the header ``X-CSRF`` repeats the session's secret."""
     _repeats(found, request.headers.get("x-csrf", ""))
     return found
 
 
-def reviewer_change(request: Request, found: Reviewer) -> SignedIn:
+async def reviewer_change(request: Request, found: Reviewer) -> SignedIn:
     """As :func:`change`, for reviewers and admins."""
     _repeats(found, request.headers.get("x-csrf", ""))
     return found
 
 
-def form_by(found: Person, csrf: Annotated[str, Form()] = "") -> SignedIn:
+async def form_by(found: Person, csrf: Annotated[str, Form()] = "") -> SignedIn:
     """Who sends a form: its field ``csrf`` repeats the session's secret."""
     _repeats(found, csrf)
     return found
 
 
-def form_by_admin(found: Admin, csrf: Annotated[str, Form()] = "") -> SignedIn:
+async def form_by_admin(found: Admin, csrf: Annotated[str, Form()] = "") -> SignedIn:
     """As :func:`form_by`, for admins."""
     _repeats(found, csrf)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -172,8 +173,9 @@ def _book(
         recordings = []
     with database.begin() as session:
         after = {"out": out.name, "format": settings.format, "examples": len(kept), "recordings": recordings}
-        event = record(session, "project.exported", "project", project_id, person_id, after=after, now=now)
+        at = time.time() if now is None else now
+        record(session, "project.exported", "project", project_id, person_id, after=after, now=at)
         if person_id is not None:
             session.add_all(
-                Access(recording_id=number, person_id=person_id, at=event.at, how="export") for number in recordings
+                Access(recording_id=number, person_id=person_id, at=at, how="export") for number in recordings
             )

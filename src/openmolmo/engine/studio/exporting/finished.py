@@ -6,6 +6,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -141,9 +142,12 @@ def _spoken(session: Session, project: Project, mode: str) -> Mapping[int, list[
         # a correction counts, whatever is heard later
         .order_by(Recording.id, Transcript.engine == "person", Transcript.id)
     )
-    newest = {recording.id: (recording, transcript) for recording, transcript in rows}
+    every: defaultdict[int, list[tuple[Recording, Transcript | None]]] = defaultdict(list)
+    for recording, transcript in rows:
+        every[recording.id].append((recording, transcript))
     found: defaultdict[int, list[Spoken]] = defaultdict(list)
-    for recording, transcript in newest.values():
+    for of_recording in every.values():
+        recording, transcript = of_recording[-1]
         found[recording.lease_id].append(
             Spoken(
                 recording_id=recording.id,
@@ -153,10 +157,18 @@ def _spoken(session: Session, project: Project, mode: str) -> Mapping[int, list[
                 path=recording.path or "",
                 transcript="" if transcript is None else transcript.text,
                 engine="" if transcript is None else transcript.engine,
-                corrected=transcript is not None and transcript.engine == "person",
+                how=_how(transcript, [one for _, one in of_recording if one is not None]),
             )
         )
     return found
+
+
+def _how(newest: Transcript | None, every: Sequence[Transcript]) -> Literal["recognised", "corrected", "typed"]:
+    """How the words came about: what a program heard after the speaker typed them has no part in them."""
+    if newest is None or newest.engine != "person":
+        return "recognised"
+    heard = (one for one in every if one.engine not in ("person", "none") and one.text.strip())
+    return "corrected" if any(one.id < newest.id for one in heard) else "typed"
 
 
 def _turns(session: Session, project: Project, mode: str) -> Mapping[int, list[Mapping[str, object]]]:

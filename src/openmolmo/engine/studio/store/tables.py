@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, MetaData, String, Text, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column, relationship
 
 __all__ = [
     "Access",
@@ -58,6 +58,11 @@ def _key() -> MappedColumn[int]:
 
 def _to(table: str, doc: str, **more: Any) -> MappedColumn[Any]:
     return mapped_column(ForeignKey(f"{table}.id"), doc=doc, **more)
+
+
+def _row() -> Any:
+    # To read only: rows are joined by their numbers, and saving need not look at what hangs together.
+    return relationship(viewonly=True)
 
 
 class Setting(Base):
@@ -177,6 +182,8 @@ class Task(Base):
         _NONE_AS_NULL, doc="Known answer of a gold task; none otherwise."
     )
     created_at: Mapped[float] = mapped_column(Float, doc="When it was made.")
+    project: Mapped[Project] = _row()
+    picture: Mapped[Picture] = _row()
 
 
 class Lease(Base):
@@ -202,6 +209,7 @@ class Lease(Base):
         String(20), doc="submitted, skipped, expired or erased; none while live."
     )
     reason: Mapped[str | None] = mapped_column(Text, doc="Why it was skipped.")
+    task: Mapped[Task] = _row()
 
 
 class Annotation(Base):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.registry import Registry
@@ -58,7 +58,9 @@ class Spoken:
     """Inside the studio's folder."""
     transcript: str
     engine: str
-    corrected: bool
+    """The recogniser, or ``person``."""
+    how: Literal["recognised", "corrected", "typed"]
+    """By a program; heard by a program, then corrected by the speaker; or typed by them, without a program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

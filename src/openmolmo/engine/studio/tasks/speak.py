@@ -144,9 +144,9 @@ def _said(work: Work) -> str:
 
 def _made_of(works: Sequence[Work]) -> tuple[Made, ...]:
     """Spoken; heard by a program; corrected or typed by the speaker."""
-    engines = {one.engine for work in works for one in work.spoken if one.transcript.strip()}
-    heard = (Made.SPEECH,) if engines - {"none"} else ()
-    return (Made.SPOKEN, *heard, *((Made.WRITTEN,) if "person" in engines else ()))
+    ways = {one.how for work in works for one in work.spoken if one.transcript.strip()}
+    heard = (Made.SPEECH,) if ways - {"typed"} else ()
+    return (Made.SPOKEN, *heard, *((Made.WRITTEN,) if ways - {"recognised"} else ()))
 
 
 def _caption(works: Sequence[Work], texts: Sequence[str]) -> tuple[str, Mapping[str, Any], tuple[Made, ...]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from openmolmo.engine.studio import accounts, erasure
-from openmolmo.engine.studio.accounts import AccountError
+from openmolmo.engine.studio.accounts import AccountError, SignedIn
+from openmolmo.engine.studio.app.context import AppContext
 from openmolmo.engine.studio.app.guard import Refusal
+from openmolmo.engine.studio.app.own_keys import chosen_keys, first_keys
 from openmolmo.engine.studio.app.signed_in import App, FormBy, Person, drop_cookie
 from openmolmo.engine.studio.catalogue import LOCALES
 from openmolmo.engine.studio.store.tables import Person as PersonRow
@@ -22,7 +25,37 @@ router = APIRouter()
 @router.get("/account")
 def account(request: Request, person: Person, app: App) -> HTMLResponse:
     """The page."""
-    return app.page(request, "account.html.j2", person=person, locales=LOCALES, failure="")
+    return _page(request, app, person)
+
+
+def _page(request: Request, app: AppContext, person: SignedIn, failure: str = "") -> HTMLResponse:
+    status = 400 if failure else 200
+    return app.page(
+        request,
+        "account.html.j2",
+        person=person,
+        status=status,
+        locales=LOCALES,
+        failure=failure,
+        areas=first_keys(),
+    )
+
+
+@router.post("/account/keys")
+async def keys(request: Request, person: FormBy, app: App) -> Response:
+    """Keys of one's own, by action; an empty field is the first key again."""
+    given = {name.removeprefix("key."): str(key) for name, key in (await request.form()).items() if name[:4] == "key."}
+
+    def keep() -> None:
+        with app.database.begin() as rows:
+            row = rows.get_one(PersonRow, person.person_id)
+            row.keys = chosen_keys(given, row.keys)
+
+    try:
+        await run_in_threadpool(keep)
+    except AccountError as error:
+        return _page(request, app, person, error.key)
+    return RedirectResponse("/account#keys", 303)
 
 
 @router.post("/account/language")
@@ -43,7 +76,7 @@ def password(request: Request, person: FormBy, app: App, password: Annotated[str
             accounts.set_password(rows, rows.get_one(PersonRow, person.person_id), password)
             accounts.sign_out_elsewhere(rows, person.person_id, person.session_id)
     except AccountError as error:
-        return app.page(request, "account.html.j2", person=person, status=400, locales=LOCALES, failure=error.key)
+        return _page(request, app, person, error.key)
     return RedirectResponse("/account", 303)
 
 
@@ -51,15 +84,13 @@ def password(request: Request, person: FormBy, app: App, password: Annotated[str
 def erase(request: Request, person: FormBy, app: App, sure: Annotated[str, Form(max_length=200)] = "") -> Response:
     """Delete all of one's own data."""
     if sure.strip().lower() != person.name.lower():
-        return app.page(
-            request, "account.html.j2", person=person, status=400, locales=LOCALES, failure="people.erase_unsure"
-        )
+        return _page(request, app, person, "people.erase_unsure")
     try:
         with app.database.begin() as rows:
             row = rows.get_one(PersonRow, person.person_id)
             erasure.erase(rows, app.settings.directory, row, by=person.person_id, now=app.now())
     except AccountError as error:
-        return app.page(request, "account.html.j2", person=person, status=400, locales=LOCALES, failure=error.key)
+        return _page(request, app, person, error.key)
     erasure.remove_files(app.database, app.settings.directory)
     answer = RedirectResponse("/sign-in", 303)
     drop_cookie(app, answer)

@@ -14,15 +14,18 @@ from starlette.responses import HTMLResponse
 from openmolmo.engine.studio import queue
 from openmolmo.engine.studio import work as works
 from openmolmo.engine.studio.accounts import SignedIn
+from openmolmo.engine.studio.app.own_keys import own_keys
 from openmolmo.engine.studio.app.progress import mode_progress
 from openmolmo.engine.studio.app.signed_in import App, Person
 from openmolmo.engine.studio.store.tables import Annotation, Lease, Review
-from openmolmo.engine.studio.store.tables import Person as PersonRow
 from openmolmo.engine.studio.tasks.base import MODES, TaskView
 
 __all__ = ["router", "task_data"]
 
 router = APIRouter()
+
+MOST_SHOWN = 500
+"""More tasks that are left are not counted at each page: in a large project that takes longer than all else."""
 
 
 @router.get("/work/{mode}")
@@ -36,10 +39,10 @@ def work(request: Request, mode: str, person: Person, app: App) -> HTMLResponse:
         lease = queue.take(rows, person.person_id, project.id, mode, app.now()) if project is not None else None
     if project is None or lease is None:
         return app.page(request, "nothing.html.j2", person=person, mode=mode)
-    with app.database.read() as rows:  # others need not wait for what is only looked up
+    with app.database.ask() as rows:  # others need not wait for what is only looked up
         task = works.task_view(rows, lease.id)
         data = task_data(rows, task, lease, person)
-        progress = mode_progress(rows, project, person.person_id, mode)
+        progress = mode_progress(rows, project, person.person_id, mode, most=MOST_SHOWN)
     return app.page(
         request,
         plugin.template,
@@ -57,7 +60,6 @@ def work(request: Request, mode: str, person: Person, app: App) -> HTMLResponse:
 def task_data(rows: Rows, task: TaskView, lease: Lease, person: SignedIn) -> dict[str, Any]:
     """What the scripts of a page get: the task, the person's own draft, and where to send it."""
     draft = rows.scalar(select(Annotation).where(Annotation.lease_id == lease.id))
-    keys = rows.get_one(PersonRow, person.person_id).keys
     return {
         "lease": lease.id,
         "expires_at": lease.expires_at,
@@ -68,7 +70,8 @@ def task_data(rows: Rows, task: TaskView, lease: Lease, person: SignedIn) -> dic
         "task": plain(task),
         "picture_url": f"/pictures/{task.picture_id}",
         "options": dict(task.options),
-        "keys": dict(keys),
+        "keys": dict(person.keys),
+        "own_keys": own_keys(task.mode, person.keys),
         "review": None,
         "readonly": False,
     }

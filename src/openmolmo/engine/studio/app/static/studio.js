@@ -128,6 +128,20 @@ function serveHelp() {
   });
 }
 
+/** Fields for keys of one's own: the key that is pressed, whatever it is called; Backspace and Delete empty a field. */
+function chooseKeys() {
+  for (const field of document.querySelectorAll("input[data-press]")) {
+    if (!(field instanceof HTMLInputElement)) continue;
+    field.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      if (["Tab", "Shift", "Enter", "Escape"].includes(event.key)) return;
+      event.preventDefault();
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      field.value = key === "Backspace" || key === "Delete" ? "" : key;
+    });
+  }
+}
+
 function sayWhetherSecure() {
   const place = document.getElementById("microphone");
   if (place === null) return;
@@ -138,4 +152,5 @@ function sayWhetherSecure() {
 showTimes();
 serveCopying();
 serveHelp();
+chooseKeys();
 sayWhetherSecure();

@@ -4,6 +4,8 @@
  * `.` and `,` walk through the points, M picks one up, + - 0 zoom, L is the loupe, Escape leaves.
  */
 
+import { meant } from "./own_keys.js";
+
 /** @typedef {import("./picture.js").PictureView} PictureView */
 
 const STEP = 6; // pixels of the screen
@@ -27,7 +29,7 @@ export class Keys {
   _key(event) {
     if (event.ctrlKey || event.metaKey) return;
     const arrow = ARROWS[event.key];
-    const action = arrow ? () => this._go(arrow, event) : this._actions()[event.key.toLowerCase()];
+    const action = arrow ? () => this._go(arrow, event) : this._actions()[meant(event).toLowerCase()];
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();

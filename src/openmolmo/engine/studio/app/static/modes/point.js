@@ -2,6 +2,7 @@
 /** The page of pointing: click something, name it, click every other one; say what is not there. */
 import { ask, isWriting, t } from "../api.js";
 import { cleanLabel } from "./labels.js";
+import { meant } from "./own_keys.js";
 import { COLOURS, make, PictureView } from "./picture.js";
 import * as pointing from "./point_work.js";
 import { part, readonly, task, WorkPage } from "./work_page.js";
@@ -292,9 +293,10 @@ part("absent-form").addEventListener("submit", (/** @type {SubmitEvent} */ event
 document.addEventListener("keydown", (event) => {
   if (readonly || isWriting(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
-  const g = Number(event.key) - 1;
-  if (event.key === "n") begin();
-  else if (event.key === "a") part("absent-name").focus();
+  const key = meant(event);
+  const g = Number(key) - 1;
+  if (key === "n") begin();
+  else if (key === "a") part("absent-name").focus();
   else if (g >= 0 && g < page.state.groups.length) choose(g);
   else return;
   event.preventDefault();

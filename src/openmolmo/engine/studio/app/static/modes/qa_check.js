@@ -1,6 +1,7 @@
 // @ts-check
 /** The page of checking a question and its answer: kept, mended or rejected. */
 import { isWriting, t } from "../api.js";
+import { meant } from "./own_keys.js";
 import { PictureView } from "./picture.js";
 import { part, readonly, task, WorkPage } from "./work_page.js";
 
@@ -60,8 +61,8 @@ part("reset").addEventListener("click", () => {
 });
 document.addEventListener("keydown", (event) => {
   if (readonly || isWriting(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "r") judge(false);
-  else if (event.key === "x") judge(true);
+  if (meant(event) === "r") judge(false);
+  else if (meant(event) === "x") judge(true);
   else return;
   event.preventDefault();
 });

@@ -1,6 +1,7 @@
 // @ts-check
 /** The page of voting: two anonymous answers side by side, five choices. Points are not shown, only the words. */
 import { isWriting, t } from "../api.js";
+import { meant } from "./own_keys.js";
 import { PictureView } from "./picture.js";
 import { part, readonly, task, WorkPage } from "./work_page.js";
 
@@ -67,7 +68,7 @@ document.addEventListener("keydown", (event) => {
   if (readonly || isWriting(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]")) return;
   const onButton = event.target instanceof HTMLButtonElement || event.target instanceof HTMLAnchorElement;
-  const choice = CHOICES[Number(event.key) - 1];
+  const choice = CHOICES[Number(meant(event)) - 1];
   if (choice) choose(choice);
   else if (event.key === "Enter" && !onButton && page.state.outcome && !task.review) page.draft?.submit();
   else return;

@@ -2,6 +2,7 @@
 /** What pages of clicked and checked work share: the state of the work, its draft, undo and redo, and their keys. */
 import { Draft, isWriting, t } from "../api.js";
 import { History } from "./history.js";
+import { meant } from "./own_keys.js";
 
 /** What the server put into the page. @type {any} */
 export const task = JSON.parse(document.getElementById("task")?.textContent ?? "{}");
@@ -96,8 +97,9 @@ export class WorkPage {
     if (isWriting(event.target) || event.altKey || document.querySelector("dialog[open]")) return;
     const key = event.key.toLowerCase();
     const command = event.ctrlKey || event.metaKey;
-    const undo = command ? key === "z" && !event.shiftKey : key === "u" && !event.shiftKey;
-    const redo = command ? key === "y" || (key === "z" && event.shiftKey) : key === "u" && event.shiftKey;
+    const asked = !command && meant(event) === "u";
+    const undo = command ? key === "z" && !event.shiftKey : asked && !event.shiftKey;
+    const redo = command ? key === "y" || (key === "z" && event.shiftKey) : asked && event.shiftKey;
     if (!undo && !redo) return;
     event.preventDefault();
     if (undo) this.undo();
