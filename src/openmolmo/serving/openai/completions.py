@@ -77,9 +77,9 @@ async def _prompts(body: CompletionRequest, backend: Backend, context: Context) 
     ids = [await asyncio.to_thread(backend.tokenize, one) if isinstance(one, str) else one for one in given]
     if not all(ids):
         raise invalid("a prompt is empty", "prompt")
-    if any(not 0 <= one < 2**31 for prompt in ids for one in prompt):  # type: ignore[union-attr]
+    if any(not 0 <= one < 2**31 for prompt in ids for one in prompt):
         raise invalid("prompts in tokens are ids of 0 or more", "prompt")
-    return [tuple(prompt) for prompt in ids]  # type: ignore[arg-type]
+    return [tuple(prompt) for prompt in ids]
 
 
 def _several(prompt: str | list[str] | list[int] | list[list[int]]) -> list[str | list[int]]:
