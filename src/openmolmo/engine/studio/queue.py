@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Select, Update, bindparam, exists, func, orm, select, update
+from sqlalchemy import BindParameter, Engine, Select, Update, bindparam, exists, func, orm, select, update
 from sqlalchemy.orm import contains_eager
 
 from openmolmo.core.errors import DataError, RunError
@@ -225,7 +225,9 @@ def forget(session: orm.Session, person_id: int, now: float) -> int:
 
 
 # What is asked at every request is put together once: that takes longer than asking.
-_WHO, _PROJECT, _MODE = bindparam("who"), bindparam("in_project"), bindparam("in_mode")
+_WHO: BindParameter[int] = bindparam("who")
+_PROJECT: BindParameter[int] = bindparam("in_project")
+_MODE: BindParameter[str] = bindparam("in_mode")
 _HERE = (Task.project_id == _PROJECT, Task.mode == _MODE)
 
 _IN_TURN: Select[Project] = (

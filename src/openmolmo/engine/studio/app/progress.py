@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, case, exists, func, select
+from sqlalchemy import BindParameter, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session as Rows
 
 from openmolmo.engine.studio.store.tables import Annotation, Lease, Picture, Project, Task
@@ -13,7 +13,8 @@ __all__ = ["ModeProgress", "mode_progress", "waiting_for_review"]
 
 
 _ALL = 2**62
-_WHO, _HERE = bindparam("who"), (Task.project_id == bindparam("in_project"), Task.mode == bindparam("in_mode"))
+_WHO: BindParameter[int] = bindparam("who")
+_HERE = (Task.project_id == bindparam("in_project"), Task.mode == bindparam("in_mode"))
 _OPEN = (
     select(Task.id)
     .join(Task.picture)

@@ -143,8 +143,8 @@ def _spoken(session: Session, project: Project, mode: str) -> Mapping[int, list[
         .order_by(Recording.id, Transcript.engine == "person", Transcript.id)
     )
     every: defaultdict[int, list[tuple[Recording, Transcript | None]]] = defaultdict(list)
-    for recording, transcript in rows:
-        every[recording.id].append((recording, transcript))
+    for one, said in rows:
+        every[one.id].append((one, said))
     found: defaultdict[int, list[Spoken]] = defaultdict(list)
     for of_recording in every.values():
         recording, transcript = of_recording[-1]
@@ -157,7 +157,7 @@ def _spoken(session: Session, project: Project, mode: str) -> Mapping[int, list[
                 path=recording.path or "",
                 transcript="" if transcript is None else transcript.text,
                 engine="" if transcript is None else transcript.engine,
-                how=_how(transcript, [one for _, one in of_recording if one is not None]),
+                how=_how(transcript, [other for _, other in of_recording if other is not None]),
             )
         )
     return found
