@@ -148,7 +148,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON here")
     arguments = parser.parse_args()
     where = surroundings("torch", "transformers")
-    predictor, task = load(arguments.model), PointingTask(radius=5.0)  # where a thing has no mask
+    predictor = load(arguments.model)
+    task: Any = PointingTask(radius=5.0)  # where a thing has no mask
     judged = {}
     for split in ("validation", "test"):
         names = arguments.generators.split(",")

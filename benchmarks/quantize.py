@@ -70,7 +70,7 @@ def kept(before: Sequence[Answer], after: Sequence[Answer]) -> float:
 
 def measure_nano(count: int) -> list[dict[str, Any]]:
     """A row for every way."""
-    task = PointingTask()
+    task: Any = PointingTask()
     held_out = from_generators(["scenes"], count=count, seed=21, sample=1)
     questions = pick_questions([task], held_out.examples)["pointing"]
     requests = [to_request(question) for question in questions]
@@ -133,7 +133,8 @@ def large_model() -> Molmo:
     torch.manual_seed(0)
     torch.set_default_dtype(torch.bfloat16)
     try:
-        return Molmo(config).eval()
+        model: Molmo = Molmo(config).eval()
+        return model
     finally:
         torch.set_default_dtype(torch.float32)
 

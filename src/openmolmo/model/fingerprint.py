@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,8 @@ def _parts(weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]
     """A quantised weight as the tensors that it consists of, any other as it is."""
     for name, weight in weights:
         if type(weight).__module__.startswith("torchao"):
-            inner, _ = weight.__tensor_flatten__()
+            quantised: Any = weight
+            inner, _ = quantised.__tensor_flatten__()
             yield from _parts((f"{name}.{part}", getattr(weight, part)) for part in inner)
         else:
             yield name, weight

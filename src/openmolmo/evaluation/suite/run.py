@@ -121,8 +121,8 @@ def run_suite(setup: SuiteSetup, choice: ModelChoice | None = None, model: Suite
     judge_ = None if setup.judge is None else judge_of(setup.judge, cache=setup.out / JUDGE)
     if judge_ is not None:
         chosen = [
-            (benchmark.judged_by(judge_) if benchmark.needs_judge or setup.judge != SCENES else benchmark, *rest)
-            for benchmark, *rest in chosen
+            (one.judged_by(judge_) if one.needs_judge or setup.judge != SCENES else one, split, settings)
+            for one, split, settings in chosen
         ]
     loaded, not_judged = _load(setup, chosen)
     if model is None:

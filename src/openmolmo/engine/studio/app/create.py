@@ -53,8 +53,9 @@ def create_app(settings: StudioSettings, database: Database | None = None, *, th
         to_thread.current_default_thread_limiter().total_tokens = threads
         yield
 
-    pages = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    application = FastAPI(title="openmolmo studio", lifespan=few_threads, **pages)
+    application = FastAPI(
+        title="openmolmo studio", lifespan=few_threads, docs_url=None, redoc_url=None, openapi_url=None
+    )
     application.state.context = context
     refused = answer_failures(application, context)
     application.add_middleware(Guard, settings=settings, refused=refused)
