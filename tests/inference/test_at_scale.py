@@ -16,7 +16,7 @@ from openmolmo.inference.at_scale import engines, job
 from openmolmo.inference.at_scale.job import Workers, answer_at_scale
 from openmolmo.inference.at_scale.work import answer_part
 from openmolmo.inference.commands import answer
-from openmolmo.inference.running import Settings
+from openmolmo.inference.settings import Settings
 from openmolmo.words.answer import Answer
 
 SETTINGS = Settings(

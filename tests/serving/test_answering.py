@@ -11,7 +11,7 @@ from PIL import Image
 
 from openmolmo.core.errors import ConfigError, ImageError, MissingDependencyError, PromptError
 from openmolmo.inference.at_scale.engines import ENGINES
-from openmolmo.inference.running import Settings
+from openmolmo.inference.settings import Settings
 from openmolmo.serving.answering import VllmAnswerer
 from openmolmo.words.requests import Request, ask_request, caption_request, point_request
 

@@ -9,6 +9,8 @@
     ├── RunError                a training, evaluation or generation run cannot go on
     │   ├── DiskFullError       no space is left where the run writes
     │   └── StoppedError        a run was asked to stop, and saved what it had
+    ├── UnavailableError        what answers is not there now: it is stopping, or a process was lost
+    │   └── QueueFullError      more is asked at once than may wait; says when to try again
     ├── NotRegisteredError      no generator, data set, task, preset or recipe has that name
     └── MissingDependencyError  an optional package is needed; says the pip line
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from openmolmo.inference.request_file import asked_of_each, find_pictures, read_requests
-from openmolmo.inference.running import Settings, Shown, answer_file, answer_folder, show_answers
+from openmolmo.inference.running import Shown, answer_file, answer_folder, show_answers
+from openmolmo.inference.settings import Settings
 from openmolmo.words.requests import Request, ask_request, caption_request, count_request, point_request
 
 __all__ = ["answer", "ask", "caption", "count", "point"]

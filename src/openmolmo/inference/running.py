@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,7 @@ from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
 from openmolmo.core.files import atomic_file, require_writable
 from openmolmo.inference.jobs import answer_into
 from openmolmo.inference.request_file import Asked
+from openmolmo.inference.settings import Settings
 from openmolmo.words.answer import Answer
 from openmolmo.words.requests import Request
 
@@ -24,60 +25,11 @@ if TYPE_CHECKING:
 
     from openmolmo.inference.at_scale.job import Workers
 
-__all__ = ["Settings", "Shown", "answer_file", "answer_folder", "show_answers"]
+__all__ = ["Shown", "answer_file", "answer_folder", "show_answers"]
 
 _LOOKED_AT = 8  # requests of a long list whose pictures are opened before all others
 _TOLD = 5  # failures that are named on the terminal; the file names all
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Which model answers, and how it decodes."""
-
-    model: str
-    tokenizer: str | None
-    max_new_tokens: int
-    temperature: float
-    top_p: float
-    seed: int
-    batch_size: int
-    device: str | None
-    dtype: str | None
-    resize: Literal["exact", "fast"] | None
-    compile: bool
-    quantize: Literal["int8", "int4"] | None = None
-    alone: bool = False
-    """Whether this process is for nothing else than these answers."""
-
-    def load(self) -> Any:
-        """The predictor; errors of settings come before those of the model."""
-        if self.alone and not self.compile:
-            from openmolmo.inference.lean import import_lean
-
-            import_lean()
-        from openmolmo.inference.cache import CacheConfig
-        from openmolmo.inference.load import load
-        from openmolmo.inference.sampling import Sampling
-
-        sampling = Sampling(temperature=self.temperature, top_p=self.top_p, seed=self.seed)
-        return load(
-            self.model,
-            tokenizer=self.tokenizer,
-            device=self.device,
-            dtype=self.dtype,
-            resize_mode=self.resize,
-            quantize=self.quantize,
-            batch_size=self.batch_size,
-            max_new_tokens=self.max_new_tokens,
-            sampling=sampling,
-            cache=CacheConfig(kind="static", compile="default") if self.compile else None,
-        )
-
-    def of_answers(self) -> dict[str, Any]:
-        """What makes answers different from those of other settings."""
-        values = {name: getattr(self, name) for name in ("max_new_tokens", "temperature", "top_p", "seed", "dtype")}
-        return values if self.resize is None else {**values, "resize": self.resize}
 
 
 @dataclass(frozen=True, kw_only=True)

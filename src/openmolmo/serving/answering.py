@@ -17,7 +17,7 @@ from PIL import Image
 from openmolmo.core.errors import ConfigError, OpenMolmoError, PromptError
 from openmolmo.core.files import sha256_bytes
 from openmolmo.core.optional import require
-from openmolmo.inference.running import Settings
+from openmolmo.inference.settings import Settings
 from openmolmo.model.find import find_model
 from openmolmo.pictures import open_image
 from openmolmo.words.answer import Answer, read_answer

@@ -10,7 +10,7 @@ from openmolmo.core.registry import Registry
 from openmolmo.inference.jobs import Answerer
 
 if TYPE_CHECKING:
-    from openmolmo.inference.running import Settings
+    from openmolmo.inference.settings import Settings
 
 __all__ = ["ENGINES", "opened", "predictor"]
 

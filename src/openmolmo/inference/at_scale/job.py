@@ -18,7 +18,7 @@ from openmolmo.inference.at_scale.parts import cut, find_source
 from openmolmo.inference.at_scale.work import Done, Task, answer_part, failures_of, file_of
 
 if TYPE_CHECKING:
-    from openmolmo.inference.running import Settings
+    from openmolmo.inference.settings import Settings
 
 __all__ = ["Workers", "answer_at_scale"]
 

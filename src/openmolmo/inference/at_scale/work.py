@@ -15,7 +15,7 @@ from openmolmo.inference.at_scale.reading import read_part
 from openmolmo.inference.jobs import answered_lines, as_line
 
 if TYPE_CHECKING:
-    from openmolmo.inference.running import Settings
+    from openmolmo.inference.settings import Settings
 
 __all__ = ["Done", "Task", "answer_part", "failures_of", "file_of"]
 

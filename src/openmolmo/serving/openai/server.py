@@ -33,6 +33,7 @@ class ServingServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                loop="asyncio",  # one everywhere: where names are resolved is part of what the attacks are tried on
                 http=protocol_class(settings.head_seconds, settings.write_seconds),
                 ws="none",
                 log_level="warning",
