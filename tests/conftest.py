@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -23,3 +24,9 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = config.getoption("markexpr")
     if "gpu" not in chosen or "not gpu" in chosen:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: looking through it at every collection of garbage took a seventh of all time."""
+    gc.collect()
+    gc.freeze()

@@ -6,30 +6,40 @@ list ``[exit code, standard output, standard error, what the folder holds afterw
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import sys
 import tempfile
 import traceback
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import BinaryIO
 
 READY = (
     "numpy",
     "PIL.Image",
-    "click",
     "pyarrow.parquet",
     "scipy.optimize",
     "sqlalchemy.orm",
     "matplotlib.pyplot",
-    "openmolmo.cli",
-    "openmolmo.records",
-    "openmolmo.engine.download",
-    "openmolmo.engine.synth.base",
-    "openmolmo.engine.studio.store.tables",
+    "jinja2",
+    "cv2",
+    "rich.console",
+    "rich.table",
 )
 """What takes long to import; whatever else a call needs it imports by itself."""
+
+
+def prepare() -> None:
+    """Import what takes long, and what stands behind the commands' names; those that need torch will say so."""
+    for name in READY:
+        importlib.import_module(name)
+    for point in distribution("openmolmo").entry_points:
+        if point.group.endswith("commands"):
+            with contextlib.suppress(ModuleNotFoundError):
+                point.load()
 
 
 def _run(words: list[str], out: BinaryIO, err: BinaryIO) -> None:
@@ -67,6 +77,5 @@ def call(words: list[str]) -> tuple[int, str, str, list[str]]:
 
 
 if __name__ == "__main__":
-    for name in READY:
-        importlib.import_module(name)
+    prepare()
     sys.stdout.write(json.dumps([call(words) for words in json.loads(Path(sys.argv[1]).read_text())]))

@@ -100,8 +100,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     """The same run in many ways: by one process, by two, begun by one and ended by two ..."""
     folder = tmp_path_factory.mktemp("runs")
     whole = alone(tokenizer, BASE, folder / "one")
-    alone(tokenizer, BLIND, folder / "one-blind")
-    alone(tokenizer, LONG, folder / "one-long")
     before_its_end(whole, folder / "one-then-fsdp")
     tied = alone(tokenizer, [*BASE, "steps=1", "model=tiny_tied"], folder / "tied")
     alone(tokenizer, [*FROM, f"init_from={tied / 'final'}"], folder / "one-from-tied")
@@ -109,13 +107,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
     plan: list[dict[str, Any]] = [
         {"out": "fsdp", "settings": [*BASE, fsdp]},
         {"out": "ddp", "settings": [*BASE, ddp]},
-        {"out": "hsdp", "settings": [*BASE, *groups, "steps=20"]},
         {"out": "one-then-fsdp", "settings": [*BASE, fsdp], "resume": True},
         {"out": "fsdp-then-ddp", "settings": [*BASE, ddp], "begin": "fsdp", "resume": True},
         {"out": "from-tied", "settings": [*FROM, fsdp, f"init_from={tied / 'final'}"]},
         {"out": "broken", "settings": [*BASE, fsdp, broken, "loader.max_skipped=2"]},
-        {"out": "long-ddp", "settings": [*LONG, ddp]},
-        {"out": "blind-fsdp", "settings": [*BLIND, fsdp]},
         {"out": "stopped", "settings": [*BASE, fsdp], "stop": 4},
         {"out": "none", "settings": BASE},
         {"out": "odd", "settings": [*BASE, fsdp, "accumulate=3"]},
@@ -131,7 +126,12 @@ def more_runs(runs: Path, tokenizer: Path) -> Path:
     whole = runs / "one"
     before_its_end(whole, runs / "one-then-ddp")
     alone(tokenizer, [*FROM, f"init_from={whole / 'final'}"], runs / "one-from-model")
+    alone(tokenizer, BLIND, runs / "one-blind")
+    alone(tokenizer, LONG, runs / "one-long")
     plan: list[dict[str, Any]] = [
+        {"out": "hsdp", "settings": [*BASE, *groups]},
+        {"out": "long-ddp", "settings": [*LONG, ddp]},
+        {"out": "blind-fsdp", "settings": [*BLIND, fsdp]},
         {"out": "full", "settings": [*BASE, fsdp, "parallel.checkpointing=full", "parallel.async_save=true"]},
         {"out": "selective", "settings": [*BASE, ddp, "parallel.checkpointing=selective", "parallel.async_save=true"]},
         {"out": "one-then-ddp", "settings": [*BASE, ddp], "resume": True},
@@ -146,22 +146,18 @@ def more_runs(runs: Path, tokenizer: Path) -> Path:
     return runs
 
 
-def test_two_processes_are_one_with_several_batches_each(runs: Path) -> None:
-    assert_same(runs / "long-ddp", runs / "one-long")
-
-
 @pytest.mark.slow
 def test_more_ways_of_two_processes_are_one(more_runs: Path) -> None:
-    for name in ("long-fsdp", "long-each", "long-groups"):
+    for name in ("long-ddp", "long-fsdp", "long-each", "long-groups"):
         assert_same(more_runs / name, more_runs / "one-long")
-    for name in ("full", "selective", "one-then-ddp", "fsdp-then-fsdp"):
+    for name in ("hsdp", "full", "selective", "one-then-ddp", "fsdp-then-fsdp"):
         assert_same(more_runs / name, more_runs / "one")
     assert_same(more_runs / "from-model", more_runs / "one-from-model")
     assert_same(more_runs / "blind-ddp", more_runs / "one-blind")
     assert not load_model(more_runs / "from-model/final").config.text_config.tie_word_embeddings
 
 
-@pytest.mark.parametrize("name", ["fsdp", "ddp", "hsdp"])
+@pytest.mark.parametrize("name", ["fsdp", "ddp"])
 def test_two_processes_are_one(runs: Path, name: str) -> None:
     assert_same(runs / name, runs / "one")
     weights = [row["ce"] for row in read_jsonl(runs / "one/metrics.jsonl")]
@@ -187,7 +183,7 @@ def test_what_one_process_cannot_read_ends_all(runs: Path) -> None:
     assert any("more than max_skipped=2" in words and " False " in words for words in told)
 
 
-@pytest.mark.parametrize("name", ["fsdp", "hsdp", "ddp"])
+@pytest.mark.parametrize("name", ["fsdp", "ddp"])
 def test_one_process_ends_what_two_began(runs: Path, tokenizer: Path, name: str) -> None:
     out = before_its_end(runs / name, runs / f"{name}-then-one")
     assert checkpoint.is_sharded(out / "step-10") == (name != "ddp")
@@ -195,9 +191,15 @@ def test_one_process_ends_what_two_began(runs: Path, tokenizer: Path, name: str)
     assert_same(out, runs / "one")
 
 
-def test_a_process_without_pictures_keeps_up(runs: Path) -> None:
-    assert_same(runs / "blind-fsdp", runs / "one-blind")
-    norms = [row["norm"]["encoder"] for row in read_jsonl(runs / "blind-fsdp/metrics.jsonl")]
+@pytest.mark.slow
+def test_one_process_ends_what_groups_of_two_began(more_runs: Path, tokenizer: Path) -> None:
+    test_one_process_ends_what_two_began(more_runs, tokenizer, "hsdp")
+
+
+@pytest.mark.slow
+def test_a_process_without_pictures_keeps_up(more_runs: Path) -> None:
+    assert_same(more_runs / "blind-fsdp", more_runs / "one-blind")
+    norms = [row["norm"]["encoder"] for row in read_jsonl(more_runs / "blind-fsdp/metrics.jsonl")]
     assert min(norms) == 0 < max(norms)  # there were steps with no picture at all
 
 
