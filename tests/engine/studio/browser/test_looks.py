@@ -95,12 +95,13 @@ def look(page: Any, name: str, address: str, folder: Path, barriers: Callable[[A
     """Screenshot a page; what is wrong with it, in words."""
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    shift = page.evaluate(SHIFTS)  # before the picture of the whole page, for which the window grows
     page.screenshot(path=folder / f"{name}.png", full_page=True)
     faults = [f"{name}: {barrier}" for barrier in barriers(page)]
     wide, view = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     if wide > view:
         faults.append(f"{name}: {wide} pixels wide, on a screen of {view}")
-    if (shift := page.evaluate(SHIFTS)) > 0.02:
+    if shift > 0.02:
         faults.append(f"{name}: its parts jump while it loads ({shift:.3f})")
     if keys := page.evaluate(
         "document.body.innerText.match(/\\b(pages|common|people|project|work|account)\\.[a-z_]+/g)"
