@@ -23,7 +23,7 @@ demo: $(STAMP) ## make data, train from scratch, judge, ask about pictures -> de
 	@$(BIN)/openmolmo demo --out demo
 
 # Tests start some hundred processes: with the setting left in, each would compile the whole package anew.
-test: $(STAMP) ## the default tests (5 to 6 minutes on two cores)
+test: $(STAMP) ## the default tests (about 5 minutes on two cores)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 
 test-slow: $(STAMP) ## the tests that take minutes

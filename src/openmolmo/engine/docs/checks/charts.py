@@ -258,11 +258,12 @@ def _colour_of_slice(reading: Reading, mark: Mark) -> str:
     left, top = (int(value) for value in boxes[:, :2].min(axis=0))
     right, bottom = (int(value) + 1 for value in boxes[:, 2:].max(axis=0))
     pie = reading.pixels[max(top, 0) : bottom, max(left, 0) : right].astype(np.int16)
+    red, green, blue = np.ascontiguousarray(np.moveaxis(pie, 2, 0))  # one after the other: three times as fast
     found = []
     for name, shades in COLOURS.items():
-        is_near = np.zeros(pie.shape[:2], bool)
-        for shade in shades:
-            is_near |= np.abs(pie - np.frombuffer(bytes.fromhex(shade[1:]), np.uint8)).max(axis=2) <= _SHADE
+        is_near = np.zeros(red.shape, bool)
+        for r, g, b in (bytes.fromhex(shade[1:]) for shade in shades):
+            is_near |= (abs(red - r) <= _SHADE) & (abs(green - g) <= _SHADE) & (abs(blue - b) <= _SHADE)
         # Soft edges pass through other colours, one pixel thin; letters may have a slice's colour, in few pixels a row.
         is_whole = is_near[1:-1, 1:-1] & is_near[:-2, 1:-1] & is_near[2:, 1:-1] & is_near[1:-1, :-2] & is_near[1:-1, 2:]
         across, down = (np.flatnonzero(is_whole.sum(axis=axis) >= _FEW) for axis in (0, 1))
