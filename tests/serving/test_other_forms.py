@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import openai
 import pytest
 from openai.types import Completion
@@ -87,7 +87,7 @@ def test_completions_of_texts_and_tokens(client: openai.OpenAI) -> None:
 
 
 def test_tokens_health_and_version(server: Served) -> None:
-    with httpx.Client(base_url=server.address) as client:
+    with httpx2.Client(base_url=server.address) as client:
         assert client.post("/tokenize", json={"model": "nano", "prompt": "Hi"}).json() == {
             "count": 2, "max_model_len": None, "tokens": [72, 105], "token_strs": None,
         }  # fmt: skip
@@ -97,7 +97,7 @@ def test_tokens_health_and_version(server: Served) -> None:
 
 
 def test_figures_under_our_names_and_vllms(server: Served) -> None:
-    with httpx.Client(base_url=server.address) as client:
+    with httpx2.Client(base_url=server.address) as client:
         client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "Hi"}]})
         families = {one.name: one for one in text_string_to_metric_families(client.get("/metrics").text)}
     for name in (

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 from scripted import Scripted, Served, served
@@ -157,7 +157,7 @@ REFUSED: dict[str, tuple[Any, int, str]] = {
 
 def test_each_is_refused_in_openais_form_and_others_are_answered(server: Served) -> None:
     faults = []
-    with httpx.Client(base_url=server.address) as client:
+    with httpx2.Client(base_url=server.address) as client:
         for name, (body, status, words) in REFUSED.items():
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             for stream in (False, True) if status >= 429 else (False,):
@@ -183,7 +183,7 @@ def test_each_is_refused_in_openais_form_and_others_are_answered(server: Served)
 
 
 def test_addresses_and_types_that_are_not_there(server: Served) -> None:
-    with httpx.Client(base_url=server.address) as client:
+    with httpx2.Client(base_url=server.address) as client:
         for method, path, status in (("GET", "/v1/nothing", 404), ("GET", "/v1/chat/completions", 405)):
             got = client.request(method, path)
             assert (got.status_code, got.json()["error"]["code"]) == (status, "unknown_url")

@@ -17,7 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
+import httpx2
 import openai
 import pytest
 from click.testing import CliRunner
@@ -62,8 +62,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving("nano", "again=nano", folder=tmp_path_factory.mktemp("served")) as (_, address):
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{address}/health").status_code == 200:
+            with contextlib.suppress(httpx2.TransportError):
+                if httpx2.get(f"{address}/health").status_code == 200:
                     break
             time.sleep(0.1)
         yield address
@@ -115,8 +115,8 @@ def test_openais_client_gets_what_the_library_answers(running: str) -> None:
         model="nano", messages=messages("What is it?"), n=3, temperature=1.0, seed=1, max_tokens=8
     )  # type: ignore[arg-type]
     assert [one.message.content for one in again.choices] == [one.message.content for one in several.choices]
-    ids = httpx.post(f"{running}/tokenize", json={"prompt": "red star"}).json()["tokens"]
-    assert httpx.post(f"{running}/detokenize", json={"tokens": ids}).json() == {"prompt": "red star"}
+    ids = httpx2.post(f"{running}/tokenize", json={"prompt": "red star"}).json()["tokens"]
+    assert httpx2.post(f"{running}/detokenize", json={"tokens": ids}).json() == {"prompt": "red star"}
     assert client.completions.create(model="nano", prompt="The picture", max_tokens=4).choices[0].text
     with pytest.raises(openai.BadRequestError, match="context has 2048"):
         client.chat.completions.create(model="nano", messages=[{"role": "user", "content": "star " * 3000}])
@@ -142,7 +142,7 @@ def test_a_signal_lets_running_replies_end_and_refuses_new_ones(tmp_path: Path) 
         thread = threading.Thread(target=ask)
         thread.start()
         assert begun.wait(90)
-        with httpx.Client(base_url=address) as client:
+        with httpx2.Client(base_url=address) as client:
             client.get("/version")
             process.send_signal(signal.SIGTERM)
             time.sleep(0.3)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import openai
 import pytest
 from test_serve_command import STARS, messages, serving
@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def wait_for(address: str, **options: object) -> None:
     until = time.monotonic() + 90
     while True:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{address}/health", **options).status_code == 200:  # type: ignore[arg-type]
+        with contextlib.suppress(httpx2.TransportError):
+            if httpx2.get(f"{address}/health", **options).status_code == 200:  # type: ignore[arg-type]
                 return
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -85,7 +85,11 @@ def test_a_team_behind_caddy_with_keys(tmp_path: Path) -> None:
             public = f"https://localhost:{outer}"
             wait_for(public, verify=False)
             client = openai.OpenAI(
-                base_url=f"{public}/v1", api_key=key, max_retries=0, timeout=120, http_client=httpx.Client(verify=False)
+                base_url=f"{public}/v1",
+                api_key=key,
+                max_retries=0,
+                timeout=120,
+                http_client=httpx2.Client(verify=False),
             )
             stream = client.chat.completions.create(model="nano", messages=messages("Point to the stars."), stream=True)  # type: ignore[arg-type]
             text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
@@ -118,7 +122,7 @@ def test_a_thousand_at_once_are_answered_rightly_or_refused(tmp_path: Path) -> N
     with serving("--queue", "200", "--quiet", folder=tmp_path) as (process, address):
         wait_for(address)
 
-        async def one(client: httpx.AsyncClient, number: int) -> int:
+        async def one(client: httpx2.AsyncClient, number: int) -> int:
             asked = {"messages": messages(questions[number % 3]), "max_tokens": 6}
             got = await client.post("/v1/chat/completions", json=asked)
             if got.status_code == 200:
@@ -128,12 +132,12 @@ def test_a_thousand_at_once_are_answered_rightly_or_refused(tmp_path: Path) -> N
             return got.status_code
 
         async def all_of_them() -> list[int]:
-            limits = httpx.Limits(max_connections=None)
-            async with httpx.AsyncClient(base_url=address, limits=limits, timeout=600) as client:
+            limits = httpx2.Limits(max_connections=None)
+            async with httpx2.AsyncClient(base_url=address, limits=limits, timeout=600) as client:
                 return await asyncio.gather(*(one(client, number) for number in range(1000)))
 
         statuses = asyncio.run(all_of_them())
         assert len(statuses) == 1000 and statuses.count(200) >= 200, statuses.count(200)
         assert process.poll() is None
-        assert httpx.get(f"{address}/health").status_code == 200
+        assert httpx2.get(f"{address}/health").status_code == 200
     assert "Traceback" not in (tmp_path / "log").read_text()

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-import httpx
+import httpx2
 from scripted import REPLY, Scripted, served
 
 from openmolmo.core.errors import QueueFullError
@@ -51,7 +51,7 @@ def test_slow_clients_are_cut_and_others_answered() -> None:
         silent, half, trickle = raw(server.address), raw(server.address), raw(server.address)
         half.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: ")
         trickle.sendall(head(1000) + b'{"mess')
-        assert httpx.post(f"{server.address}/v1/chat/completions", json=ASK).status_code == 200
+        assert httpx2.post(f"{server.address}/v1/chat/completions", json=ASK).status_code == 200
         assert (received(silent), received(half)) == (b"", b"")
         answer = received(trickle)
         assert answer.startswith(b"HTTP/1.1 408") and b'"code":"slow_body"' in answer
@@ -104,7 +104,10 @@ def test_a_client_that_leaves_ends_its_reply() -> None:
 
 def test_a_reply_that_takes_too_long_is_ended() -> None:
     backend = Scripted(lambda _: "word " * 1000, seconds=0.01)
-    with served(backend, ServeSettings(request_seconds=0.2)) as server, httpx.Client(base_url=server.address) as client:
+    with (
+        served(backend, ServeSettings(request_seconds=0.2)) as server,
+        httpx2.Client(base_url=server.address) as client,
+    ):
         late = client.post("/v1/chat/completions", json=ASK)
         assert (late.status_code, late.json()["error"]["code"]) == (503, "timeout")
         lines = client.post("/v1/chat/completions", json=ASK | {"stream": True}).text.strip().split("\n\n")
@@ -130,7 +133,7 @@ def test_forty_at_once_are_each_answered_or_refused() -> None:
     backend = Rows(lambda generation: f"You said {generation.request.text}", seconds=0.01)
     with served(backend) as server:
 
-        async def one(client: httpx.AsyncClient, number: int) -> int:
+        async def one(client: httpx2.AsyncClient, number: int) -> int:
             asked = {"messages": [{"role": "user", "content": f"number{number}"}]}
             got = await client.post("/v1/chat/completions", json=asked)
             if got.status_code == 429:
@@ -140,8 +143,8 @@ def test_forty_at_once_are_each_answered_or_refused() -> None:
             return got.status_code
 
         async def all_of_them() -> list[int]:
-            limits = httpx.Limits(max_connections=40)
-            async with httpx.AsyncClient(base_url=server.address, limits=limits, timeout=30) as client:
+            limits = httpx2.Limits(max_connections=40)
+            async with httpx2.AsyncClient(base_url=server.address, limits=limits, timeout=30) as client:
                 return await asyncio.gather(*(one(client, number) for number in range(40)))
 
         statuses = asyncio.run(all_of_them())
@@ -170,7 +173,7 @@ def test_many_large_bodies_at_once_are_refused_before_memory_is_full() -> None:
 def test_a_server_that_stops_finishes_what_it_writes_and_refuses_the_rest() -> None:
     backend = Scripted(lambda _: REPLY, seconds=0.05)
     with served(backend) as server:
-        with httpx.Client(base_url=server.address) as client, httpx.Client(base_url=server.address) as other:
+        with httpx2.Client(base_url=server.address) as client, httpx2.Client(base_url=server.address) as other:
             assert other.get("/version").status_code == 200
             with client.stream("POST", "/v1/chat/completions", json=ASK | {"stream": True}) as stream:
                 lines = stream.iter_lines()
@@ -192,6 +195,6 @@ def test_an_error_in_the_midst_of_a_stream_is_told() -> None:
             raise QueueFullError("lost", retry_after=1.0)
 
     with served(Breaking()) as server:
-        lines = httpx.post(f"{server.address}/v1/chat/completions", json=ASK | {"stream": True}).text.split("\n\n")
+        lines = httpx2.post(f"{server.address}/v1/chat/completions", json=ASK | {"stream": True}).text.split("\n\n")
         assert "Half " in lines[1]
         assert json.loads(lines[2].removeprefix("data: "))["error"]["code"] == "queue_full"

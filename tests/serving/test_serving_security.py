@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 from scripted import Scripted, served
@@ -112,7 +112,7 @@ def test_pictures_are_fetched_from_named_public_hosts_and_nowhere_else(
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     allowed = ("out.example", "inside.example", "turning.example", "127.0.0.1", "localhost", "2130706433")
     settings = ServeSettings(allow_urls=allowed, max_body_mb=1)
-    with served(Scripted(), settings) as server, httpx.Client(base_url=server.address) as client:
+    with served(Scripted(), settings) as server, httpx2.Client(base_url=server.address) as client:
 
         def status(url: str) -> int:
             got = client.post("/v1/chat/completions", json=asking(url))
@@ -160,7 +160,7 @@ def test_keys_are_kept_as_hashes_and_taken_away_while_the_server_runs(tmp_path: 
     with pytest.raises(ConfigError, match="already"):
         add_key(path, "ada")
     settings = ServeSettings(key_file=path, keys=(hash_key("from the environment"),))
-    with served(Scripted(), settings) as server, httpx.Client(base_url=server.address) as client:
+    with served(Scripted(), settings) as server, httpx2.Client(base_url=server.address) as client:
 
         def status(key: str | None, way: str = "Bearer") -> int:
             headers = {} if key is None else {"Authorization": f"{way} {key}"}
@@ -190,7 +190,7 @@ def test_keys_are_kept_as_hashes_and_taken_away_while_the_server_runs(tmp_path: 
 
 
 def test_pages_of_other_sites_cannot_use_a_server_without_keys() -> None:
-    with served(Scripted()) as server, httpx.Client(base_url=server.address) as client:
+    with served(Scripted()) as server, httpx2.Client(base_url=server.address) as client:
 
         def status(**headers: str) -> int:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -208,7 +208,7 @@ def test_pages_of_other_sites_cannot_use_a_server_without_keys() -> None:
             assert refused.headers[name]
         assert "access-control-allow-origin" not in refused.headers and "server" not in refused.headers
     settings = ServeSettings(allow_origins=("https://good.example",), public_names=("api.example",))
-    with served(Scripted(), settings) as server, httpx.Client(base_url=server.address) as client:
+    with served(Scripted(), settings) as server, httpx2.Client(base_url=server.address) as client:
         asked = {"Origin": "https://good.example", "Access-Control-Request-Method": "POST"}
         allowed = client.options("/v1/chat/completions", headers=asked)
         assert allowed.headers["access-control-allow-origin"] == "https://good.example"
@@ -229,14 +229,14 @@ def test_the_log_has_no_contents_unless_it_is_asked_for(caplog: pytest.LogCaptur
     for contents in (False, True):
         caplog.clear()
         with served(Scripted(lambda _: "my secret answer"), ServeSettings(log_contents=contents)) as server:
-            got = httpx.post(f"{server.address}/v1/chat/completions", json=secret, headers={"X-Request-ID": "abc-1"})
+            got = httpx2.post(f"{server.address}/v1/chat/completions", json=secret, headers={"X-Request-ID": "abc-1"})
             assert got.headers["X-Request-ID"] == "abc-1"
-            httpx.post(
+            httpx2.post(
                 f"{server.address}/v1/chat/completions?key=secret",
                 content=b'{"secret"',
                 headers={"Content-Type": "application/json", "X-Request-ID": "a b\tc"},
             )
-            httpx.get(f"{server.address}/%0aFORGED%1b[2J")
+            httpx2.get(f"{server.address}/%0aFORGED%1b[2J")
         assert ("secret" in caplog.text) == contents
         assert "id=abc-1 model=nano prompt_tokens=7 tokens=3" in caplog.text
         assert "a b\tc" not in caplog.text and "\nFORGED" not in caplog.text and "\x1b" not in caplog.text
