@@ -43,7 +43,7 @@ def new_page(chromium: Any) -> Iterator[Callable[..., Any]]:
 
     def make(**options: Any) -> Any:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))

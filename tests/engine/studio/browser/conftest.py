@@ -63,7 +63,7 @@ def new_page(launch: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     def make(*, flags: tuple[str, ...] = (), **options: Any) -> Any:
         options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options}
         context = launch(*flags).new_context(ignore_https_errors=True, **options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(90_000)  # a busy machine is no fault of a page
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
