@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from openmolmo.core.pages import page_environment
+from openmolmo.core.web import page_headers
 from openmolmo.engine.studio.catalogue import LOCALES, Catalogue, negotiate
 from openmolmo.words.templates import WordingKind, wording
 
@@ -39,11 +40,7 @@ CONTENT_POLICY = "; ".join(
 
 _HEADERS = {
     "Cache-Control": "no-cache",  # an update is seen at once
-    "Content-Security-Policy": CONTENT_POLICY,
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
+    **page_headers(uses="camera", referrer="same-origin", policy=CONTENT_POLICY),
 }
 
 _TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "jpg": "image/jpeg"}

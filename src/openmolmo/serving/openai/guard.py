@@ -6,17 +6,15 @@ Plain ASGI, so that it holds for files, errors and streams too.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
-import socket
 import time
 import uuid
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from openmolmo.core.web import is_known_host, is_of_this_site, own_names
 from openmolmo.serving.openai.context import Context
 from openmolmo.serving.openai.failures import APIError, error_response
 from openmolmo.serving.openai.headers import REQUEST_ID, add_headers
@@ -43,7 +41,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self.app, self.context = app, context
-        self._hosts = _own_names(context.settings)
+        self._hosts = own_names(context.settings.host, *context.settings.public_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -91,7 +89,7 @@ class Guard:
         if self.context.keys.asked_for:
             if _KEYED.match(path):
                 self._check_key(scope, headers)
-        elif not self._known_host(headers):
+        elif not is_known_host(headers.get("host", ""), self._hosts):
             message = "the server does not know itself by this name; start it with --public-name NAME, or with keys"
             raise APIError(403, message, code="unknown_host")
         elif self._of_other_site(headers):
@@ -104,18 +102,6 @@ class Guard:
             raise APIError(401, "a valid API key is needed: Authorization: Bearer KEY", code="invalid_api_key")
         scope.setdefault("openmolmo_facts", {})["key"] = owner
 
-    def _known_host(self, headers: Headers) -> bool:
-        """Whether the name is one of ours: another one was made to lead here by somebody else's page."""
-        host = headers.get("host", "")
-        name = (host if host.endswith("]") else re.sub(r":\d+$", "", host)).lower().rstrip(".")
-        if name in self._hosts:
-            return True
-        try:
-            ipaddress.ip_address(name.strip("[]"))
-        except ValueError:
-            return False
-        return True
-
     def _of_other_site(self, headers: Headers) -> bool:
         """Whether a browser says that another site's page asks; programs say nothing."""
         origin = headers.get("origin")
@@ -124,9 +110,7 @@ class Guard:
             return False
         if headers.get("sec-fetch-mode") == "navigate":
             return False
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return True
-        return origin is not None and urlsplit(origin).netloc != headers.get("host")
+        return not is_of_this_site(headers)
 
     def _tell(self, scope: Scope, status: int, request_id: str, seconds: float) -> None:
         path = scope["path"] if _KNOWN_PATHS.match(scope["path"]) else "other"
@@ -196,9 +180,3 @@ class _Body:
 
 def _too_large(settings: ServeSettings) -> APIError:
     return APIError(413, f"the body has more than {settings.max_body_mb:g} MB", code="body_too_large")
-
-
-def _own_names(settings: ServeSettings) -> frozenset[str]:
-    own = socket.gethostname().lower()
-    given = (settings.host.lower(), *(name.lower() for name in settings.public_names))
-    return frozenset({"localhost", own, f"{own}.local", *given} - {""})

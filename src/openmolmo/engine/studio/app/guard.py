@@ -6,10 +6,8 @@ Plain ASGI, so that it holds for files, errors and streamed bodies too.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import re
-import socket
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -20,33 +18,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from openmolmo.core.web import is_known_host, is_of_this_site, own_names, page_headers
 from openmolmo.engine.studio.settings import StudioSettings
 
-__all__ = ["CONTENT_POLICY", "Guard", "Refusal", "add_headers"]
+__all__ = ["Guard", "Refusal", "add_headers"]
 
 log = logging.getLogger("openmolmo.studio.requests")
 
-CONTENT_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "img-src 'self' blob: data:",
-        "media-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
-"""No script, style or connection but the studio's own, nothing inline; pictures and sound that a page made itself."""
-
 _HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
+    **page_headers(uses="microphone", referrer="same-origin"),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 BODY_SECONDS, BODY_BYTES_A_SECOND = 20.0, 500.0
 """A body has this time, and one second more for so many bytes that have come: the slowest network is quicker."""
@@ -69,7 +51,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: StudioSettings, refused: Callable[[Request, Refusal], Response]) -> None:
         self.app, self.settings, self._refused = app, settings, refused
-        self._hosts = _known_hosts(settings)
+        self._hosts = own_names(settings.host, urlsplit(settings.address).hostname or "")
         self._encrypted = settings.address.startswith("https://")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,10 +79,9 @@ class Guard:
             log.info("%s %s %d %.0f ms", scope["method"], path, status, 1000 * (time.monotonic() - began))
 
     def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
-        host = _host_name(headers.get("host", ""))
-        if not self._known(host):
+        if not is_known_host(headers.get("host", ""), self._hosts):
             return Refusal(421, "common.unknown_host")
-        if scope["method"] not in _SAFE and not _of_this_site(headers):
+        if scope["method"] not in _SAFE and not is_of_this_site(headers):
             return Refusal(403, "common.other_site")
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit():
@@ -108,15 +89,6 @@ class Guard:
         if int(length) > self._limit(scope["path"]):
             return Refusal(413, "common.too_large")
         return None
-
-    def _known(self, host: str) -> bool:
-        if host in self._hosts:
-            return True
-        try:  # a name could be made to lead here by somebody else's page; an address cannot
-            ipaddress.ip_address(host.strip("[]"))
-        except ValueError:
-            return False
-        return True
 
     def _limit(self, path: str) -> int:
         settings = self.settings
@@ -154,22 +126,3 @@ class _Limited:
             if self._had > self._limit:
                 raise HTTPException(413)
         return message
-
-
-def _host_name(host: str) -> str:
-    return (host if host.endswith("]") else re.sub(r":\d+$", "", host)).lower().rstrip(".")
-
-
-def _known_hosts(settings: StudioSettings) -> frozenset[str]:
-    own = socket.gethostname().lower()
-    public = (urlsplit(settings.address).hostname or "").lower()
-    return frozenset({"localhost", own, f"{own}.local", settings.host.lower(), public} - {""})
-
-
-def _of_this_site(headers: Headers) -> bool:
-    """Whether a change comes from a page of the studio, as far as the browser says; programs say nothing."""
-    site = headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
