@@ -8,7 +8,10 @@ import os
 import pytest
 from hypothesis import settings
 
+from browsing import launch, node_modules, screenshots
 from openmolmo.cli import hush_libraries
+
+__all__ = ["launch", "node_modules", "screenshots"]  # fixtures; one browser's driver for all tests of a process
 
 hush_libraries()
 os.environ.setdefault("OMP_NUM_THREADS", "1")

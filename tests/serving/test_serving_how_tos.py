@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
-import shutil
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -19,6 +15,7 @@ import pytest
 from test_serve_command import STARS, messages, serving
 
 import openmolmo
+from browsing import caddy
 from openmolmo.serving.keys import add_key, remove_key
 from openmolmo.words.requests import Request
 
@@ -50,24 +47,6 @@ def test_the_client_of_the_laptop(
         for block in blocks:
             exec(block.replace("http://127.0.0.1:8000", address), scope)
     assert "stars 19.0 39.3 percent; pixel 72 150" in capsys.readouterr().out
-
-
-@contextlib.contextmanager
-def caddy(folder: Path, recipe: str) -> Iterator[None]:
-    program = shutil.which("caddy")
-    if program is None:
-        pytest.skip("Caddy is not installed here (Debian: caddy)")
-    (folder / "Caddyfile").write_text(recipe)
-    process = subprocess.Popen(
-        [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"],
-        env={**os.environ, "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_a_team_behind_caddy_with_keys(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-from io import BytesIO
 from typing import Any
 
-import numpy as np
 from PIL import Image, ImageDraw
+
+from browsing import seen_dots
 
 __all__ = ["DOT", "ChatPage", "dots_picture"]
 
@@ -99,20 +99,4 @@ class ChatPage:
 
     def seen_dots(self, ratio: float) -> list[tuple[float, float]]:
         """Middles of the blue dots that can be seen, in pixels of the page: found on the screen, not reckoned."""
-        pixels = np.asarray(Image.open(BytesIO(self.page.screenshot())).convert("RGB")).astype(int)
-        near = np.abs(pixels - np.array(DOT)).sum(axis=-1) < 160
-        left = {(int(row), int(column)) for row, column in np.argwhere(near)}
-        found = []
-        while left:
-            waiting, dot = [left.pop()], []
-            while waiting:
-                row, column = waiting.pop()
-                dot.append((row, column))
-                around = {(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
-                left -= around
-                waiting += around
-            if len(dot) > 12:
-                rows, columns = np.array(dot).T
-                middle = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
-                found.append((middle[0] / ratio, middle[1] / ratio))
-        return sorted(found)
+        return seen_dots(self.page, DOT, 160, ratio)

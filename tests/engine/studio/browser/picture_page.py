@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
-import numpy as np
-from PIL import Image
+from browsing import seen_dots
 
 
 class PicturePage:
@@ -74,28 +72,8 @@ class PicturePage:
         return names
 
     def seen_dots(self, colour: tuple[int, int, int], ratio: float) -> list[tuple[float, float]]:
-        """Middles of the dots of a colour that can be seen, in pixels of the page, from left to right.
-
-        Found on the screen, so that nothing of the page's own arithmetic is asked.
-        """
-        pixels = np.asarray(Image.open(BytesIO(self.page.screenshot())).convert("RGB")).astype(int)
-        near = np.abs(pixels - np.array(colour)).sum(axis=-1) < 200
-        left = {(int(row), int(column)) for row, column in np.argwhere(near)}
-        found = []
-        while left:
-            waiting, dot = [left.pop()], []
-            while waiting:
-                row, column = waiting.pop()
-                dot.append((row, column))
-                around = {(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
-                left -= around
-                waiting += around
-            if len(dot) > 12:
-                rows, columns = np.array(dot).T
-                # The middle between the outermost pixels, each of which is one wide.
-                middle = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
-                found.append((middle[0] / ratio, middle[1] / ratio))
-        return sorted(found)
+        """Middles of the dots of a colour that can be seen, in pixels of the page, from left to right."""
+        return seen_dots(self.page, colour, 200, ratio)
 
     def hand_in(self) -> None:
         """Press the button, and be on the next page."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from studio_process import Studio, come_in
+
+from browsing import caddy
 
 HOW_TO = Path(__file__).parents[4] / "docs/how-to/studio-for-a-team.md"
 
@@ -63,24 +62,6 @@ def fingerprint(studio: Studio) -> str:
     found = re.search(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}", "".join(studio.said))
     assert found is not None
     return found[0]
-
-
-@contextmanager
-def caddy(folder: Path, recipe: str) -> Iterator[None]:
-    program = shutil.which("caddy")
-    if program is None:
-        pytest.skip("Caddy is not installed here (Debian: caddy)")
-    (folder / "Caddyfile").write_text(recipe)
-    process = subprocess.Popen(
-        [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"],
-        env={**os.environ, "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")},
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_behind_caddy_as_the_how_to_has_it(tmp_path: Path, database_url: str, new_page: Callable[..., Any]) -> None:
