@@ -5,6 +5,7 @@ The fixtures are those of all tests (``tests/conftest.py``): a process can have 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,9 +19,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from openmolmo.core import pages
+
 CHROMIUM = os.environ.get("OPENMOLMO_CHROMIUM", "/usr/bin/chromium")
 FLAGS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 MODULES = Path(__file__).parents[1] / ".cache" / "npm"
+SHARED = Path(pages.__file__).parent / "static"
 PACKAGE = Path(__file__).parent / "engine/studio/browser/package.json"
 
 
@@ -123,6 +127,30 @@ def seen_dots(page: Any, colour: tuple[int, int, int], near: int, ratio: float) 
             middle = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
             found.append((middle[0] / ratio, middle[1] / ratio))
     return sorted(found)
+
+
+def check_modules(node_modules: Path, folder: Path, static: Path) -> None:
+    """The modules keep the types that their comments say: TypeScript reads them, nothing is built."""
+    options = {
+        "allowJs": True,
+        "checkJs": True,
+        "noEmit": True,
+        "strict": True,
+        "noUncheckedIndexedAccess": False,
+        "useUnknownInCatchVariables": True,
+        "target": "es2022",
+        "module": "es2022",
+        "moduleResolution": "bundler",
+        "lib": ["es2023", "dom", "dom.iterable"],
+        "types": [],
+        "paths": {"/static/*": [f"{static}/*"]},
+        "rootDirs": [str(static), str(SHARED)],  # browsers see both as one folder
+    }
+    project = {"compilerOptions": options, "include": [f"{static}/**/*.js", f"{SHARED}/*.js"]}
+    (folder / "tsconfig.json").write_text(json.dumps(project))
+    command = [str(node_modules / ".bin" / "tsc"), "-p", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from browsing import check_modules
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
@@ -86,19 +86,4 @@ def look(page: Any, name: str, folder: Path, axe: str) -> list[str]:
 
 
 def test_modules_keep_their_types(node_modules: Path, tmp_path: Path) -> None:
-    options = {
-        "allowJs": True,
-        "checkJs": True,
-        "noEmit": True,
-        "strict": True,
-        "useUnknownInCatchVariables": True,
-        "target": "es2022",
-        "module": "es2022",
-        "moduleResolution": "bundler",
-        "types": [],
-        "lib": ["es2023", "dom", "dom.iterable"],
-    }
-    (tmp_path / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "include": [f"{STATIC}/*.js"]}))
-    command = [str(node_modules / ".bin" / "tsc"), "-p", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check_modules(node_modules, tmp_path, STATIC)

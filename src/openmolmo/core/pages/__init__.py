@@ -6,6 +6,7 @@ A template of a room begins with ``{% extends "base.html.j2" %}`` and fills the 
 rules of its own). The variables of the style sheet (``page.css``) are its colours: ``--page``, ``--card``, ``--line``,
 ``--ink``, ``--dim``, ``--soft``, ``--a``, ``--b``, ``--plain``, ``--good``, ``--bad``, and for what is pressed or warns
 ``--press``, ``--on-press``, ``--warn``, ``--wash``. A page needs no other file and asks no server for anything.
+Modules that several servers give to browsers stand in ``static``.
 """
 
 from __future__ import annotations

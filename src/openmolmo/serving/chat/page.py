@@ -74,8 +74,10 @@ def _router() -> APIRouter:
 def _files() -> dict[str, bytes]:
     """What stands under ``/chat/``, by name: a name that was asked for is never made into a path."""
     studio = resources.files("openmolmo.engine.studio")
-    files = {file.name: file.read_bytes() for file in (resources.files(PACKAGE) / "static").iterdir()}
-    files["page.css"] = (resources.files("openmolmo.core.pages") / "page.css").read_bytes()
+    shared = resources.files("openmolmo.core.pages")
+    folders = (shared / "static", resources.files(PACKAGE) / "static")
+    files = {file.name: file.read_bytes() for folder in folders for file in folder.iterdir()}
+    files["page.css"] = (shared / "page.css").read_bytes()
     files["icon.svg"] = (studio / "app" / "static" / "icon.svg").read_bytes()
     for name in SAMPLES:
         files[name] = (studio / "sample" / name).read_bytes()

@@ -93,5 +93,5 @@ def _add_files(application: FastAPI, packages: tuple[str, ...]) -> None:
     def shared_sheet() -> Response:
         return Response(sheet, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
-    files = _Files(packages=[(package, "static") for package in (PACKAGE, *packages)])
+    files = _Files(packages=[(package, "static") for package in (PACKAGE, "openmolmo.core.pages", *packages)])
     application.mount("/static", files, name="static")

@@ -2,11 +2,11 @@
 /**
  * A picture that is looked at closely: zoom, pan, and numbered marks that stay on their pixel.
  *
- * Marks are percent of the picture. The picture is laid out at its natural size and only transformed, so that a mark
- * is exact at any zoom and pixel ratio.
+ * Marks are percent of the picture.
  */
 import { Gestures } from "./gestures.js";
 import { button, make, t } from "./texts.js";
+import { Zoomed } from "./zoomed.js";
 
 /** @typedef {{x: number, y: number, number: number, colour: number, name: string, unsure: boolean}} Mark */
 /** @typedef {{url: string, width: number, height: number, name: string}} Shown */
@@ -16,22 +16,18 @@ const STEP = 48; // pixels of the screen that an arrow key moves
 /** Colours of labels in the style sheet. */
 export const COLOURS = 8;
 
-export class Viewer {
+export class Viewer extends Zoomed {
   /**
    * @param {HTMLElement} element
    * @param {{lit: (number: number | null) => void, chosen: (number: number) => void}} heard What people do with marks.
    */
   constructor(element, heard) {
+    super(make("div", "view"));
     this.heard = heard;
     /** @type {Shown | null} */
     this.shown = null;
     /** @type {Mark[]} */
     this.marks = [];
-    this.scale = 1; // screen pixels of one natural pixel
-    this.left = 0; // of the picture's corner, in the view
-    this.top = 0;
-    this.fitted = true;
-    this.view = make("div", "view");
     this.image = make("img", "view-image");
     this.layer = document.createElementNS(SVG, "svg");
     this.label = make("div", "view-label");
@@ -39,7 +35,7 @@ export class Viewer {
     this._build();
     element.replaceChildren(this.view, this.tools);
     this.gestures = new Gestures(this.view, this);
-    new ResizeObserver(() => (this.fitted ? this.fit() : this._settle())).observe(this.view);
+    this.watch();
   }
 
   /** @param {Shown | null} shown */
@@ -49,6 +45,7 @@ export class Viewer {
     this.setMarks([]);
     this.view.hidden = this.tools.hidden = !shown;
     if (!shown) return;
+    this.size = shown;
     this.image.width = shown.width;
     this.image.height = shown.height;
     this.image.src = shown.url;
@@ -87,35 +84,6 @@ export class Viewer {
     const at = this._inView(mark);
     const push = (/** @type {number} */ v, /** @type {number} */ room) => (v < 30 || v > room - 30 ? room / 2 - v : 0);
     this.pan(push(at.x, this.view.clientWidth), push(at.y, this.view.clientHeight));
-  }
-
-  /** Zoom about a place on the screen (the middle if none is given). @param {number} factor */
-  zoom(factor, clientX = NaN, clientY = NaN) {
-    const { view } = this;
-    const box = view.getBoundingClientRect();
-    const x = Number.isNaN(clientX) ? view.clientWidth / 2 : clientX - box.left - view.clientLeft;
-    const y = Number.isNaN(clientY) ? view.clientHeight / 2 : clientY - box.top - view.clientTop;
-    const least = this._fitScale();
-    const scale = Math.min(Math.max(this.scale * factor, least), Math.max(16, least * 8));
-    this.left = x - ((x - this.left) * scale) / this.scale;
-    this.top = y - ((y - this.top) * scale) / this.scale;
-    this.scale = scale;
-    this.fitted = scale <= least * 1.0001;
-    this._settle();
-  }
-
-  /** Show the whole picture. */
-  fit() {
-    this.scale = this._fitScale();
-    this.fitted = true;
-    this._settle();
-  }
-
-  /** @param {number} dx @param {number} dy pixels of the screen */
-  pan(dx, dy) {
-    this.left += dx;
-    this.top += dy;
-    this._settle();
   }
 
   /** A short press: a mark is chosen. @param {EventTarget | null} target */
@@ -178,28 +146,12 @@ export class Viewer {
     action();
   }
 
-  _fitScale() {
-    const { width, height } = this.shown ?? { width: 1, height: 1 };
-    return Math.min(this.view.clientWidth / width, this.view.clientHeight / height) || 1;
-  }
-
-  /** Keep the picture in the view, and draw. */
-  _settle() {
-    if (!this.shown) return;
-    const within = (/** @type {number} */ at, /** @type {number} */ size, /** @type {number} */ room) =>
-      size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at));
-    this.left = within(this.left, this.shown.width * this.scale, this.view.clientWidth);
-    this.top = within(this.top, this.shown.height * this.scale, this.view.clientHeight);
-    this.image.style.transform = `translate(${this.left}px, ${this.top}px) scale(${this.scale})`;
+  /** @param {string} transform */
+  _draw(transform) {
+    this.image.style.transform = transform;
     this.image.classList.toggle("is-close", this.scale > 3);
     this.view.classList.toggle("is-zoomed", !this.fitted);
     this._place();
-  }
-
-  /** @param {{x: number, y: number}} place */
-  _inView(place) {
-    const { width, height } = this.shown ?? { width: 1, height: 1 };
-    return { x: this.left + (place.x / 100) * width * this.scale, y: this.top + (place.y / 100) * height * this.scale };
   }
 
   _place() {

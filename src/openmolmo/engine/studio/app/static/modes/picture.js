@@ -2,9 +2,9 @@
 /**
  * A picture that people look at closely and click: zoom, pan, loupe, a crosshair for the keyboard, numbered marks.
  *
- * Points are percent of the natural picture, 0-100 from the top left. The picture is laid out at its natural size
- * and only transformed, so that what is measured on the screen is exact at any zoom and pixel ratio.
+ * Points are percent of the natural picture, 0-100 from the top left.
  */
+import { Zoomed } from "../zoomed.js";
 import { Gestures } from "./gestures.js";
 import { Keys } from "./picture_keys.js";
 
@@ -28,14 +28,12 @@ const DIGITS = 1e4;
 /** Colours in the style sheet. */
 export const COLOURS = 8;
 
-export class PictureView {
+export class PictureView extends Zoomed {
   /** @param {HTMLElement} element @param {Options} options */
   constructor(element, options) {
+    super(make("div", "picture-view"));
     this.options = options;
-    this.scale = 1; // screen pixels of one natural pixel
-    this.left = 0; // of the picture's corner, in the view
-    this.top = 0;
-    this.fitted = true;
+    this.size = options;
     /** @type {Group[]} */
     this.groups = [];
     /** @type {{group: number, point: number} | null} */
@@ -43,7 +41,6 @@ export class PictureView {
     /** @type {Place | null} */
     this.cross = null;
     this.loupeOn = false;
-    this.view = make("div", "picture-view");
     this.shape = document.createElementNS(SVG, "svg"); // gives the view its height, as the template has it
     this.stage = make("div", "picture-stage");
     this.image = make("img", "picture-image");
@@ -63,7 +60,7 @@ export class PictureView {
     element.replaceChildren(this.view, this.tools, this.live);
     this.gestures = new Gestures(this);
     this.keys = new Keys(this);
-    new ResizeObserver(() => (this.fitted ? this.fit() : this._settle())).observe(this.view);
+    this.watch();
     this.fit();
   }
 
@@ -75,35 +72,6 @@ export class PictureView {
     const held = this.selected;
     if (held && !(groups[held.group]?.active && groups[held.group].points[held.point])) this.selected = null;
     this._drawMarks();
-  }
-
-  /** Zoom about a place on the screen (the middle if none is given). @param {number} factor */
-  zoom(factor, clientX = NaN, clientY = NaN) {
-    const { view } = this;
-    const box = view.getBoundingClientRect();
-    const x = Number.isNaN(clientX) ? view.clientWidth / 2 : clientX - box.left - view.clientLeft;
-    const y = Number.isNaN(clientY) ? view.clientHeight / 2 : clientY - box.top - view.clientTop;
-    const least = this._fitScale();
-    const scale = Math.min(Math.max(this.scale * factor, least), Math.max(16, least * 8));
-    this.left = x - ((x - this.left) * scale) / this.scale;
-    this.top = y - ((y - this.top) * scale) / this.scale;
-    this.scale = scale;
-    this.fitted = scale <= least * 1.0001;
-    this._settle();
-  }
-
-  /** Show the whole picture. */
-  fit() {
-    this.scale = this._fitScale();
-    this.fitted = true;
-    this._settle();
-  }
-
-  /** Move the picture by pixels of the screen. @param {number} dx @param {number} dy */
-  pan(dx, dy) {
-    this.left += dx;
-    this.top += dy;
-    this._settle();
   }
 
   /** Magnify what is under the pointer or the crosshair. */
@@ -225,28 +193,13 @@ export class PictureView {
     return button;
   }
 
-  _fitScale() {
-    const { width, height } = this.options;
-    return Math.min(this.view.clientWidth / width, this.view.clientHeight / height) || 1;
-  }
-
-  /** Keep the picture in the view, and draw. */
-  _settle() {
-    const within = (/** @type {number} */ at, /** @type {number} */ size, /** @type {number} */ room) =>
-      size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, at));
-    this.left = within(this.left, this.options.width * this.scale, this.view.clientWidth);
-    this.top = within(this.top, this.options.height * this.scale, this.view.clientHeight);
-    this.stage.style.transform = `translate(${this.left}px, ${this.top}px) scale(${this.scale})`;
+  /** @param {string} transform */
+  _draw(transform) {
+    this.stage.style.transform = transform;
     this.image.classList.toggle("is-close", this.scale > 3);
     this._placeMarks();
     this._drawCross();
     if (!this.loupeBox.hidden && this.cross) this.showLoupe(this.cross);
-  }
-
-  /** @param {Place} place */
-  _inView(place) {
-    const { width, height } = this.options;
-    return { x: this.left + (place.x / 100) * width * this.scale, y: this.top + (place.y / 100) * height * this.scale };
   }
 
   /** @param {Place} place */
