@@ -31,7 +31,6 @@ from openmolmo.words.requests import (
     ask_request,
     caption_request,
     count_request,
-    is_description,
     point_request,
 )
 
@@ -129,7 +128,7 @@ class Predictor:
         limit = self.limit(prompt, request.max_new_tokens, seed=_seed(request, 0), text=text)
         decoding = self.decoding([prompt], room=limit.tokens)
         replies = generate_one(decoding, limit, self.sampling)
-        return pieces(replies, text, prompt.sizes, counted=not _described(request))
+        return pieces(replies, text, prompt.sizes, counted=not request.describes)
 
     def chat(self, images: Images = None, *, max_crops: int | None = None) -> Chat:
         """Begin a conversation about one picture, several or none; each is looked at once."""
@@ -229,17 +228,13 @@ class Predictor:
         for i, reply in zip(chosen, generate(decoding, limits, self.sampling), strict=True):
             reader = reply.limit.text
             text = decode(reply.ids) if reader is None else reader.finish()
-            counted = not _described(requests[i])
+            counted = not requests[i].describes
             answer = read_answer(text, prepared[i].sizes, finished=reply.finished, counted=counted)
             if answer.points:
                 tokens = zip(token_texts(decode, reply.ids), reply.logprobs, strict=True)
                 answer = with_confidence(answer, list(tokens))
             answers.append(answer)
         return answers
-
-
-def _described(request: Request) -> bool:
-    return is_description(request.style) or (request.style is None and request.length_hint is not None)
 
 
 def _seed(request: Request, place: int) -> int:

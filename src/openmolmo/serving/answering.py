@@ -22,7 +22,7 @@ from openmolmo.model.find import find_model
 from openmolmo.pictures import open_image
 from openmolmo.words.answer import Answer, read_answer
 from openmolmo.words.confidence import with_confidence
-from openmolmo.words.requests import ImageSource, Request, is_description
+from openmolmo.words.requests import ImageSource, Request
 
 __all__ = ["VllmAnswerer", "vllm"]
 
@@ -120,8 +120,7 @@ def _options(request: Request) -> dict[str, Any]:
 
 
 def _read(output: Any, request: Request, sizes: Sequence[tuple[int, int]]) -> Answer:
-    described = is_description(request.style) or (request.style is None and request.length_hint is not None)
-    answer = read_answer(output.text, sizes, finished=output.finish_reason == "stop", counted=not described)
+    answer = read_answer(output.text, sizes, finished=output.finish_reason == "stop", counted=not request.describes)
     chosen = [known[token] for token, known in zip(output.token_ids, output.logprobs or (), strict=False)]
     return with_confidence(answer, [(one.decoded_token or "", one.logprob) for one in chosen])
 

@@ -28,7 +28,7 @@ from openmolmo.serving.backend import Event, Generation, Load
 from openmolmo.words.answer import Answer, FoundPoint, read_answer
 from openmolmo.words.choosing import TokenLogprob
 from openmolmo.words.confidence import with_confidence
-from openmolmo.words.requests import Request, is_description
+from openmolmo.words.requests import Request
 
 __all__ = ["LocalBackend", "LocalConfig"]
 
@@ -287,8 +287,7 @@ def _sure(answer: Answer, reply: Reply, tokens: Sequence[TokenLogprob]) -> Answe
 
 def _answer(text: str, reply: Reply, request: Request, tokens: Sequence[TokenLogprob], *, finished: bool) -> Answer:
     """The whole reply; ``tokens`` is where confidence in its points comes from."""
-    described = is_description(request.style) or (request.style is None and request.length_hint is not None)
-    answer = read_answer(text, reply.prompt.sizes, finished=finished, counted=not described)
+    answer = read_answer(text, reply.prompt.sizes, finished=finished, counted=not request.describes)
     return _sure(answer, reply, tokens)
 
 

@@ -63,6 +63,11 @@ class Request:
                 f"history has {len(self.history)} texts", fix="it holds questions and replies in turn, an even number"
             )
 
+    @property
+    def describes(self) -> bool:
+        """Whether a description is asked for: a length means one where no style is named."""
+        return is_description(self.style) or (self.style is None and self.length_hint is not None)
+
 
 def is_description(style: str | None) -> bool:
     """Whether a style asks for a description: ``long_caption``, ``short_caption``, ``transcript`` …"""

@@ -22,7 +22,7 @@ from openmolmo.evaluation.tasks.short_answers import ShortAnswersTask
 from openmolmo.inference.request_file import Asked, find_pictures, read_requests
 from openmolmo.pictures import open_image
 from openmolmo.prompting.processor import Processor
-from openmolmo.words.requests import Request, caption_request, count_request, is_description, point_request
+from openmolmo.words.requests import Request, caption_request, count_request, point_request
 
 __all__ = ["Question", "drawn", "of_pictures", "requests_of", "worded"]
 
@@ -99,7 +99,6 @@ def _worded(asked: Asked, processor: Processor | None, most: int) -> Question:
         text = _text(request, processor)
     except OpenMolmoError as error:
         return Question(id=asked.id, request=request, fault=error)
-    described = is_description(request.style) or (request.style is None and request.length_hint is not None)
     plain = replace(
         request,
         text=text,
@@ -109,7 +108,7 @@ def _worded(asked: Asked, processor: Processor | None, most: int) -> Question:
         max_new_tokens=min(most, request.max_new_tokens or most),
     )
     return Question(
-        id=asked.id, request=plain, sizes=tuple(picture.size for picture in pictures), counted=not described
+        id=asked.id, request=plain, sizes=tuple(picture.size for picture in pictures), counted=not request.describes
     )
 
 
