@@ -42,22 +42,19 @@ def pieces(
     ``sizes`` and ``counted`` as in :func:`read_answer`.
     """
     shown, seen, finished = "", Counter[tuple[float, float]](), False
-    tokens: list[tuple[str, float]] = []
-    known = 0  # characters that the tokens have
+    chances: list[float] = []
     for reply in replies:
         finished = reply.finished
         ready = text.ready
-        if len(reply.ids) > len(tokens):
-            tokens.append((text.text[known:], reply.logprobs[-1]))
-            known = len(text.text)
+        chances = reply.logprobs
         if not reply.done and len(ready) > len(shown):
             answer = read_answer(ready, sizes)
             if len(answer.points) > seen.total():
-                answer = with_confidence(answer, tokens)
+                answer = with_confidence(answer, list(zip(text.added, chances, strict=True)))
             yield Piece(ready[len(shown) :], fresh_points(answer.points, seen))
             shown = ready
-    tokens.append((text.finish()[known:], 0.0))
-    answer = with_confidence(read_answer(text.text, sizes, finished=finished, counted=counted), tokens)
+    answer = read_answer(text.finish(), sizes, finished=finished, counted=counted)
+    answer = with_confidence(answer, list(zip(text.added, chances, strict=True)))
     yield Piece(answer.text[len(shown) :], fresh_points(answer.points, seen), answer)
 
 

@@ -282,7 +282,7 @@ def _sure(answer: Answer, reply: Reply, tokens: Sequence[TokenLogprob]) -> Answe
     if not answer.points:
         return answer
     chances = (token.logprob for token in tokens)  # one more where a token ended the reply
-    return with_confidence(answer, list(zip(reply.text.token_texts(), chances, strict=False)))
+    return with_confidence(answer, list(zip(reply.text.added, chances, strict=False)))
 
 
 def _answer(text: str, reply: Reply, request: Request, tokens: Sequence[TokenLogprob], *, finished: bool) -> Answer:

@@ -19,7 +19,7 @@ class ReplyText:
         stopped = reply.add(token)
 
     A character of several tokens appears when its last one has come. Nothing from the first stop
-    string on is ever part of ``text``.
+    string on is ever part of ``text``. ``added``: what each token added to it.
     """
 
     def __init__(self, decode: Decode, stop: Sequence[str] = ()) -> None:
@@ -27,20 +27,24 @@ class ReplyText:
         self._ids: list[int] = []
         self._settled = 0  # tokens whose text is in ``text``
         self.text = ""
+        self.added: list[str] = []
         self.stopped = False
 
     def add(self, token: int) -> bool:
         """Take one more token; True when a stop string is complete."""
         self._ids.append(token)
-        new = self._new_text()
+        before, new = len(self.text), self._new_text()
         if not new.endswith(_HALF):
             self._settle(new)
+        self.added.append(self.text[before:])
         return self.stopped
 
     def finish(self) -> str:
         """No more tokens will come: the whole text, an incomplete character at its end included."""
-        if not self.stopped:
+        if self.added and not self.stopped:
+            before = len(self.text)
             self._settle(self._new_text())
+            self.added[-1] += self.text[before:]
         return self.text
 
     @property
@@ -48,10 +52,6 @@ class ReplyText:
         """The text without what could still turn out to be a stop string or a space at the reply's end."""
         held = max((_overlap(self.text, stop) for stop in self._stop), default=0) if not self.stopped else 0
         return self.text[: len(self.text) - held].strip()
-
-    def token_texts(self) -> list[str]:
-        """The text that each token taken so far adds, those of a stop string included."""
-        return token_texts(self._decode, self._ids)
 
     def _new_text(self) -> str:
         start = max(0, self._settled - _MARGIN)
@@ -73,14 +73,11 @@ def token_texts(decode: Decode, ids: Sequence[int]) -> list[str]:
     texts = [decode([token]) for token in ids]
     if "".join(texts) == decode(ids):
         return texts
-    reply, texts = ReplyText(decode), []
+    reply = ReplyText(decode)
     for token in ids:
-        before = len(reply.text)
         reply.add(token)
-        texts.append(reply.text[before:])
-    if texts:
-        texts[-1] += reply.finish()[sum(map(len, texts)) :]
-    return texts
+    reply.finish()
+    return reply.added
 
 
 def _overlap(text: str, stop: str) -> int:
