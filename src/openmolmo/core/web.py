@@ -6,14 +6,27 @@ page may do, are the same question for both.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
+import time
+import webbrowser
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
-__all__ = ["CONTENT_POLICY", "is_known_host", "is_of_this_site", "own_names", "page_headers"]
+from openmolmo.core.errors import ConfigError
+
+__all__ = [
+    "CONTENT_POLICY",
+    "bound_socket",
+    "is_known_host",
+    "is_of_this_site",
+    "open_when_up",
+    "own_names",
+    "page_headers",
+]
 
 CONTENT_POLICY = "; ".join(
     (
@@ -75,3 +88,38 @@ def is_of_this_site(headers: Mapping[str, str]) -> bool:
         return False
     origin = headers.get("origin")
     return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def bound_socket(host: str, port: int, *, who: str, fix: str, backlog: int | None = None) -> socket.socket:
+    """A socket at an address, listening if a ``backlog`` is given.
+
+    Raises ConfigError, in which ``who`` cannot listen there, and ``fix`` says what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+        if backlog is not None:
+            bound.listen(backlog)
+    except OSError as error:
+        bound.close()
+        raise ConfigError(f"{who} cannot listen at {host}:{port}: {error.strerror or error}", fix=fix) from error
+    return bound
+
+
+class _Server(Protocol):
+    """As uvicorn's servers are."""
+
+    started: bool
+    should_exit: bool
+
+
+def open_when_up(server: _Server, address: str) -> None:
+    """Open a browser at an address as soon as the server answers; for a thread of its own."""
+    while not server.started:
+        if server.should_exit:
+            return
+        time.sleep(0.05)
+    with contextlib.suppress(webbrowser.Error):
+        webbrowser.open(address)

@@ -7,14 +7,13 @@ import importlib
 import importlib.util
 import logging
 import threading
-import time
-import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.optional import require
+from openmolmo.core.web import open_when_up
 from openmolmo.serving.keys import hash_key, read_keys
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def start(models: Sequence[str], options: Mapping[str, Any], *, tell: Callable[[
             tell("Whoever reaches this machine can use it: --api-keys FILE lets in only those who have a key.")
         tell("Stop it with Ctrl-C.")
         if page and options["open_browser"]:
-            threading.Thread(target=_open_when_up, args=(server, address), daemon=True).start()
+            threading.Thread(target=open_when_up, args=(server, address), daemon=True).start()
         run(server, listening)
 
 
@@ -164,12 +163,3 @@ def _log(options: Mapping[str, Any]) -> None:
 def _address(host: str, port: int) -> str:
     host = "127.0.0.1" if host in _EVERY else host
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _open_when_up(server: Any, address: str) -> None:
-    while not server.started:
-        if server.should_exit:
-            return
-        time.sleep(0.05)
-    with contextlib.suppress(webbrowser.Error):
-        webbrowser.open(address)

@@ -12,7 +12,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from openmolmo.core.errors import ConfigError
+from openmolmo.core.web import bound_socket
 from openmolmo.serving.openai.network import protocol_class
 from openmolmo.serving.openai.settings import ServeSettings
 
@@ -71,20 +71,14 @@ class ServingServer(uvicorn.Server):
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that is bound. Raises ConfigError, which says what to do, where the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(_BACKLOG)
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"the server cannot listen at {host}:{port}: {error.strerror or error}",
-            fix=f"choose another port, e.g. --port {port + 1 if 0 < port < 65535 else 0} (0 takes a free one), "
-            "or stop what listens there",
-        ) from error
-    return listening
+    return bound_socket(
+        host,
+        port,
+        who="the server",
+        fix=f"choose another port, e.g. --port {port + 1 if 0 < port < 65535 else 0} (0 takes a free one), "
+        "or stop what listens there",
+        backlog=_BACKLOG,
+    )
 
 
 def raise_file_limit() -> None:

@@ -13,14 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-import webbrowser
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import uvicorn
 from sqlalchemy import select
 
-from openmolmo.core.errors import ConfigError
+from openmolmo.core.web import bound_socket, open_when_up
 from openmolmo.engine.studio import accounts, queue
 from openmolmo.engine.studio.app.certificates import Certificate, own_certificate
 from openmolmo.engine.studio.app.create import create_app
@@ -74,7 +73,12 @@ def serve(
 
     ``processes`` answer at one socket; what they share is in the database. Python computes on one processor each.
     """
-    listening = _listen(settings)
+    listening = bound_socket(
+        settings.host,
+        settings.port,
+        who="the studio",
+        fix="choose another --port (0 takes a free one), or stop what listens there",
+    )
     settings = settings.replace(
         port=listening.getsockname()[1],
         sign_ins_per_minute=math.ceil(settings.sign_ins_per_minute / processes),  # each process counts by itself
@@ -93,7 +97,7 @@ def serve(
         _others(settings, listening, own, threads, processes - 1),
     ):
         if open_browser:
-            threading.Thread(target=_open_when_up, args=(server, link), daemon=True).start()
+            threading.Thread(target=open_when_up, args=(server, link), daemon=True).start()
         # The server raises again what ended it; SIGTERM must not end the process before the worker was told.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
@@ -159,21 +163,6 @@ def _serve_too(
     database.close()
 
 
-def _listen(settings: StudioSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"the studio cannot listen at {settings.host}:{settings.port}: {error.strerror or error}",
-            fix="choose another --port (0 takes a free one), or stop what listens there",
-        ) from error
-    return listening
-
-
 def _certificate(settings: StudioSettings, tell: Callable[[str], None]) -> Certificate | None:
     if settings.tls != "self-signed":
         return None
@@ -184,15 +173,6 @@ def _certificate(settings: StudioSettings, tell: Callable[[str], None]) -> Certi
 
 def _public_host(settings: StudioSettings) -> str:
     return urlsplit(settings.address).hostname or ""
-
-
-def _open_when_up(server: uvicorn.Server, link: str) -> None:
-    while not server.started:
-        if server.should_exit:
-            return
-        time.sleep(0.05)
-    with contextlib.suppress(webbrowser.Error):
-        webbrowser.open(link)
 
 
 @contextlib.contextmanager
