@@ -16,13 +16,24 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Literal, TypeVar
 
+import click
+
 from openmolmo.core.errors import RunError
 from openmolmo.core.optional import require
 
-__all__ = ["EXECUTORS", "Executor", "run_shards"]
+__all__ = ["Executor", "executor_option", "run_shards"]
 
 Executor = Literal["processes", "ray"]
 EXECUTORS: tuple[Executor, ...] = ("processes", "ray")
+
+executor_option = click.option(
+    "--executor",
+    default="processes",
+    show_default=True,
+    type=click.Choice(EXECUTORS),
+    help="Processes of this machine, or Ray (RAY_ADDRESS names a cluster).",
+)
+"""The option by which every command that makes shards is told."""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

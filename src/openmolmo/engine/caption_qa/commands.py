@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from openmolmo.core.executors import EXECUTORS, Executor
+from openmolmo.core.executors import Executor, executor_option
 from openmolmo.core.progress import console, print_table
 from openmolmo.engine.caption_qa.keeping import REASONS
 from openmolmo.engine.caption_qa.make import CaptionQA, Report, make_caption_qa
@@ -30,13 +30,7 @@ __all__ = ["caption_qa"]
     "--rows-per-shard", default=256, show_default=True, type=click.IntRange(min=1), help="Captions of one file."
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
-@click.option(
-    "--executor",
-    default="processes",
-    show_default=True,
-    type=click.Choice(EXECUTORS),
-    help="Processes of this machine, or Ray (RAY_ADDRESS names a cluster).",
-)
+@executor_option
 @llm_options()
 def caption_qa(
     source: Path, out: Path, llm: LLMSettings | None, workers: int, executor: Executor, **settings: int

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from openmolmo.core.executors import EXECUTORS, Executor
+from openmolmo.core.executors import Executor, executor_option
 from openmolmo.core.progress import make_progress, print_table
 from openmolmo.engine.count.choosing import Rules
 from openmolmo.engine.count.making import CountReport, CountSettings, make_counts
@@ -34,13 +34,7 @@ __all__ = ["count"]
 )
 @click.option("--licence", default="unknown", show_default=True, help="Licence of the pictures.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="Processes.")
-@click.option(
-    "--executor",
-    default="processes",
-    show_default=True,
-    type=click.Choice(EXECUTORS),
-    help="Processes of this machine, or Ray (RAY_ADDRESS names a cluster).",
-)
+@executor_option
 def count(folder: Path, out: Path, options: tuple[str, ...], workers: int, executor: Executor, **chosen: Any) -> None:
     """Find things in the pictures of FOLDER, and write how many there are, with points at their middles.
 

@@ -10,7 +10,7 @@ import click
 
 from openmolmo.core.command_group import OpenGroup
 from openmolmo.core.errors import NotRegisteredError
-from openmolmo.core.executors import EXECUTORS, Executor
+from openmolmo.core.executors import Executor, executor_option
 from openmolmo.core.progress import console, print_table
 from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.engine.synth.driver import SynthResult, synthesize
@@ -71,13 +71,7 @@ def _command(name: str) -> click.Command:
     @click.option(
         "--rows-per-shard", default=512, show_default=True, type=click.IntRange(min=1), help="Examples in one file."
     )
-    @click.option(
-        "--executor",
-        default="processes",
-        show_default=True,
-        type=click.Choice(EXECUTORS),
-        help="Processes of this machine, or Ray (RAY_ADDRESS names a cluster).",
-    )
+    @executor_option
     def run(
         count: int, out: Path, workers: int, seed: int, size: int, split: str, rows_per_shard: int, executor: Executor
     ) -> None:
