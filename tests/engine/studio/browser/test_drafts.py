@@ -132,6 +132,36 @@ def test_a_lost_network_and_a_closed_tab(toy_studio: Studio, new_page: Callable[
 
 
 @ON_SQLITE
+def test_an_answer_lost_on_the_way_asks_nothing(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
+    """The studio saved, but the page never heard of it: here and there stands the same, so there is no choice."""
+    ann = new_page()
+    begin(ann, toy_studio, "Ann")
+    ann.locator(FIELD).fill("1")
+    saved(ann)
+    lost: list[str] = []
+
+    def lose(route: Any) -> None:
+        route.fetch()
+        lost.append(ann.evaluate("JSON.stringify(localStorage)"))
+        route.abort()
+
+    ann.route("**/draft", lose, times=1)
+    ann.locator(FIELD).fill("2")
+    ann.locator("#banner", has_text="No connection").wait_for()
+    saved(ann)
+    assert ann.locator("#banner").is_hidden()
+    assert ann.locator("dialog[open]").count() == 0
+    shows(ann, "2")
+    # The same, where the page was closed before it heard: its copy is still in the browser.
+    ann.evaluate("kept => Object.assign(localStorage, JSON.parse(kept))", lost[0])
+    ann.reload()
+    saved(ann)
+    assert ann.locator("dialog[open]").count() == 0
+    shows(ann, "2")
+    assert not ann.evaluate("Object.keys(localStorage).some(key => key.startsWith('studio.draft.'))")
+
+
+@ON_SQLITE
 def test_two_tabs_ask_which_one(toy_studio: Studio, new_page: Callable[..., Any]) -> None:
     one = new_page()
     begin(one, toy_studio, "Ann")

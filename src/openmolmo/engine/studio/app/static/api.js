@@ -248,8 +248,7 @@ export class Draft {
       return;
     }
     if (this.task.draft !== null) this.show(this.task.draft);
-    if (JSON.stringify(kept.payload) === JSON.stringify(this.task.draft)) localStorage.removeItem(this.place);
-    else this._choose(kept.payload, this.task.draft, this.revision);
+    this._choose(kept.payload, this.task.draft, this.revision);
   }
 
   async _save() {
@@ -332,8 +331,13 @@ export class Draft {
     return !error.passing;
   }
 
-  /** Two versions: the person chooses. @param {any} mine @param {any} theirs @param {number} revision */
+  /** Two versions: the person chooses, unless they are the same. @param {any} mine @param {any} theirs @param {number} revision */
   async _choose(mine, theirs, revision) {
+    // The last call of a page that closed may arrive without its page, which is gone, ever hearing of it.
+    if (JSON.stringify(mine) === JSON.stringify(theirs)) {
+      this._agree(revision);
+      return;
+    }
     const choice = await ask({
       title: t("work.conflict_title"),
       text: t("work.conflict"),
@@ -343,16 +347,25 @@ export class Draft {
         { value: "mine", label: t("work.conflict_mine"), kind: "primary" },
       ],
     });
-    this.revision = revision;
-    this.show(choice === "mine" ? mine : theirs);
-    this.dirty = choice === "mine";
-    if (this.dirty) {
-      this._keep();
-      this._soon(0);
-    } else {
-      localStorage.removeItem(this.place);
-      this._say("work.saved");
+    if (choice === "theirs") {
+      this.show(theirs);
+      this._agree(revision);
+      return;
     }
+    this.revision = revision;
+    this.show(mine);
+    this.dirty = true;
+    this._keep();
+    this._soon(0);
+  }
+
+  /** What is entered here is what the studio has. @param {number} revision */
+  _agree(revision) {
+    this.revision = revision;
+    this.dirty = false;
+    localStorage.removeItem(this.place);
+    this._online();
+    this._say("work.saved");
   }
 
   async _lost() {
