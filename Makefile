@@ -32,10 +32,12 @@ test-slow: $(STAMP) ## the tests that take minutes
 test-gpu: $(STAMP) ## the tests that need an accelerator
 	@$(BIN)/python -m pytest -m gpu -n 4
 
+# RERUNS=1 tries a failed test once more: on a busy machine a page can be later than any wait. Both tries are shown.
+RERUNS ?= 0
 test-browser: $(STAMP) ## the studio in a real browser; needs Debian's chromium, and takes caddy, flite, npm and postgresql where they are
 	@.ci/browser-packages
-	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 tests/engine/studio
-	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 --ignore tests/engine/studio # one Playwright a process
+	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 --reruns $(RERUNS) -rfER tests/engine/studio
+	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 --reruns $(RERUNS) -rfER --ignore tests/engine/studio # one Playwright a process
 
 lint: $(STAMP) ## style, types and import contracts
 	@$(BIN)/ruff check .
