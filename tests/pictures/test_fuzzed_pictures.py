@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from odd_pictures import EXIF, ODD, jpeg_with_app1
 from openmolmo.core.errors import ImageError
 from openmolmo.pictures import FORMATS, format_of, header_size, open_image, reduced, verify
-from openmolmo.pictures.addresses import from_address, from_base64
+from openmolmo.pictures.addresses import from_address, from_base64, to_address
 
 LIMIT = 1_000_000
 WHOLE = sorted(name for name, odd in ODD.items() if odd.refused is None)
@@ -89,3 +89,8 @@ def test_addresses(text: str) -> None:
     outcome(lambda d: from_address(text), b"")
     outcome(lambda d: from_base64(text), b"")
     outcome(lambda d: open_image(text), b"")
+
+
+@given(st.binary(max_size=80))
+def test_an_address_gives_back_what_was_put_in(data: bytes) -> None:
+    assert from_address(to_address(data, "image/png")) == data

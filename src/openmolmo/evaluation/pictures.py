@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from openmolmo.evaluation.results import Row
 from openmolmo.evaluation.tasks.base import image_source
 from openmolmo.inference.draw import enlarge, mark_radius, paste_mark
 from openmolmo.pictures import open_image
+from openmolmo.pictures.addresses import to_address
 from openmolmo.records.example import Counting, Mask, Point, Pointing
 from openmolmo.records.masks import decode
 
@@ -67,7 +67,7 @@ def data_url(picture: Image.Image) -> str:
     """The picture as a JPEG inside a URL, for a page that needs no other file."""
     buffer = io.BytesIO()
     picture.save(buffer, format="JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return to_address(buffer.getvalue(), "image/jpeg")
 
 
 def _verdicts(row: Row, points: tuple[Point, ...], masks: tuple[Mask, ...]) -> tuple[bool, ...]:

@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from openmolmo.core.errors import ImageError
 
-__all__ = ["beside", "from_address", "from_base64", "is_folder"]
+__all__ = ["beside", "from_address", "from_base64", "is_folder", "to_address"]
 
 _BLANKS = str.maketrans("", "", " \t\r\n")
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -29,6 +29,11 @@ def from_address(text: str) -> bytes | str:
     if scheme == "file:" and not _is_file(text):
         return _file_path(text)
     return text
+
+
+def to_address(data: bytes, media_type: str) -> str:
+    """A picture inside a ``data:`` address; ``media_type`` as ``image/png``."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def beside(folder: Path, text: str) -> str:

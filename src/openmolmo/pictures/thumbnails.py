@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import io
 
 import PIL.Image
 
+from openmolmo.pictures.addresses import to_address
 from openmolmo.pictures.decoding import MAX_PIXELS, decode, upright_rgb
 from openmolmo.pictures.reading import Encoded, opened
 
@@ -21,7 +21,7 @@ def thumbnail(source: Encoded, side: int, *, name: str | None = None) -> tuple[s
     picture.thumbnail((side, side))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", picture.width, picture.height
+    return to_address(stream.getvalue(), "image/jpeg"), picture.width, picture.height
 
 
 def reduced(source: Encoded, side: int, *, name: str | None = None) -> PIL.Image.Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from openmolmo.core.files import write_text
 from openmolmo.core.pages import page
 from openmolmo.core.progress import track
 from openmolmo.pictures import MAX_PIXELS, thumbnail
+from openmolmo.pictures.addresses import to_address
 from openmolmo.records.dataset import ParquetDataset
 from openmolmo.records.example import (
     Annotation,
@@ -274,7 +274,7 @@ def _outline(masks: Sequence[Mask], colour: str) -> str | None:
         pixels[inside[1:-1, 1:-1] & ~core] = (*bytes.fromhex(colour[1:]), 255)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return to_address(stream.getvalue(), "image/png")
 
 
 def _provenance(example: Example) -> Iterator[tuple[str, str]]:

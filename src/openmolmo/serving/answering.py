@@ -6,7 +6,6 @@ crops are told to the plug-in beside them; answers come back with the confidence
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from openmolmo.core.optional import require
 from openmolmo.inference.settings import Settings
 from openmolmo.model.find import find_model
 from openmolmo.pictures import open_image
+from openmolmo.pictures.addresses import to_address
 from openmolmo.words.answer import Answer, read_answer
 from openmolmo.words.confidence import with_confidence
 from openmolmo.words.requests import ImageSource, Request
@@ -130,7 +130,7 @@ def _data_url(image: ImageSource) -> tuple[str, tuple[int, int]]:
     picture = Image.fromarray(open_image(image))
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}", picture.size
+    return to_address(buffer.getvalue(), "image/png"), picture.size
 
 
 def _head(path: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import os
 import platform
@@ -21,6 +20,7 @@ from openmolmo.core.pages import page
 from openmolmo.evaluation.pictures import RIGHT, TRUTH, WRONG, data_url
 from openmolmo.inference.draw import enlarge
 from openmolmo.pictures import open_image
+from openmolmo.pictures.addresses import to_address
 from openmolmo.records.example import Caption, Example, QuestionAnswer
 
 __all__ = ["Story", "write_report"]
@@ -92,4 +92,4 @@ def _stage(stage: Stage, colour: str) -> dict[str, Any]:
 
 
 def _embedded(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii")
+    return to_address(path.read_bytes(), "image/png")

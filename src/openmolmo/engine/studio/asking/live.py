@@ -7,7 +7,6 @@ studio's folder, in the form of answer files, and becomes pairs as such a file d
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from openmolmo.engine.studio.importing.report import ImportSettings
 from openmolmo.engine.studio.importing.voting import MODE, add_votes
 from openmolmo.engine.studio.jobs import BadJobError, JobContext
 from openmolmo.engine.studio.store.tables import Picture
+from openmolmo.pictures.addresses import to_address
 
 __all__ = ["Live", "live_answers", "parse_models"]
 
@@ -79,7 +79,7 @@ def live_answers(context: JobContext, payload: Mapping[str, Any]) -> dict[str, A
 
 def _ask_all(models: Sequence[Live], path: Path, media_type: str, question: str) -> tuple[dict[str, str], list[str]]:
     """Answers by name, and what went wrong with the others."""
-    picture = f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    picture = to_address(path.read_bytes(), media_type)
     given, faults = {}, []
     for one in models:
         try:

@@ -6,7 +6,6 @@ Pictures are sent: the model is judged here, it supervises nothing.
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 import os
 import weakref
@@ -22,6 +21,7 @@ from openmolmo.evaluation.suite.journal import Said
 from openmolmo.evaluation.suite.models.base import NoReply, Outcomes
 from openmolmo.evaluation.tasks.base import Question, image_source
 from openmolmo.pictures import open_image
+from openmolmo.pictures.addresses import to_address
 from openmolmo.records.pictures import picture_bytes
 
 if TYPE_CHECKING:
@@ -152,4 +152,4 @@ def _address(image: Any) -> str:
         stream = io.BytesIO()
         Image.fromarray(pixels).save(stream, "PNG")
         data, kind = stream.getvalue(), "png"
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return to_address(data, f"image/{kind}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from openmolmo.core.errors import ConfigError, OpenMolmoError
 from openmolmo.evaluation.suite.models.server import Chat, ServerModel
+from openmolmo.pictures.addresses import to_address
 from openmolmo.serving.parity.asked import Question
 from openmolmo.serving.parity.backends.address import Address
 from openmolmo.serving.parity.backends.base import Outcome, Reply
@@ -58,7 +58,7 @@ def _chat(question: Question) -> Chat:
             value = getattr(request, name)
             raise ConfigError(f"a server is not told {name}={value}", fix="leave it out of the request")
     shown = [
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}"}}
+        {"type": "image_url", "image_url": {"url": to_address(image, "image/png")}}
         for image in request.images
         if isinstance(image, bytes)
     ]
