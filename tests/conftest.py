@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # A busy machine is no fault of the code: time is bounded for whole tests, not for each case of one.
-settings.register_profile("openmolmo", deadline=None, max_examples=50)
+settings.register_profile("openmolmo", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=1000)  # HYPOTHESIS_PROFILE=thorough make test
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "openmolmo"))
 
