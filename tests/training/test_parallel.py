@@ -62,6 +62,7 @@ def together(folder: Path, tokenizer: Path, plan: list[dict[str, Any]], *, proce
         part |= {key: str(folder / part[key]) for key in ("out", "begin") if key in part}
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
+    path.with_suffix(".meeting").unlink(missing_ok=True)  # of an earlier plan: nobody would come there again
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, str(HERE / "world_job.py"), str(path), str(processes)],
