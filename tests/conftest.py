@@ -13,12 +13,13 @@ from openmolmo.cli import hush_libraries
 
 __all__ = ["launch", "node_modules", "screenshots"]  # fixtures; one browser's driver for all tests of a process
 
+gc.disable()  # while everything is imported: a fifth of that time went into looking for garbage among modules
 hush_libraries()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # A busy machine is no fault of the code: time is bounded for whole tests, not for each case of one.
-settings.register_profile("openmolmo", deadline=None, max_examples=50)
+settings.register_profile("openmolmo", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=1000)  # HYPOTHESIS_PROFILE=thorough make test
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "openmolmo"))
 
@@ -34,3 +35,4 @@ def pytest_collection_finish() -> None:
     """What was imported stays: looking through it at every collection of garbage took a seventh of all time."""
     gc.collect()
     gc.freeze()
+    gc.enable()

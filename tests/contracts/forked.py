@@ -21,6 +21,7 @@ READY = (
     "numpy",
     "PIL.Image",
     "pyarrow.parquet",
+    "pandas",  # which pyarrow imports where it is, with the first table of rows
     "scipy.optimize",
     "sqlalchemy.orm",
     "matplotlib.pyplot",

@@ -278,12 +278,3 @@ def test_ctrl_c_keeps_whole_shards_only(tmp_path: Path) -> None:
     Manifest(shards=shards).save(out)
     assert len(ParquetDataset(out)) == 4 * len(names)
     assert (out / MANIFEST).is_file()
-
-
-def test_a_command_that_goes_well_has_nothing_to_complain_of(tmp_path: Path) -> None:
-    Image.new("RGB", (64, 48), "white").save(tmp_path / "white.png")
-    command = [sys.executable, "-m", "openmolmo", "ask", str(tmp_path / "white.png"), "Which colour?"]
-    done = subprocess.run([*command, "--max-new-tokens", "2"], capture_output=True, text=True, check=True)
-    assert done.stdout
-    # Nor have the libraries it stands on; what is said is our own note that the reply was cut.
-    assert [line for line in done.stderr.splitlines() if not line.startswith("note: cut after 2")] == []

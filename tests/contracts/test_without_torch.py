@@ -56,8 +56,9 @@ def done_without(folder: Path) -> dict[str, Done]:
         "a set": ["data", "import", *torch_free.MARKS, "set"],
         "fetched": ["download", "urls.csv", "--out", "fetched", "--mirror", "mine"],
     }
-    for commands in ({**torch_free.PLAIN, **torch_free.WITH_EXTRAS}, torch_free.MODELS):
-        calls |= {name: torch_free.words(name, arguments) for name, arguments in sorted(commands.items())}
+    alone = dict(sorted({**torch_free.PLAIN, **torch_free.WITH_EXTRAS}.items()))
+    for commands in (alone, torch_free.TOGETHER, dict(sorted(torch_free.MODELS.items()))):
+        calls |= {name: torch_free.words(name, arguments) for name, arguments in commands.items()}
     calls["a dry run"] = ["train", "nano_sft", "--dry-run"]
     plan = folder.parent / f"{folder.name} calls.json"
     plan.write_text(json.dumps(list(calls.values())))
@@ -104,20 +105,11 @@ def test_it_runs_without_torch(name: str, folder: Path, done_without: dict[str, 
         assert (folder / arguments[arguments.index("--out") + 1]).exists()
 
 
-def test_these_run_one_after_another_without_torch(folder: Path, done_without: dict[str, Done]) -> None:
-    calls = [torch_free.words(name, arguments) for name, arguments in torch_free.TOGETHER.items()]
-    code = (
-        "import json, sys\n"
-        "from click.testing import CliRunner\n"
-        "from openmolmo.cli import cli\n"
-        "for words in json.loads(sys.argv[1]):\n"
-        "    result = CliRunner().invoke(cli, words)\n"
-        "    assert result.exit_code == 0 and result.output.strip(), (words, result.output, result.exception)\n"
-        "    print(*words)\n"
-    )
-    done = python("-c", code, json.dumps(calls), folder=folder)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == len(calls)
+@pytest.mark.parametrize("name", torch_free.TOGETHER)
+def test_these_run_one_after_another_without_torch(name: str, done_without: dict[str, Done]) -> None:
+    done = done_without[name]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and done.stdout.strip()
 
 
 @pytest.mark.parametrize("name", sorted(torch_free.SERVERS))

@@ -97,7 +97,7 @@ TOGETHER: dict[str, list[str]] = {
     "serve keys remove": ["Ada", "--file", "keys.jsonl"],
     "studio compare": ["questions.jsonl", "--dir", "restored", *COMPARED],
 }
-"""Without torch, with the extra studio: one after another in one process, for each start takes a second."""
+"""Without torch, with the extra studio: in this order, each goes on from what those before it left."""
 
 SERVERS: dict[str, list[str]] = {"studio serve": ["--dir", "served", "--port", "0", "--no-open", "--no-worker"]}
 """Without torch, with the extra studio; they go on until they are stopped."""

@@ -157,12 +157,14 @@ def test_a_torch_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> Non
     assert finding.state == "broken" and "libgomp.so.1" in finding.value and finding.fix is not None
 
 
-def test_a_processor_without_bfloat16_and_two_accelerators(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_processor_without_bfloat16_and_two_accelerators(monkeypatch: pytest.MonkeyPatch, hidden: bool) -> None:
+    """Without it, or with one that ATEN_CPU_CAPABILITY hides."""
     pretended = SimpleNamespace(
         backends=SimpleNamespace(
             cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX2"), mps=SimpleNamespace(is_available=lambda: False)
         ),
-        cpu=SimpleNamespace(_is_avx512_bf16_supported=lambda: False),
+        cpu=SimpleNamespace(_is_avx512_bf16_supported=lambda: hidden),
         cuda=SimpleNamespace(
             is_available=lambda: True,
             device_count=lambda: 2,

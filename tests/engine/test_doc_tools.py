@@ -204,7 +204,7 @@ def test_latex_cells_are_where_tex_put_them() -> None:
 @pytest.mark.slow
 def test_latex_drawings_are_exact_and_a_loop_is_ended() -> None:
     program = written("latex_flow", 1)
-    with opened("latex", timeout=20) as session:
+    with opened("latex", timeout=100) as session:
         rendered = session.render(program)
         assert rendered.png == session.render(program).png
         assert_exact(rendered)
@@ -290,7 +290,7 @@ def test_mermaid_finds_nodes_and_edges_and_says_what_is_wrong() -> None:
 @pytest.mark.browser
 def test_a_hanging_page_is_ended_and_a_crashed_browser_is_replaced() -> None:
     program = written("plotly_bar", 2)
-    with opened("plotly", timeout=20) as session, opened("html", timeout=20) as other:
+    with opened("plotly", timeout=100) as session, opened("html", timeout=100) as other:
         before = session.render(program).png
         table = other.render(written("html_prices")).png
         worker = session._worker  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from tiny_molmo import model as make_model
 from torch import nn
 
-from openmolmo.model.matmul import OneDnnLinear, matmul, prefer_onednn, use_fast_matmul
+from openmolmo.model.matmul import OneDnnLinear, hold_onednn_back, matmul, prefer_onednn, use_fast_matmul
 
 pytestmark = pytest.mark.skipif(
     not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this build of torch has no oneDNN"
@@ -126,3 +127,21 @@ def test_a_product_without_gradients(rows: int) -> None:
     left, weight = torch.randn(rows, 48), torch.randn(80, 48)
     torch.testing.assert_close(matmul(left, weight), left @ weight.T, rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(matmul(left @ weight.T, weight.T), left @ weight.T @ weight, rtol=1e-4, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"ATEN_CPU_CAPABILITY": "avx512"}, None),
+        ({"ATEN_CPU_CAPABILITY": "avx2"}, "AVX2"),
+        ({"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX"}, "AVX"),
+    ],
+)
+def test_what_is_hidden_from_pytorch_is_hidden_from_onednn(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: str | None
+) -> None:
+    """Attention in bfloat16 under ATEN_CPU_CAPABILITY=avx2 (test_training_devices.py) fails on AMX otherwise."""
+    monkeypatch.setattr(os, "environ", dict(given))
+    hold_onednn_back()
+    assert os.environ.get("ONEDNN_MAX_CPU_ISA") == expected

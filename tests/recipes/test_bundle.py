@@ -48,7 +48,7 @@ def test_the_bundle_is_small_loads_and_its_card_comes_again(
     runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, last = runs
-    monkeypatch.setattr(module, "Setup", lambda **values: Setup(**values, limit=2, max_new_tokens=12))
+    monkeypatch.setattr(module, "Setup", lambda **values: Setup(**values, limit=2, max_new_tokens=4))
     monkeypatch.setattr("openmolmo.evaluation.session.from_generators", partial(from_generators, sample=20))
     out = tmp_path / "small"
     result = CliRunner().invoke(bundle, [str(last), str(out), "--stage", str(first), "--count", "2"])
@@ -57,7 +57,7 @@ def test_the_bundle_is_small_loads_and_its_card_comes_again(
     card = (out / "README.md").read_text()
     assert "| `encoder` | 1,000 | 8,000 | – | 1.00 | 2.000 |" in card
     assert "openmolmo eval small --count 2" in card
-    again = judge(Setup(model=str(out), count=2, limit=2, max_new_tokens=12))
+    again = judge(Setup(model=str(out), count=2, limit=2, max_new_tokens=4))
     assert json.loads((out / "scores.json").read_text())["scores"] == json.loads(json.dumps(again.headlines()))
     assert load(out).model.num_parameters() > 8e6
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from openmolmo.apps.demo import run as demo_run
 from openmolmo.apps.demo.commands import demo
+from openmolmo.apps.demo.plan import QUICK
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.inference.load import load
 from openmolmo.model.find import find_model
 
 
@@ -36,9 +40,12 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory, random_model: Path):
     out = tmp_path_factory.mktemp("demo") / "demo"
-    result = CliRunner().invoke(
-        demo, ["--quick", "--seed", "3", "--model", str(random_model), "--out", str(out)], catch_exceptions=False
-    )
+    with pytest.MonkeyPatch.context() as patch:  # a random model does not know when to end
+        patch.setattr(demo_run, "QUICK", replace(QUICK, max_new_tokens=6))
+        patch.setattr(demo_run, "load", lambda model, max_new_tokens: load(model, max_new_tokens=6))
+        result = CliRunner().invoke(
+            demo, ["--quick", "--seed", "3", "--model", str(random_model), "--out", str(out)], catch_exceptions=False
+        )
     assert result.exit_code == 0
     return out, result
 

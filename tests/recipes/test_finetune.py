@@ -91,11 +91,11 @@ def test_parameters_and_settings_are_told_apart() -> None:
     assert large.optimizer.llm.lr < small.optimizer.llm.lr and large.loader.row_length > small.loader.row_length
 
 
-def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(tmp_path: Path) -> None:
+def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(small_model: Path, tmp_path: Path) -> None:
     data = write_berries(tmp_path / "hedges", 4)
     other = write_berries(tmp_path / "other", 4, seed=1)
     small = ["loader.rows=1", "loader.workers=0", "loader.streams=1", "threads=1", "steps=2", "checkpoint_every=1"]
-    command = ["finetune_lora", f"data={data}", *small, "--out", str(tmp_path / "run")]
+    command = ["finetune_lora", f"data={data}", f"model={small_model}", *small, "--out", str(tmp_path / "run")]
     assert CliRunner().invoke(train, command).exit_code == 0
     assert CliRunner().invoke(train, [*command, "--resume"]).exit_code == 0
     bare = ["finetune_lora", "--out", str(tmp_path / "run"), "--resume"]
@@ -104,9 +104,18 @@ def test_a_run_is_resumed_by_the_same_command_or_without_its_parameters(tmp_path
     assert isinstance(result.exception, ConfigError) and str(other) in str(result.exception)
 
 
-def test_a_run_is_ended_early_with_a_model(tmp_path: Path) -> None:
+def test_a_run_is_ended_early_with_a_model(small_model: Path, tmp_path: Path) -> None:
     data = write_berries(tmp_path / "hedges", 4)
-    command = ["finetune_lora", f"data={data}", *SMALL, "steps=3", "checkpoint_every=2", "--out", str(tmp_path / "run")]
+    command = [
+        "finetune_lora",
+        f"data={data}",
+        f"model={small_model}",
+        *SMALL,
+        "steps=3",
+        "checkpoint_every=2",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     assert CliRunner().invoke(train, command).exit_code == 0
     for name in ("final", "step-3"):  # as if it had been stopped after the second step
         shutil.rmtree(tmp_path / "run" / name)
@@ -116,11 +125,19 @@ def test_a_run_is_ended_early_with_a_model(tmp_path: Path) -> None:
     assert steps_done(tmp_path / "run/final") == (2, 3)
 
 
-def test_data_that_the_audit_refuses_are_told_of_or_refused(tmp_path: Path) -> None:
+def test_data_that_the_audit_refuses_are_told_of_or_refused(small_model: Path, tmp_path: Path) -> None:
     data = write_berries(tmp_path / "hedges", 4)
     facts = json.loads((data / "dataset.json").read_text())
     (data / "dataset.json").write_text(json.dumps(facts | {"made": {"pointing": "vision-language-model"}}))
-    command = ["finetune_lora", f"data={data}", *SMALL, "steps=1", "--out", str(tmp_path / "run")]
+    command = [
+        "finetune_lora",
+        f"data={data}",
+        f"model={small_model}",
+        *SMALL,
+        "steps=1",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     refused = CliRunner().invoke(train, [*command, "--require-audit"])
     assert isinstance(refused.exception, DataError) and not (tmp_path / "run").exists()
     words = "annotations fail the audit (hedges: "
@@ -132,9 +149,18 @@ def test_data_that_the_audit_refuses_are_told_of_or_refused(tmp_path: Path) -> N
     assert words in (tmp_path / "run/final/README.md").read_text()
 
 
-def test_data_that_pass_the_audit_train_without_a_word(tmp_path: Path) -> None:
+def test_data_that_pass_the_audit_train_without_a_word(small_model: Path, tmp_path: Path) -> None:
     data = write_berries(tmp_path / "hedges", 4)
-    command = ["finetune_lora", f"data={data}", *SMALL, "steps=1", "--require-audit", "--out", str(tmp_path / "run")]
+    command = [
+        "finetune_lora",
+        f"data={data}",
+        f"model={small_model}",
+        *SMALL,
+        "steps=1",
+        "--require-audit",
+        "--out",
+        str(tmp_path / "run"),
+    ]
     done = CliRunner().invoke(train, command)
     assert done.exit_code == 0, done.exception
     assert "fail the audit" not in done.stderr

@@ -86,14 +86,14 @@ class Served:
 
     def start(self) -> None:
         self._thread.start()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 120
         while not self.server.started:
             assert time.monotonic() < until
             time.sleep(0.005)
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
 
 
 @contextlib.contextmanager

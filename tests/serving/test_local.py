@@ -82,7 +82,7 @@ async def last_event(backend, generation):
 
 async def settled(condition):
     """Wait until it is so."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < until
         await asyncio.sleep(0.005)

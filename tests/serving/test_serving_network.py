@@ -30,7 +30,7 @@ def head(length: int, path: str = "/v1/chat/completions") -> bytes:
     ).encode()
 
 
-def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

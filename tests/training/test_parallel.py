@@ -35,7 +35,7 @@ from openmolmo.training.parallel.world import ALONE
 
 pytestmark = pytest.mark.timeout(600)  # one launch of several processes does most of it
 HERE = Path(__file__).parent
-BASE = ["accumulate=2", "loader.rows=2", "checkpoint_every=10", "steps=20"]
+BASE = ["accumulate=2", "loader.rows=2", "checkpoint_every=6", "steps=12"]
 BLIND = [*BASE, "loader.rows=1", "loader.packing=false", "steps=8"]
 BLIND += ["mixture.groups.0.sources.0.options.blind=" + json.dumps([i for i in range(50) if i % 3])]
 
@@ -62,10 +62,10 @@ def together(folder: Path, tokenizer: Path, plan: list[dict[str, Any]], *, proce
         part |= {key: str(folder / part[key]) for key in ("out", "begin") if key in part}
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    path.with_suffix(".meeting").unlink(missing_ok=True)  # of an earlier plan: nobody would come there again
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*launcher, str(HERE / "world_job.py"), str(path)],
+        [sys.executable, str(HERE / "world_job.py"), str(path), str(processes)],
         capture_output=True,
         text=True,
         timeout=600,
@@ -78,7 +78,7 @@ def together(folder: Path, tokenizer: Path, plan: list[dict[str, Any]], *, proce
 def before_its_end(whole: Path, out: Path) -> Path:
     """A copy of a run as it was after its first checkpoint."""
     shutil.copytree(whole, out)
-    for name in ("step-20", "final"):
+    for name in ("step-12", "final"):
         shutil.rmtree(out / name)
     return out
 
@@ -161,10 +161,10 @@ def test_more_ways_of_two_processes_are_one(more_runs: Path) -> None:
 def test_two_processes_are_one(runs: Path, name: str) -> None:
     assert_same(runs / name, runs / "one")
     weights = [row["ce"] for row in read_jsonl(runs / "one/metrics.jsonl")]
-    assert weights[-1] < 0.8 * weights[0]
+    assert weights[-1] < 0.95 * weights[0]
     assert load_model(runs / name / "final").decoder is not None
     left = {path.name for path in (runs / name).iterdir()}
-    assert left == {"config.json", "metrics.jsonl", "final", "step-10", "step-20"}
+    assert left == {"config.json", "metrics.jsonl", "final", "step-6", "step-12"}
 
 
 @pytest.mark.parametrize("name", ["one-then-fsdp", "fsdp-then-ddp"])
@@ -186,7 +186,7 @@ def test_what_one_process_cannot_read_ends_all(runs: Path) -> None:
 @pytest.mark.parametrize("name", ["fsdp", "ddp"])
 def test_one_process_ends_what_two_began(runs: Path, tokenizer: Path, name: str) -> None:
     out = before_its_end(runs / name, runs / f"{name}-then-one")
-    assert checkpoint.is_sharded(out / "step-10") == (name != "ddp")
+    assert checkpoint.is_sharded(out / "step-6") == (name != "ddp")
     alone(tokenizer, [*BASE, "parallel.mode=none"], out, resume=True)
     assert_same(out, runs / "one")
 
@@ -205,7 +205,7 @@ def test_a_process_without_pictures_keeps_up(more_runs: Path) -> None:
 
 def test_one_process_asked_to_stop_stops_all_and_nothing_is_lost(runs: Path, tokenizer: Path) -> None:
     told = [(runs / f"stopped.{rank}.txt").read_text() for rank in range(2)]
-    assert told[0].startswith("143 False stopped by SIGTERM after step 4 of 20; it is saved")
+    assert told[0].startswith("143 False stopped by SIGTERM after step 4 of 12; it is saved")
     assert told[1].startswith("143 True")
     assert checkpoint.newest_whole(runs / "stopped")[0] == runs / "stopped/step-4"
     alone(tokenizer, [*BASE, "parallel.mode=none"], runs / "stopped", resume=True)

@@ -54,7 +54,7 @@ def trace(out: Path) -> list[dict[str, Any]]:
 
 def test_it_teaches_the_encoder_and_nothing_else(settings: PatchRunConfig, tmp_path: Path) -> None:
     longer = settings.replace(
-        steps=120, checkpoint_every=120, batch=16, scenes=(SceneConfig(size=64, windows=4),), clocks=0.0
+        steps=60, checkpoint_every=60, batch=16, scenes=(SceneConfig(size=64, windows=4),), clocks=0.0
     )
     before = build_model(longer, build_processor(longer))
     after = load_model(run_patches(longer, tmp_path / "run"))
@@ -63,7 +63,7 @@ def test_it_teaches_the_encoder_and_nothing_else(settings: PatchRunConfig, tmp_p
     }
     assert changed == {name for name, _ in after.named_parameters() if name.startswith("encoder.")}
     losses = [row["colour"] for row in read_jsonl(tmp_path / "run/metrics.jsonl")]
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10]), (losses[:10], losses[-10:])
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10]), (losses[:10], losses[-10:])
 
 
 def test_behind_the_connector_it_teaches_both(settings: PatchRunConfig, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from openmolmo.model.auto import register_model
 from openmolmo.model.checkpoint import load_config, load_model, load_weights, save_model
 from openmolmo.model.components import parameter_counts, parameter_groups
 from openmolmo.model.config import MolmoConfig
+from openmolmo.model.matmul import hold_onednn_back
 from openmolmo.model.molmo import Molmo, MolmoOutput
 from openmolmo.model.presets import PRESETS, nano
 
@@ -34,4 +35,5 @@ __all__ = [
     "save_model",
 ]
 
+hold_onednn_back()
 register_model()

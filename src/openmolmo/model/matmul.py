@@ -20,7 +20,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["OneDnnLinear", "linear", "multiplies_bfloat16", "prefer_onednn", "matmul", "use_fast_matmul"]
+__all__ = [
+    "OneDnnLinear",
+    "hold_onednn_back",
+    "linear",
+    "matmul",
+    "multiplies_bfloat16",
+    "prefer_onednn",
+    "use_fast_matmul",
+]
 
 _LEAST_ROWS = 8
 """Fewer rows are bound by reading the weight, and calling oneDNN takes longer than calling MKL."""
@@ -29,6 +37,16 @@ _KERNELS = "64"
 """How many kernels oneDNN keeps, one for each shape, instead of 1024. Rows differ in number from batch to batch, so
 old ones are of no use; lying about between large tensors they cost training half of its memory again, and making new
 ones costs no time that can be measured."""
+
+
+def hold_onednn_back() -> None:
+    """Hide from oneDNN what ``ATEN_CPU_CAPABILITY`` hides from PyTorch; before it is first used, for it looks once.
+
+    PyTorch asks oneDNN whether the processor packs bfloat16, and then packs by kernels that the variable took away:
+    attention ended with "pack_vnni2 is only supported when avx512 is supported" on processors with AMX.
+    """
+    if os.environ.get("ATEN_CPU_CAPABILITY") in ("avx2", "default"):
+        os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:

@@ -87,7 +87,7 @@ def test_a_killed_worker_loses_nothing(database: Database, database_url: str, tm
     command = [sys.executable, "-m", "openmolmo", "studio", "worker", "--dir", str(studio), "--processes", "2"]
     worker = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(plugin)}, stderr=subprocess.PIPE, text=True)
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 200
         killed = False
         while time.monotonic() < end:
             with database.read() as session:
@@ -100,7 +100,7 @@ def test_a_killed_worker_loses_nothing(database: Database, database_url: str, tm
                 break
             time.sleep(0.1)
         worker.terminate()
-        _, said = worker.communicate(timeout=20)
+        _, said = worker.communicate(timeout=100)
     finally:
         worker.kill()
     assert worker.returncode == 0, said

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -92,16 +93,23 @@ def _extra(found: metadata.Distribution, extra: str) -> Finding:
 
 def _requirements(found: metadata.Distribution, extra: str) -> list[Requirement]:
     """What the plain installation needs, or what ``extra`` adds to it: this package itself, for extras it includes."""
-    parsed = [Requirement(text) for text in found.requires or []]
+    parsed = [_parsed(text) for text in found.requires or []]
     if not extra:
         return [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": ""})]
     return [r for r in parsed if r.marker is not None and _only_with(r, extra)]
 
 
+@cache
+def _parsed(text: str) -> Requirement:
+    """One line of the metadata; each is asked for once an extra, and reading it took most of a call."""
+    return Requirement(text)
+
+
 def _lacking(found: metadata.Distribution, extra: str) -> Iterator[str]:
     """What ``extra`` needs and is not well here, in words; of the extras that it includes only their names."""
+    own = canonicalize_name(found.name)  # reads all metadata anew
     for requirement in _requirements(found, extra):
-        if canonicalize_name(requirement.name) == canonicalize_name(found.metadata["Name"]):
+        if canonicalize_name(requirement.name) == own:
             included = (other for other in sorted(requirement.extras) if any(_lacking(found, other)))
             yield from (f"the extra {other} is not complete" for other in included)
         elif (fault := _fault(requirement)) is not None:

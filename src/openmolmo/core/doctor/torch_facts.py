@@ -38,7 +38,8 @@ def torch_findings() -> Iterator[Finding]:
 
 def _processor(torch: Any) -> Iterator[Finding]:
     capability = torch.backends.cpu.get_cpu_capability()
-    fast = any(bool(getattr(torch.cpu, check, bool)()) for check in _BFLOAT16)
+    # As model.matmul decides: ATEN_CPU_CAPABILITY may hide what the processor has.
+    fast = capability == "AVX512" and any(bool(getattr(torch.cpu, check, bool)()) for check in _BFLOAT16)
     yield Finding(group="devices", name="instructions", value=capability)
     yield Finding(
         group="devices",
