@@ -19,11 +19,27 @@ Picture = np.ndarray[Any, Any]
 
 SIZES = (112, 192, 256, 400, 640)
 
-PHOTOGRAPHS = (
-    "astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png coins.png grass.png "
-    "gravel.png hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png motorcycle_right.png page.png retina.jpg "
-    "rocket.jpg text.png"
-).split()  # noqa: SIM905  (a column of nineteen lines)
+PHOTOGRAPHS = [
+    "astronaut.png",
+    "brick.png",
+    "camera.png",
+    "cell.png",
+    "chelsea.png",
+    "clock_motion.png",
+    "coffee.png",
+    "coins.png",
+    "grass.png",
+    "gravel.png",
+    "hubble_deep_field.jpg",
+    "ihc.png",
+    "moon.png",
+    "motorcycle_left.png",
+    "motorcycle_right.png",
+    "page.png",
+    "retina.jpg",
+    "rocket.jpg",
+    "text.png",
+]
 """Those in scikit-image's own package, through telescopes and microscopes too, and scans of pages."""
 
 
