@@ -28,6 +28,7 @@ _MODEL = (
     "generation_config.json",
     "preprocessor_config.json",
     "processor_config.json",
+    "known_world.json",
     "*.safetensors",
     "*.safetensors.index.json",
     *_TOKENIZER,

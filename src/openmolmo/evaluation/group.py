@@ -13,6 +13,7 @@ _SUMMARIES = {
     "suite": "Judge a model on benchmarks, beside the paper's models.",
     "captions": "Judge captions by statements: recall, precision, F1.",
     "compare": "Compare two result files question by question.",
+    "known-world": "Does a model tell pictures unlike what it knows?",
     "leaderboard": "One page from result files, with published numbers beside.",
     "power": "The smallest difference that so many questions can show.",
     "published": "Print the paper's numbers.",

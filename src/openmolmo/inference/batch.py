@@ -13,7 +13,7 @@ from torch import Tensor
 
 from openmolmo.prompting.sequence import Tokens, join_images
 
-__all__ = ["left_padded"]
+__all__ = ["first_crops", "left_padded"]
 
 
 def left_padded(prompts: Sequence[Tokens], device: torch.device) -> dict[str, Tensor]:
@@ -34,3 +34,14 @@ def left_padded(prompts: Sequence[Tokens], device: torch.device) -> dict[str, Te
     images = join_images(prompts, once=True) if any(tokens.images for tokens in prompts) else {}
     arrays = {"input_ids": ids, "position_ids": positions, "attention_mask": mask, **images}
     return {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+
+
+def first_crops(prompts: Sequence[Tokens]) -> dict[int, int]:
+    """``id`` of the crops of each picture -> place of its first, the whole picture, among all crops of the batch."""
+    places: dict[int, int] = {}
+    count = 0
+    for image in (image for tokens in prompts for image in tokens.images):
+        if id(image) not in places:
+            places[id(image)] = count
+            count += len(image.pixels)
+    return places

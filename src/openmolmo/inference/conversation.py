@@ -79,7 +79,7 @@ class Chat:
         return self._pieces(question, prompt, limit, reader, self._turn)
 
     def _pieces(self, question: str, prompt: Prompt, limit: Limit, reader: ReplyText, turn: int) -> Iterator[Piece]:
-        for piece in pieces(self._replies(prompt, limit, turn), reader, prompt.sizes):
+        for piece in pieces(self._replies(prompt, limit, turn), reader, prompt.sizes, strange=self._strange):
             if piece.answer is not None:
                 self.messages += [question, piece.answer.text]
             yield piece
@@ -92,6 +92,9 @@ class Chat:
             self._decoding, self._read = decoding, np.append(prompt.input_ids, reply.ids)
             yield reply
             self._check(turn)
+
+    def _strange(self) -> float | None:
+        return None if self._decoding is None else self._decoding.out_of_world[0]
 
     def _check(self, turn: int) -> None:
         if turn != self._turn:

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from openmolmo.inference.batch import left_padded
+from openmolmo.inference.batch import first_crops, left_padded
 from openmolmo.inference.cache import CacheConfig, crop_cache, has_windows, make_cache
 from openmolmo.inference.quick_step import QuickStep
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.sequence import Tokens
+from openmolmo.words.answer import worst
 
 __all__ = ["Decoding"]
 
@@ -27,6 +28,7 @@ class Decoding:
         logits = decoding.start()            # reads prompts and pictures
         logits = decoding.step(ids)          # and one token a row, as often as there is room
 
+    ``out_of_world``: of each prompt's pictures, the strangest, once they were read.
     ``room``: tokens that may follow the longest prompt. ``step`` is compiled where the cache's settings say so.
     """
 
@@ -40,6 +42,9 @@ class Decoding:
         step: Callable[..., Any] | None = None,
     ) -> None:
         self.model = model
+        self.out_of_world: list[float | None] = [None] * len(prompts)
+        self._pictures = [[id(image) for image in tokens.images] for tokens in prompts]
+        self._firsts = first_crops(prompts)
         self._config = cache or CacheConfig()
         self._inputs = left_padded(prompts, model.device)
         self._padded = len({len(tokens) for tokens in prompts}) > 1
@@ -66,7 +71,13 @@ class Decoding:
         """Read the prompts with their pictures; logits (B, V) of what follows each."""
         if not self._padded:
             self._inputs.pop("attention_mask")  # no mask is the quickest mask
-        logits: Tensor = self.model(**self._inputs, **self._always()).logits
+        world = self.model.known_world
+        out = self.model(**self._inputs, **self._always(), return_patches=world is not None)
+        if world is not None and out.patch_features is not None:
+            mask = self._inputs["patch_mask"]
+            scores = {key: world.score(out.patch_features[at], mask[at]) for key, at in self._firsts.items()}
+            self.out_of_world = [worst(scores[key] for key in keys) for keys in self._pictures]
+        logits: Tensor = out.logits
         return logits[:, -1]
 
     @torch.inference_mode()

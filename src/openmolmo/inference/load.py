@@ -16,6 +16,7 @@ from openmolmo.model.config import MolmoConfig
 from openmolmo.model.devices import DeviceMap
 from openmolmo.model.find import find_model
 from openmolmo.model.folder import read_settings
+from openmolmo.model.known_world import read_known_world
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.quantize import Quantize, check_quantize, quantize_model
 from openmolmo.prompting.processor import Processor
@@ -71,6 +72,7 @@ def load(
     _check(folder, config, processor)
     check_cache(answering.get("cache") or CacheConfig(), config.text_config)
     loaded = load_model(folder, device=device, dtype=dtype, device_map=device_map)
+    loaded.known_world = read_known_world(folder, loaded.encoder, loaded.encoder.width)
     if quantize is not None:
         quantize_model(loaded, quantize)
     return Predictor(loaded, processor, name=str(model), **answering)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypedDict
 
@@ -128,7 +129,9 @@ class Predictor:
         limit = self.limit(prompt, request.max_new_tokens, seed=_seed(request, 0), text=text)
         decoding = self.decoding([prompt], room=limit.tokens)
         replies = generate_one(decoding, limit, self.sampling)
-        return pieces(replies, text, prompt.sizes, counted=not request.describes)
+        return pieces(
+            replies, text, prompt.sizes, counted=not request.describes, strange=lambda: decoding.out_of_world[0]
+        )
 
     def chat(self, images: Images = None, *, max_crops: int | None = None) -> Chat:
         """Begin a conversation about one picture, several or none; each is looked at once."""
@@ -225,7 +228,9 @@ class Predictor:
         ]
         decoding = self.decoding([prepared[i] for i in chosen], room=max(limit.tokens for limit in limits))
         answers = []
-        for i, reply in zip(chosen, generate(decoding, limits, self.sampling), strict=True):
+        for i, reply, strange in zip(
+            chosen, generate(decoding, limits, self.sampling), decoding.out_of_world, strict=True
+        ):
             reader = reply.limit.text
             text = decode(reply.ids) if reader is None else reader.finish()
             counted = not requests[i].describes
@@ -233,7 +238,7 @@ class Predictor:
             if answer.points:
                 tokens = zip(token_texts(decode, reply.ids), reply.logprobs, strict=True)
                 answer = with_confidence(answer, list(tokens))
-            answers.append(answer)
+            answers.append(replace(answer, out_of_world=strange))
         return answers
 
 

@@ -90,7 +90,8 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
     good = [place for place, picture in enumerate(pictures) if picture not in wrong]
     requests = [requests[place] for place in good]
     predictor = settings.load()
-    _note_photographs(settings.model, ((pictures[place], open_image(pictures[place])) for place in good))
+    if predictor.model.known_world is None:
+        _note_photographs(settings.model, ((pictures[place], open_image(pictures[place])) for place in good))
     several = len(pictures) > 1
     if shown.stream:
         before = [f"{pictures[place]}: " if several else "" for place in good]
@@ -109,13 +110,7 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
         picture, target = pictures[place], targets[place]
         if not shown.as_json:
             _show(f"{picture}: " if several else "", answer, shown)
-        if answer.dropped:
-            one = answer.dropped == 1
-            click.echo(
-                f"note: {counted(answer.dropped, 'point')} of the reply {'lies' if one else 'lie'} outside the picture "
-                f"and {'is' if one else 'are'} left out: {picture}",
-                err=True,
-            )
+        _tell_doubts(picture, answer, several)
         if not answer.finished:
             click.echo(f"note: cut after {settings.max_new_tokens} tokens; --max-new-tokens N gives more", err=True)
         if target is not None and not _draw(picture, answer, target):
@@ -129,6 +124,23 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
         raise RunError("; ".join(undrawn), fix="the others were answered; mend or leave out these")
     if undrawn:
         raise RunError("; ".join(undrawn))
+
+
+def _tell_doubts(picture: str, answer: Answer, several: bool) -> None:
+    """What may be wrong with an answer, beside it."""
+    if answer.unlike:
+        click.echo(
+            f"note: This picture is unlike what this model knows ({answer.out_of_world:.2f}): the answer may be "
+            f"wrong.{f'  {picture}' if several else ''}",
+            err=True,
+        )
+    if answer.dropped:
+        one = answer.dropped == 1
+        click.echo(
+            f"note: {counted(answer.dropped, 'point')} of the reply {'lies' if one else 'lie'} outside the picture "
+            f"and {'is' if one else 'are'} left out: {picture}",
+            err=True,
+        )
 
 
 def _unreadable(pictures: Sequence[str]) -> dict[str, ImageError]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from openmolmo.inference.generate import Generated
 from openmolmo.words.answer import Answer, FoundPoint, read_answer
@@ -36,10 +36,11 @@ def pieces(
     sizes: Sequence[tuple[int, int]],
     *,
     counted: bool = True,
+    strange: Callable[[], float | None] = lambda: None,
 ) -> Iterator[Piece]:
     """Pieces of a reply that is given after each token; ``text`` reads along.
 
-    ``sizes`` and ``counted`` as in :func:`read_answer`.
+    ``sizes`` and ``counted`` as in :func:`read_answer`; ``strange`` gives ``out_of_world``, asked at the end.
     """
     shown, seen, finished = "", Counter[tuple[float, float]](), False
     chances: list[float] = []
@@ -55,6 +56,7 @@ def pieces(
             shown = ready
     answer = read_answer(text.finish(), sizes, finished=finished, counted=counted)
     answer = with_confidence(answer, list(zip(text.added, chances, strict=True)))
+    answer = replace(answer, out_of_world=strange())
     yield Piece(answer.text[len(shown) :], fresh_points(answer.points, seen), answer)
 
 

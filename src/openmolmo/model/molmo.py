@@ -7,6 +7,7 @@ of the batch, W patches of a window, D width of the language model, V rows of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from openmolmo.model.connector import Connector, PaddingEmbedding
 from openmolmo.model.dropout import ResidualDropout, add_residual_dropout
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.generation import MolmoGeneration
+from openmolmo.model.known_world import KnownWorld
 from openmolmo.model.loss import OutputHead, Target, loss_sums, supervised_rows
 from openmolmo.model.mask import UNDECLARED_FLEX, attention_mask
 from openmolmo.model.matmul import use_fast_matmul
@@ -41,6 +43,7 @@ class MolmoOutput(ModelOutput):  # type: ignore[misc]
 
     ``logits`` is (B, T, V). With labels and weights there are none, for only the loss is computed, unless
     ``return_logits=True`` asks for those of the supervised tokens: (supervised tokens, V) in row-major order.
+    ``patch_features`` (N, P, W) are those of the encoder, where ``return_patches=True`` asks for them.
     The sums are scalars over the supervised tokens; ``loss`` divides them by this batch's weight, or by
     ``num_items_in_batch`` where that is given.
     """
@@ -54,6 +57,7 @@ class MolmoOutput(ModelOutput):  # type: ignore[misc]
     hidden_states: Any = None
     attentions: Any = None
     router_logits: Any = None
+    patch_features: Tensor | None = None
 
 
 class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[misc]
@@ -67,6 +71,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
     6. Apply the output head. When there are labels it gives the loss of the supervised tokens, and no logits.
     """
 
+    known_world: KnownWorld | None = None
     config_class = MolmoConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
@@ -137,6 +142,12 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         features: Tensor = self.connector(self.encoder(crops), patch_mask, pooled_patches)
         return features
 
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As the library does, with what is known of the pictures that the model knows."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        if self.known_world is not None:
+            self.known_world.write(Path(save_directory))
+
     def forward(  # noqa: PLR0913  (the keys of a batch)
         self,
         input_ids: Tensor,
@@ -175,10 +186,12 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         whole = kwargs.pop("num_items_in_batch", None)
         logits_to_keep = kwargs.pop("logits_to_keep", 0)
         return_logits = kwargs.pop("return_logits", False)
+        return_patches = kwargs.pop("return_patches", False)
         kwargs.pop("return_dict", None)
         if kwargs.pop("inputs_embeds", None) is not None:  # wrappers pass it along as None
             raise PromptError("inputs_embeds cannot be given: pictures are added to embeddings made here", fix=_IDS)
-        embeds = self._embed(input_ids, crops, patch_mask, pooled_patches)
+        patches = self.encoder(crops) if return_patches and crops is not None else None
+        embeds = self._embed(input_ids, crops, patch_mask, pooled_patches, patches)
         mask = self._mask(embeds, position_ids, example_ids, branch_ids, kwargs)
         dropout = self._dropout(loss_weights)
         if dropout is not None:
@@ -191,6 +204,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             hidden_states=out.get("hidden_states"),
             attentions=out.get("attentions"),
             router_logits=out.get("router_logits"),
+            patch_features=patches,
         )
         if labels is None or loss_weights is None:
             keep = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
@@ -200,9 +214,14 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         return result
 
     def _embed(
-        self, input_ids: Tensor, crops: Tensor | None, patch_mask: Tensor | None, pooled_patches: Tensor | None
+        self,
+        input_ids: Tensor,
+        crops: Tensor | None,
+        patch_mask: Tensor | None,
+        pooled_patches: Tensor | None,
+        patches: Tensor | None = None,
     ) -> Tensor:
-        """Steps 1 to 4: (B, T, D)."""
+        """Steps 1 to 4: (B, T, D); ``patches``: of the encoder, where it has looked already."""
         embeds: Tensor = self.embedding(input_ids)
         given = 0 if pooled_patches is None else pooled_patches.shape[0]
         if crops is None and given == 0 and self._only_text(input_ids):
@@ -218,7 +237,9 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             return embeds
         if crops is None or pooled_patches is None:
             raise PromptError(f"the text has {given} image tokens but there are no crops", fix="pass crops as well")
-        features = self.image_features(crops, patch_mask, pooled_patches)
+        if patches is None:
+            patches = self.encoder(crops)
+        features: Tensor = self.connector(patches, patch_mask, pooled_patches)
         flat = embeds.reshape(-1, embeds.shape[-1])
         return flat.index_add(0, places, features.to(embeds)).view_as(embeds)
 

@@ -21,8 +21,11 @@ import torch
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.files import atomic_dir, write_json, write_text
 from openmolmo.core.runlog import read_jsonl
+from openmolmo.evaluation.known_world.measure import known_pictures, learn, measure
+from openmolmo.evaluation.known_world.rates import table
 from openmolmo.evaluation.report import markdown_table
 from openmolmo.evaluation.session import Setup, judge
+from openmolmo.inference.load import load
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.model.components import parameter_counts
 from openmolmo.prompting.processor import Processor
@@ -54,8 +57,11 @@ def stage_facts(run: Path) -> dict[str, Any]:
     }
 
 
-def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup) -> None:
-    """Judge the model in ``folder`` and write its README.md and results.json there."""
+def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup, *, known: str = "") -> None:
+    """Judge the model in ``folder`` and write its README.md and results.json there.
+
+    ``known``: the table of pictures called unlike what it knows.
+    """
     results = judge(setup)
     meta = {**results.meta, "model": folder.name}
     environment = jinja2.Environment(
@@ -67,11 +73,21 @@ def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup) -> None
         parts=parameter_counts(load_model(folder)),
         machine=f"{torch.get_num_threads()} cores, {platform.machine()}, no GPU; torch {torch.__version__}",
         table=markdown_table(results),
+        known=known,
         meta=meta,
         setup=setup,
     )
     write_text(folder / "README.md", card)
     write_json(folder / "scores.json", {"meta": meta, "scores": results.headlines()})
+
+
+def _learn_world(folder: Path) -> str:
+    """Let the model learn which pictures it knows; the table of how well it tells."""
+    predictor = load(folder)
+    given = known_pictures(predictor, None, ("scenes", "easy_scenes", "clocks"), 200, fitting=True)
+    world = learn(predictor, given)
+    world.write(folder)
+    return table(measure(predictor, world, given.test))
 
 
 @click.command()
@@ -94,7 +110,7 @@ def bundle(run: Path, out: Path, earlier: tuple[Path, ...], count: int) -> None:
         size = sum(path.stat().st_size for path in folder.iterdir())
         if size > MAX_BYTES:
             raise CheckpointError(f"the model takes {size:,} bytes, a bundled one may take {MAX_BYTES:,}")
-    write_card(out, stages, Setup(model=str(out), count=count))
+    write_card(out, stages, Setup(model=str(out), count=count), known=_learn_world(out))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openmolmo.core.config import Config
@@ -25,7 +25,7 @@ from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
 from openmolmo.inference.stream import fresh_points
 from openmolmo.serving.backend import Event, Generation, Load
-from openmolmo.words.answer import Answer, FoundPoint, read_answer
+from openmolmo.words.answer import Answer, FoundPoint, read_answer, worst
 from openmolmo.words.choosing import TokenLogprob
 from openmolmo.words.confidence import with_confidence
 from openmolmo.words.requests import Request
@@ -288,6 +288,7 @@ def _sure(answer: Answer, reply: Reply, tokens: Sequence[TokenLogprob]) -> Answe
 def _answer(text: str, reply: Reply, request: Request, tokens: Sequence[TokenLogprob], *, finished: bool) -> Answer:
     """The whole reply; ``tokens`` is where confidence in its points comes from."""
     answer = read_answer(text, reply.prompt.sizes, finished=finished, counted=not request.describes)
+    answer = replace(answer, out_of_world=worst(seen.out_of_world for seen in reply.pictures))
     return _sure(answer, reply, tokens)
 
 

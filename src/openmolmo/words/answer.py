@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,10 @@ from openmolmo.records.example import Point
 from openmolmo.words.counts import read_count
 from openmolmo.words.points import PointGroup, read_points
 
-__all__ = ["Answer", "FoundPoint", "read_answer"]
+__all__ = ["UNLIKE", "Answer", "FoundPoint", "read_answer", "worst"]
+
+UNLIKE = 0.5
+"""Above this ``out_of_world`` a picture is unlike what the model knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,9 @@ class Answer:
     ``count`` is the total the text states, else the number of points, else None. ``finished`` is
     False when the text was cut at the token limit; its complete points are still there. ``dropped`` is
     how many more points the text has that lie in no picture: outside 0-100 percent, or in one that is not there.
+    ``out_of_world`` (0-1) says how unlike the pictures (the strangest of them) are to those that the model knows; one
+    known picture in a hundred is above 0.5. None: the model does not tell. Answers that
+    differ in nothing else are equal.
     """
 
     text: str
@@ -51,13 +57,20 @@ class Answer:
     count: int | None = None
     finished: bool = True
     dropped: int = 0
+    out_of_world: float | None = field(default=None, compare=False)
+
+    @property
+    def unlike(self) -> bool:
+        """Whether a picture is unlike what the model knows; False where it does not tell."""
+        return self.out_of_world is not None and self.out_of_world > UNLIKE
 
     def to_json(self) -> dict[str, Any]:
         """JSON values: text, points (percent and pixels), count, finished, dropped.
 
         Points have ``alt`` where it is not the label, ``image`` where it is not the first picture, and ``confidence``
-        (0-1) where it is known.
+        (0-1) where it is known. ``out_of_world`` (0-1) is there where the model tells it.
         """
+        strange = {} if self.out_of_world is None else {"out_of_world": round(self.out_of_world, 3)}
         points = [
             {"label": p.label, "x": p.x, "y": p.y, "x_pixel": p.x_pixel, "y_pixel": p.y_pixel}
             | ({"alt": p.alt} if p.alt not in ("", p.label) else {})
@@ -71,6 +84,7 @@ class Answer:
             "count": self.count,
             "finished": self.finished,
             "dropped": self.dropped,
+            **strange,
         }
 
 
@@ -91,6 +105,11 @@ def read_answer(
     )
     dropped = sum(len(group.points) + group.dropped for group in groups) - len(points)
     return Answer(text.strip(), points, read_count(text) if counted else None, finished, dropped)
+
+
+def worst(scores: Iterable[float | None]) -> float | None:
+    """``out_of_world`` of several pictures: that of the strangest."""
+    return max((score for score in scores if score is not None), default=None)
 
 
 def _found(group: PointGroup, point: Point, size: tuple[int, int]) -> FoundPoint:

@@ -22,6 +22,10 @@ from openmolmo.prompting.processor import ImageSource, Picture
 __all__ = ["FeatureCache", "Seen", "look", "picture_key"]
 
 
+_SCORES = 2**14
+"""Pictures whose strangeness is remembered, also when their features no longer are."""
+
+
 @dataclass(slots=True, eq=False)
 class Seen:
     """A picture of a request: its place in the prompt is that of its grids, ``features`` (M, D) come when looked at.
@@ -33,6 +37,7 @@ class Seen:
     key: str | None
     mark: int
     features: Tensor | None = None
+    out_of_world: float | None = None
 
     @property
     def tokens(self) -> int:
@@ -44,6 +49,7 @@ class Seen:
 class _Kept:
     picture: Picture
     features: Tensor
+    out_of_world: float | None
 
 
 @dataclass(slots=True)
@@ -60,6 +66,7 @@ class FeatureCache:
     counts: _Counts = field(default_factory=_Counts)
     bytes: int = 0
     _kept: OrderedDict[str, _Kept] = field(default_factory=OrderedDict)
+    _scores: OrderedDict[str, float | None] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, key: str | None) -> Seen | None:
@@ -71,25 +78,33 @@ class FeatureCache:
                 return None
             self.counts.hits += 1
             self._kept.move_to_end(key)
-            return Seen(kept.picture, key, mark_of(key), kept.features)
+            return Seen(kept.picture, key, mark_of(key), kept.features, kept.out_of_world)
 
-    def again(self, key: str | None) -> Tensor | None:
-        """The features of a picture that has been looked at since it was missed; counts for nothing."""
+    def again(self, seen: Seen) -> None:
+        """Give a picture that has been looked at since it was missed its features; counts for nothing."""
         with self._lock:
-            kept = None if key is None else self._kept.get(key)
-            return None if kept is None else kept.features
+            kept = None if seen.key is None else self._kept.get(seen.key)
+            if kept is not None:
+                seen.features, seen.out_of_world = kept.features, kept.out_of_world
+            elif seen.key is not None:  # perhaps its tokens alone are still known, from another prompt
+                seen.out_of_world = self._scores.get(seen.key)
 
     def put(self, seen: Seen) -> None:
         """Remember a picture that was looked at; the ones not used for longest make room."""
         features = seen.features
         assert features is not None
         size = _size(features)
+        if seen.key is not None:
+            with self._lock:
+                self._scores[seen.key] = seen.out_of_world
+                while len(self._scores) > _SCORES:
+                    self._scores.popitem(last=False)
         if seen.key is None or size > self.limit:
             return
         with self._lock:
             old = self._kept.pop(seen.key, None)
             self.bytes += size - (_size(old.features) if old is not None else 0)
-            self._kept[seen.key] = _Kept(_hollow(seen.picture), features)
+            self._kept[seen.key] = _Kept(_hollow(seen.picture), features, seen.out_of_world)
             while self.bytes > self.limit:
                 _, least = self._kept.popitem(last=False)
                 self.bytes -= _size(least.features)
@@ -118,9 +133,9 @@ def mark_of(key: str | None, unknown: int = 0) -> int:
 
 
 @torch.inference_mode()
-def look(model: Molmo, picture: Picture, crops: int) -> Iterator[Tensor | None]:
-    """Features (M, D) of a picture, ``crops`` crops at a time; None is given until the last are done."""
-    given, device = picture.crops, model.device
+def look(model: Molmo, seen: Seen, crops: int) -> Iterator[None]:
+    """Give a picture its features (M, D), ``crops`` crops at a time; None is given after each time."""
+    given, device = seen.picture.crops, model.device
     parts: list[Tensor] = []
     for first in range(0, len(given.pixels), crops):
         pixels = torch.from_numpy(given.pixels[first : first + crops]).to(device)
@@ -128,7 +143,10 @@ def look(model: Molmo, picture: Picture, crops: int) -> Iterator[Tensor | None]:
         if first + crops < len(given.pixels):
             yield None
     mask, pooled = (torch.tensor(array, device=device) for array in (given.patch_mask, given.pooled_patches))
-    yield model.connector(torch.cat(parts), mask, pooled)
+    if model.known_world is not None:
+        seen.out_of_world = model.known_world.score(parts[0][0], mask[0])
+    seen.features = model.connector(torch.cat(parts), mask, pooled)
+    yield None
 
 
 def _hollow(picture: Picture) -> Picture:

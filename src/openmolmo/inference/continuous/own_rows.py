@@ -31,7 +31,10 @@ class OwnRows:
     def read(self, reply: Reply, chunk: int) -> Iterator[Tensor | None]:
         """Read a prompt: logits (1, V)."""
         decoding = self._decodings[reply] = Decoding(self._model, [reply.prompt], room=reply.limit)
-        yield decoding.start()
+        logits = decoding.start()
+        if reply.pictures:
+            reply.pictures[0].out_of_world = decoding.out_of_world[0]
+        yield logits
 
     def join(self, reply: Reply) -> None:
         """The reply, whose prompt was read, takes part in steps from now on."""

@@ -119,12 +119,11 @@ class SlotRows:
         before = int((reply.prompt.input_ids[: self._cache.lengths[reply.slot]] == self._patch).sum())
         for seen in reply.pictures:
             before -= seen.tokens
-            if before >= 0 or seen.features is not None:
+            if seen.features is not None:
                 continue
-            seen.features = self._features.again(seen.key)
-            if seen.features is None:
-                for found in look(self._model, seen.picture, self._config.crops):
-                    seen.features = found
+            self._features.again(seen)
+            if before < 0 and seen.features is None:
+                for _ in look(self._model, seen, self._config.crops):
                     yield None
                 self._features.put(seen)
 

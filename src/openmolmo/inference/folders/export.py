@@ -20,6 +20,7 @@ from openmolmo.inference.load import find_tokenizer
 from openmolmo.model.checkpoint import load_config, load_model
 from openmolmo.model.find import find_model
 from openmolmo.model.folder import CONFIG, read_settings, steps_done
+from openmolmo.model.known_world import KNOWN_WORLD
 from openmolmo.model.molmo import Molmo
 from openmolmo.model.released.export import export_weights
 from openmolmo.prompting import Processor
@@ -89,6 +90,8 @@ def export(
         _write_tokenizer(processor, net, folder, released)
         _write_processor(processor, net, folder, code=not mlx)
         _same_processor(processor, folder)
+        if (source / KNOWN_WORLD).is_file():
+            shutil.copyfile(source / KNOWN_WORLD, folder / KNOWN_WORLD)
         difference = check_export(net, processor, folder) if check else None
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return ExportReport(files, difference, steps_done(source))

@@ -11,8 +11,15 @@ __all__ = ["fresh_points", "points_of"]
 
 
 def points_of(answer: Answer) -> dict[str, Any]:
-    """All that can be read in a whole reply: ``points``, ``count`` and ``dropped``."""
-    return {"points": [_value(one) for one in answer.points], "count": answer.count, "dropped": answer.dropped}
+    """All that can be read in a whole reply: ``points``, ``count`` and ``dropped``; ``out_of_world`` (0-1) where
+    the model tells how unlike the picture is to what it knows."""
+    strange = {} if answer.out_of_world is None else {"out_of_world": round(answer.out_of_world, 3)}
+    return {
+        "points": [_value(one) for one in answer.points],
+        "count": answer.count,
+        "dropped": answer.dropped,
+        **strange,
+    }
 
 
 def fresh_points(points: Sequence[FoundPoint]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import { COLOURS } from "./viewer.js";
 
 export const UNSURE = 0.5; // a confidence below it is shown as such
 
+export const UNLIKE = 0.5; // above it the picture is unlike what the model knows
+
 /** What an answer says, by the page's own reading and, where it has come, the server's. @param {Turn} turn */
 export function replyOf(turn) {
   const own = readReply(turn.answer, { pictures: Math.max(turn.sent.length, 1), writing: turn.state === "writing" });
@@ -123,6 +125,9 @@ export class TurnView {
     }
     if (turn.state === "cut" || turn.state === "stopped") parts.push(make("p", "dim small", t(`answer.${turn.state}`)));
     if (turn.state === "done" && !turn.answer.trim()) parts.push(make("p", "dim small", t("answer.empty")));
+    if ((turn.found?.out_of_world ?? 0) > UNLIKE) {
+      parts.push(make("p", "dim small", t("answer.unlike", { percent: percent(turn.found?.out_of_world ?? 0) })));
+    }
     if (turn.found?.dropped) parts.push(make("p", "dim small", counted("answer.dropped", turn.found.dropped)));
     if (points.length) parts.push(table(points, turn.sent.length > 1));
     const row = make("p", "actions");

@@ -3,7 +3,7 @@
 import { asSentence, t } from "./texts.js";
 
 /** @typedef {{id: string, openmolmo?: {description?: string, knows?: string | null, context?: number}}} Model */
-/** @typedef {{points?: import("./points.js").Point[], count?: number | null, dropped?: number}} Found */
+/** @typedef {{points?: import("./points.js").Point[], count?: number | null, dropped?: number, out_of_world?: number}} Found */
 /** @typedef {{text: string, found: Found | null, finish: string | null}} Heard What a stream has said so far. */
 
 const KEY = "openmolmo.chat.key";
