@@ -10,15 +10,18 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from openmolmo.core.rng import derive
 from openmolmo.engine.docs.base import FAMILIES, TOOLS, Box, Chart, Diagram, Mark, Program, Rendered, Spec, ToolSession
 from openmolmo.engine.docs.failures import RenderError
+from openmolmo.engine.docs.families.matplotlib.words import Words, typeface
+from openmolmo.engine.docs.fonts import font_folder
 from openmolmo.engine.docs.questions import View, ask
 from openmolmo.engine.docs.tools import chromium
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout
 from openmolmo.engine.docs.tools.lettering import lacking
+from openmolmo.engine.docs.tools.vega_letters import FontFiles, outlined
 from openmolmo.engine.docs.verify import verified
 
 OURS = ("graphviz", "vega", "html", "mermaid", "plotly", "latex")
@@ -123,6 +126,28 @@ def check_chart(tool: str) -> None:
 
 def test_vega_bars_are_where_their_boxes_say() -> None:
     check_chart("vega")
+
+
+def test_letters_of_charts_lie_in_their_boxes_whichever_way_they_are_turned() -> None:
+    """Of Matplotlib's charts, whose texts are set by us; Vega's are outlines."""
+    for upright, across, down in ((False, "left", "top"), (True, "right", "bottom"), (True, "center", "center")):
+        words = Words(
+            text="Jäger (kWh)", font=typeface("DejaVu Serif", 17.5), colour="#000000", upright=upright,
+            across=across, down=down, x=120.3, y=119.8,
+        )  # fmt: skip
+        picture = Image.new("RGB", (240, 240), "white")
+        words.paint(picture)
+        left, top, right, bottom = ImageOps.invert(picture).getbbox()  # of the ink
+        box = words.box
+        assert box[0] <= left and box[1] <= top and right <= box[2] and bottom <= box[3], (upright, box)
+        assert (right - left) * (bottom - top) > 0.6 * (box[2] - box[0]) * (box[3] - box[1])
+    for name in ("heat_map", "dual_axis", "small_multiples"):
+        program = written(f"matplotlib_{name}", 1)
+        with opened("matplotlib") as session:
+            assert_exact(session.render(program))
+    text = '<svg><text font-size="20px" font-family="DejaVu Sans" fill="#f00" text-anchor="end">A&amp; b</text></svg>'
+    drawn = outlined(text, FontFiles(font_folder()))
+    assert "<text" not in drawn and drawn.count("<path") == 3 and 'fill="#f00"' in drawn and "font" not in drawn
 
 
 @pytest.mark.slow

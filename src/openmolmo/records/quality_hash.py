@@ -16,7 +16,7 @@ from PIL import Image
 from openmolmo.core.errors import ConfigError
 from openmolmo.pictures import reduced
 
-__all__ = ["LookAlikes", "Signature", "signature"]
+__all__ = ["LookAlikes", "Signature", "signature", "signature_of"]
 
 _BITS = 128
 _NOISE = 2  # grey values by which a neighbour must be brighter: flat areas have the noise of their encoder
@@ -39,7 +39,12 @@ class Signature:
 
 def signature(data: bytes) -> Signature:
     """The signature of an encoded picture that is known to be readable (see ``picture_size``)."""
-    small = reduced(data, 64).resize((9, 9), Image.Resampling.BOX)
+    return signature_of(reduced(data, 64))
+
+
+def signature_of(picture: Image.Image) -> Signature:
+    """The signature of an RGB picture."""
+    small = picture.resize((9, 9), Image.Resampling.BOX)
     pixels = np.asarray(small, np.int16)
     grey = pixels.sum(axis=2) // 3
     across = grey[:8, 1:] > grey[:8, :-1] + _NOISE

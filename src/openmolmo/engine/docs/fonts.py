@@ -13,7 +13,7 @@ from pathlib import Path
 from openmolmo.core.optional import require
 from openmolmo.engine.docs.failures import RenderError
 
-__all__ = ["MONO", "SANS", "SERIF", "font_folder", "lacking_letters", "refuse_lacking_letters"]
+__all__ = ["MONO", "SANS", "SERIF", "font_file", "font_folder", "lacking_letters", "refuse_lacking_letters"]
 
 SANS, SERIF, MONO = "DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono"
 
@@ -22,6 +22,12 @@ _FILES = {
     SERIF: "DejaVuSerif.ttf",
     MONO: "DejaVuSansMono.ttf",
     "STIXGeneral": "STIXGeneral.ttf",
+}
+_BOLD = {
+    SANS: "DejaVuSans-Bold.ttf",
+    SERIF: "DejaVuSerif-Bold.ttf",
+    MONO: "DejaVuSansMono-Bold.ttf",
+    "STIXGeneral": "STIXGeneralBol.ttf",
 }
 _UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
@@ -32,10 +38,15 @@ def font_folder() -> Path:
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 
 
+def font_file(family: str, *, bold: bool = False) -> Path:
+    """The file of one of our fonts."""
+    return font_folder() / (_BOLD if bold else _FILES)[family]
+
+
 @functools.cache
 def _letters(family: str) -> frozenset[int]:
     ft2font = require("matplotlib.ft2font", extra="docs")
-    return frozenset(ft2font.FT2Font(str(font_folder() / _FILES[family])).get_charmap())
+    return frozenset(ft2font.FT2Font(str(font_file(family))).get_charmap())
 
 
 def lacking_letters(text: str, families: Iterable[str] = _FILES) -> str:

@@ -23,13 +23,16 @@ from openmolmo.engine.docs.noise import add_noise
 from openmolmo.engine.docs.plan import DocsPlan
 from openmolmo.engine.docs.questions import QUESTIONS_VERSION, ask
 from openmolmo.engine.docs.questions.base import View
+from openmolmo.engine.docs.tools.png import picture_of
 from openmolmo.engine.docs.verify import verified
 from openmolmo.records.codec import example_to_row
-from openmolmo.records.quality_hash import signature
+from openmolmo.records.quality_hash import signature_of
 
-__all__ = ["STEPS", "Addresses", "Workshop", "addresses"]
+__all__ = ["RENDER_VERSION", "STEPS", "Addresses", "Workshop", "addresses"]
 
 STEPS = ("program", "render", "questions")
+RENDER_VERSION = "2"
+"""Part of the address of pictures: raise it when the same program would be drawn otherwise by the same tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def addresses(plan: DocsPlan, spec: Spec, attempt: int, versions: Mapping[str, s
     family = FAMILIES.get(spec.family) if spec.family in FAMILIES else None
     writer = [plan.author, dict(plan.options), getattr(family, "version", "1")]
     program = address("program", to_dict(spec), writer, attempt)
-    render = address("render", program, versions[spec.tool])
+    render = address("render", program, versions[spec.tool], RENDER_VERSION)
     questions = address("questions", render, QUESTIONS_VERSION, plan.noise, plan.questions, plan.split)
     return Addresses(program=program, render=render, questions=questions)
 
@@ -153,7 +156,7 @@ class Workshop:
         row: dict[str, Any] = example_to_row(example)
         picture = row["image"]["bytes"]
         row["image"] = {**row["image"], "bytes": None}
-        seen = signature(rendered.png)
+        seen = signature_of(picture_of(rendered.png))
         output = {
             "example": row,
             "asked": [question.family for question in kept],

@@ -107,30 +107,30 @@ def _only(values: dict[int, float], best: Callable[..., int]) -> int:
 
 
 def _lookup(reading: Reading, series: str, category: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     return chart.printed(chart.series_number(series), chart.category(category))
 
 
 def _extreme_category(reading: Reading, series: str, which: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     row = chart.row(chart.series_number(series))
     return chart.categories[_only(row, max if which == "max" else min)]
 
 
 def _extreme_series(reading: Reading, category: str, which: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     return chart.series[_only(chart.column(chart.category(category)), max if which == "max" else min)]
 
 
 def _extreme_value(reading: Reading, series: str, which: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.series_number(series)
     values = [chart.printed(number, category) for category in chart.categories]
     return max(values) if which == "max" else min(values)
 
 
 def _greater(reading: Reading, series: str, one: str, other: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.series_number(series)
     pair = {name: chart.measure(number, chart.category(name)) for name in (one, other)}
     if pair[one] == pair[other]:
@@ -161,7 +161,7 @@ def _ratio(reading: Reading, series: str, one: str, other: str) -> float:
 
 
 def _all(reading: Reading, series: str) -> list[float]:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.series_number(series)
     return [chart.printed(number, category) for category in chart.categories]
 
@@ -181,13 +181,13 @@ def _range(reading: Reading, series: str) -> float:
 
 
 def _column_total(reading: Reading, category: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.category(category)
     return sum(chart.printed(series, number) for series in chart.series)
 
 
 def _series_gap(reading: Reading, category: str, one: str, other: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.category(category)
     return abs(chart.printed(chart.series_number(one), number) - chart.printed(chart.series_number(other), number))
 
@@ -197,40 +197,40 @@ def _above(reading: Reading, series: str, limit: float) -> float:
 
 
 def _trend(reading: Reading, series: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     row = list(chart.row(chart.series_number(series)).values())
     return "up" if row[-1] > row[0] else "down"
 
 
 def _largest_rise(reading: Reading, series: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     row = chart.row(chart.series_number(series))
     steps = {key: row[key] - row[key - 1] for key in row if key - 1 in row}
     return chart.categories[_only(steps, max)]
 
 
 def _rank(reading: Reading, series: str, place: float) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     row = chart.row(chart.series_number(series))
     return chart.categories[sorted(row, key=lambda key: -row[key])[int(place) - 1]]
 
 
 def _at_extreme(reading: Reading, series: str, other: str, which: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = _only(chart.row(chart.series_number(series)), max if which == "max" else min)
     return chart.printed(chart.series_number(other), number)
 
 
 def _crossing(reading: Reading, one: str, other: str) -> float:
     """In how many categories the first series is above the second."""
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     a, b = chart.series_number(one), chart.series_number(other)
     return float(sum(chart.measure(a, key) > chart.measure(b, key) for key in chart.categories))
 
 
 def _count(key: str) -> Callable[[Reading], float]:
     def check(reading: Reading) -> float:
-        chart = _Chart(reading)
+        chart = reading.seen_as(_Chart)
         return float(len(chart.categories if key == "category" else chart.series))
 
     return check
@@ -254,6 +254,16 @@ def _seen_colour(chart: _Chart, key: str, number: int) -> str:
 
 def _colour_of_slice(reading: Reading, mark: Mark) -> str:
     """The colour whose pixels in the whole pie reach as far as the slice: a slice's box holds its neighbours too."""
+    reaches, width = reading.seen_as(_reaches)
+    found = [(max(abs(a - b) for a, b in zip(box, mark.box, strict=True)), name) for name, box in reaches]
+    off, name = min(found, default=(np.inf, ""))
+    if off > _EDGE * width:
+        raise LookupError("no colour fills this slice")
+    return name
+
+
+def _reaches(reading: Reading) -> tuple[list[tuple[str, tuple[float, ...]]], int]:
+    """How far each named colour reaches in a pie, and the pie's width."""
     boxes = np.array([other.box for other in reading.role("slice")])
     left, top = (int(value) for value in boxes[:, :2].min(axis=0))
     right, bottom = (int(value) + 1 for value in boxes[:, 2:].max(axis=0))
@@ -269,11 +279,8 @@ def _colour_of_slice(reading: Reading, mark: Mark) -> str:
         across, down = (np.flatnonzero(is_whole.sum(axis=axis) >= _FEW) for axis in (0, 1))
         if len(across) and len(down):
             box = (left + across[0], top + down[0], left + across[-1] + 3, top + down[-1] + 3)
-            found.append((max(abs(a - b) for a, b in zip(box, mark.box, strict=True)), name))
-    off, name = min(found, default=(np.inf, ""))
-    if off > _EDGE * (right - left):
-        raise LookupError("no colour fills this slice")
-    return name
+            found.append((name, tuple(float(edge) for edge in box)))
+    return found, right - left
 
 
 def _names(pixels: npt.NDArray[np.uint8]) -> dict[str, int]:
@@ -285,13 +292,13 @@ def _names(pixels: npt.NDArray[np.uint8]) -> dict[str, int]:
 
 
 def _colour_of(reading: Reading, key: str, name: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.category(name) if key == "category" else chart.series_number(name)
     return _seen_colour(chart, key, number)
 
 
 def _of_colour(reading: Reading, key: str, colour: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     names = chart.categories if key == "category" else chart.series
     found = [name for number, name in names.items() if _seen_colour(chart, key, number) == colour]
     if len(found) != 1:
@@ -302,7 +309,10 @@ def _of_colour(reading: Reading, key: str, colour: str) -> str:
 def _along(reading: Reading) -> list[str]:
     """Names of the categories in the order in which they stand."""
     marks = [mark for mark in reading.role("axis") if "category" in mark.datum and mark.text]
-    across = len({round(middle(mark)[0] / 4) for mark in marks}) >= len({round(middle(mark)[1] / 4) for mark in marks})
+    if not marks:
+        raise LookupError("no names stand along an axis")
+    wide, tall = (max(places) - min(places) for places in zip(*map(middle, marks), strict=True))
+    across = wide >= tall
     seen = dict.fromkeys(mark.text for mark in sorted(marks, key=lambda mark: middle(mark)[0 if across else 1]))
     return list(seen)
 
@@ -337,13 +347,13 @@ def _legend(reading: Reading, place: float) -> str:
 
 
 def _half(reading: Reading, name: str) -> bool:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     values = [chart.printed(0, category) for category in chart.categories]
     return chart.printed(0, chart.category(name)) > sum(values) / 2
 
 
 def _point_category(reading: Reading, category: str) -> str:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.category(category)
     if not any(mark.datum.get("category") == number for mark in reading.role(*_SHAPES)):
         raise LookupError(category)
@@ -359,12 +369,12 @@ def _point_legend(reading: Reading, name: str) -> str:
 
 
 def _median(reading: Reading, category: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     return chart.printed(2, chart.category(category))
 
 
 def _points_of(reading: Reading, name: str) -> float:
-    chart = _Chart(reading)
+    chart = reading.seen_as(_Chart)
     number = chart.series_number(name)
     return float(sum(mark.datum.get("series") == number for mark in reading.role("point")))
 

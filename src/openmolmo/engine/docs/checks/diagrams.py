@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +24,8 @@ _REMEMBERED = re.compile(r"\bcoordinate\s*\[[^\]]*\]\s*\(\w+\)")
 _LABEL = re.compile(r'label="\s*(?P<dot>[^"]*?)\s*"|^\)?\s*:\s*"?(?P<colon>[^"\n]*?)"?\s*$')
 
 
-def source_edges(source: str) -> list[tuple[int, int, str]]:
+@functools.lru_cache(maxsize=4)
+def source_edges(source: str) -> tuple[tuple[int, int, str], ...]:
     """(from, to, label) of every edge that a program draws; empty where it names none."""
     found = []
     for line in source.splitlines():
@@ -34,7 +36,7 @@ def source_edges(source: str) -> list[tuple[int, int, str]]:
             label = (match["inside"] or (said and (said["dot"] or said["colon"])) or "").strip()
             label = label if between is None else between["text"].replace("\\", "").strip()
             found.append((int(match["start"]), int(match["end"]), label.strip('"')))
-    return found
+    return tuple(found)
 
 
 class _Drawing:
@@ -81,79 +83,79 @@ def _only(names: list[str]) -> str:
 
 
 def _count_nodes(reading: Reading) -> float:
-    return float(len(_Drawing(reading).names))
+    return float(len(reading.seen_as(_Drawing).names))
 
 
 def _count_edges(reading: Reading) -> float:
-    return float(len(_Drawing(reading).edges))
+    return float(len(reading.seen_as(_Drawing).edges))
 
 
 def _next(reading: Reading, name: str) -> str:
-    return _only(_Drawing(reading).after(name))
+    return _only(reading.seen_as(_Drawing).after(name))
 
 
 def _previous(reading: Reading, name: str) -> str:
-    return _only(_Drawing(reading).before(name))
+    return _only(reading.seen_as(_Drawing).before(name))
 
 
 def _count_after(reading: Reading, name: str) -> float:
-    return float(len(_Drawing(reading).after(name)))
+    return float(len(reading.seen_as(_Drawing).after(name)))
 
 
 def _label(reading: Reading, one: str, other: str) -> str:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     pair = (drawing.node(one), drawing.node(other))
     return _only([label for start, end, label in drawing.edges if (start, end) == pair and label])
 
 
 def _by_label(reading: Reading, name: str, label: str) -> str:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     number = drawing.node(name)
     return _only([drawing.names[end] for start, end, text in drawing.edges if start == number and text == label])
 
 
 def _ends(reading: Reading) -> float:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     starts = {start for start, _, _ in drawing.edges}
     return float(sum(number not in starts for number in drawing.names))
 
 
 def _root(reading: Reading) -> str:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     ends = {end for _, end, _ in drawing.edges}
     return _only([name for number, name in drawing.names.items() if number not in ends])
 
 
 def _connected(reading: Reading, one: str, other: str) -> bool:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     pair = {drawing.node(one), drawing.node(other)}
     return any({start, end} == pair for start, end, _ in drawing.edges)
 
 
 def _two_steps(reading: Reading, name: str) -> str:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     return _only(drawing.after(_only(drawing.after(name))))
 
 
 def _most_edges(reading: Reading) -> str:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     counts = Counter(number for start, end, _ in drawing.edges for number in (start, end))
     best = max(counts.values())
     return _only([drawing.names[number] for number, count in counts.items() if count == best])
 
 
 def _nth_message(reading: Reading, place: float) -> str:
-    return _Drawing(reading).edges[int(place) - 1][2]
+    return reading.seen_as(_Drawing).edges[int(place) - 1][2]
 
 
 def _messages_of(reading: Reading, name: str) -> float:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     number = drawing.node(name)
     return float(sum(start == number for start, _, _ in drawing.edges))
 
 
 def _longest(reading: Reading) -> float:
-    return max(reading.number(label) for _, _, label in _Drawing(reading).edges)
+    return max(reading.number(label) for _, _, label in reading.seen_as(_Drawing).edges)
 
 
 def _title(reading: Reading) -> str:
@@ -165,7 +167,7 @@ def _absent(reading: Reading, name: str) -> bool:
 
 
 def _point_node(reading: Reading, name: str) -> str:
-    drawing = _Drawing(reading)
+    drawing = reading.seen_as(_Drawing)
     mark = drawing.boxes[drawing.node(name)]
     if not all(0 <= value <= size for value, size in zip(middle(mark), reading.size, strict=True)):
         raise LookupError(name)

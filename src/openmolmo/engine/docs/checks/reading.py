@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from openmolmo.engine.docs.base import Mark, Rendered
+from openmolmo.engine.docs.tools.png import picture_of
 from openmolmo.engine.docs.worlds.language import grouped_format
 
 __all__ = ["Reading", "middle"]
+
+
+Seen = TypeVar("Seen")
 
 
 def middle(mark: Mark) -> tuple[float, float]:
@@ -29,10 +32,18 @@ class Reading:
         self.marks, self.form, self.source, self._png = rendered.marks, form, source, rendered.png
         self.size = (rendered.width, rendered.height)
         self._numbers = grouped_format(language)
+        self._seen: dict[Any, Any] = {}
 
     def role(self, *roles: str) -> list[Mark]:
         """All marks of some roles."""
         return [mark for mark in self.marks if mark.role in roles]
+
+    def seen_as(self, kind: Callable[[Reading], Seen]) -> Seen:
+        """What the marks are together (a table, a drawing): found once for all questions."""
+        if kind not in self._seen:
+            self._seen[kind] = kind(self)
+        found: Seen = self._seen[kind]
+        return found
 
     def number(self, text: str) -> float:
         """The number in a text; a LookupError if there is none, or several."""
@@ -66,8 +77,7 @@ class Reading:
     @cached_property
     def pixels(self) -> npt.NDArray[np.uint8]:
         """The picture itself, (height, width, 3)."""
-        with Image.open(io.BytesIO(self._png)) as picture:
-            return np.asarray(picture.convert("RGB"))
+        return np.asarray(picture_of(self._png))
 
     @cached_property
     def everything(self) -> str:

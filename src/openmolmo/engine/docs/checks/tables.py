@@ -96,12 +96,12 @@ class Table:
 
 
 def _lookup(reading: Reading, row: str, column: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return table.at(table.row(row), table.head(column))
 
 
 def _reverse(reading: Reading, column: str, text: str, key: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     place = table.head(column)
     lines = [line for line in table.rows if table.at(line, place) == text]
     if len(lines) != 1:
@@ -118,68 +118,68 @@ def _best(table: Table, column: str, which: str) -> tuple[list[Mark], float]:
 
 
 def _extreme(reading: Reading, column: str, which: str, key: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return table.name(_best(table, column, which)[0], key)
 
 
 def _extreme_value(reading: Reading, column: str, which: str) -> float:
-    values = [value for _, value in Table(reading).numbers(column)]
+    values = [value for _, value in reading.seen_as(Table).numbers(column)]
     return max(values) if which == "max" else min(values)
 
 
 def _sum(reading: Reading, column: str) -> float:
-    return sum(value for _, value in Table(reading).numbers(column))
+    return sum(value for _, value in reading.seen_as(Table).numbers(column))
 
 
 def _average(reading: Reading, column: str) -> float:
-    values = [value for _, value in Table(reading).numbers(column)]
+    values = [value for _, value in reading.seen_as(Table).numbers(column)]
     return round(sum(values) / len(values), 2)
 
 
 def _difference(reading: Reading, column: str, one: str, other: str) -> float:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return abs(table.value(column, one) - table.value(column, other))
 
 
 def _ratio(reading: Reading, column: str, one: str, other: str) -> float:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return round(table.value(column, one) / table.value(column, other), 2)
 
 
 def _is_greater(reading: Reading, column: str, one: str, other: str) -> bool:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return table.value(column, one) > table.value(column, other)
 
 
 def _above(reading: Reading, column: str, limit: float, but: str, key: str) -> float:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return float(sum(value > limit for line, value in table.numbers(column) if not but or table.name(line, key) != but))
 
 
 def _multi_hop(reading: Reading, column: str, which: str, other: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return table.at(_best(table, column, which)[0], table.head(other))
 
 
 def _rows(reading: Reading) -> float:
-    return float(len(Table(reading).rows))
+    return float(len(reading.seen_as(Table).rows))
 
 
 def _columns(reading: Reading) -> float:
-    return float(len(Table(reading).heads))
+    return float(len(reading.seen_as(Table).heads))
 
 
 def _nth_header(reading: Reading, place: float) -> str:
-    return Table(reading).heads[int(place) - 1].text
+    return reading.seen_as(Table).heads[int(place) - 1].text
 
 
 def _nth_row(reading: Reading, column: str, place: float) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return table.at(table.rows[int(place) - 1], table.head(column))
 
 
 def _below(reading: Reading, name: str, key: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     line = table.row(name)
     return table.name(table.rows[table.rows.index(line) + 1], key)
 
@@ -189,23 +189,23 @@ def _gaps(table: Table) -> list[Mark]:
 
 
 def _missing_count(reading: Reading) -> float:
-    return float(len(_gaps(Table(reading))))
+    return float(len(_gaps(reading.seen_as(Table))))
 
 
 def _missing_where(reading: Reading, column: str, key: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     place = table.head(column)
     (line,) = [line for line in table.rows if table.at(line, place).strip() in _GAPS]
     return table.name(line, key)
 
 
 def _in_group(reading: Reading, group: str) -> float:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return float(sum(table.at(line, 0) == group for line in table.rows))
 
 
 def _group_of(reading: Reading, name: str) -> str:
-    table = Table(reading)
+    table = reading.seen_as(Table)
     return table.at(table.row(name), 0)
 
 

@@ -21,7 +21,7 @@ from openmolmo.engine.docs.worlds.language import NumberFormat, grouped_format, 
 
 __all__ = ["QUESTIONS_VERSION", "Family", "Question", "View", "wording"]
 
-QUESTIONS_VERSION = "2"
+QUESTIONS_VERSION = "3"
 """Part of the address of questions: raise it when the same picture would be asked otherwise."""
 
 

@@ -1,4 +1,4 @@
-"""Matplotlib's Agg: charts; boxes by the artists' own extents after the figure is laid out."""
+"""Matplotlib's Agg: charts; boxes by where artists and letters are put."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PIL import Image
 from openmolmo.core.optional import require
 from openmolmo.engine.docs.base import Box, Kind, Mark, Program, Rendered
 from openmolmo.engine.docs.failures import RenderError
+from openmolmo.engine.docs.families.matplotlib.words import Words
 from openmolmo.engine.docs.fonts import SANS, refuse_lacking_letters
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout
 from openmolmo.engine.docs.tools.png import on_white
@@ -37,7 +38,7 @@ class MatplotlibTool:
         return None
 
     def version(self) -> str:
-        return f"matplotlib {metadata.version('matplotlib')}"
+        return f"matplotlib {metadata.version('matplotlib')} pillow {metadata.version('pillow')}"
 
     @contextlib.contextmanager
     def open(self) -> Iterator[MatplotlibSession]:
@@ -73,9 +74,12 @@ class MatplotlibSession:
         except (ValueError, TypeError, LookupError, NameError, SyntaxError, ArithmeticError, RuntimeError) as error:
             raise RenderError("matplotlib", f"{type(error).__name__}: {error}") from error
         pixels = canvas.buffer_rgba()
-        png = on_white(Image.fromarray(np.ascontiguousarray(np.asarray(pixels)[..., :3])))
-        height = int(canvas.get_width_height(physical=True)[1])
-        width = int(canvas.get_width_height(physical=True)[0])
+        picture = Image.fromarray(np.ascontiguousarray(np.asarray(pixels)[..., :3]))
+        width, height = picture.size
+        for _, artist, _, _ in scope["marks"]:
+            if isinstance(artist, Words):
+                artist.paint(picture)
+        png = on_white(picture)
         marks = tuple(_marks(scope["marks"], canvas.get_renderer(), height))
         texts = [mark for mark in marks if mark.text]
         refuse_lacking_letters("matplotlib", (mark.text for mark in texts), (program.style.get("font", SANS),))
@@ -92,28 +96,25 @@ class MatplotlibSession:
 
 
 def _marks(found: list[tuple[str, Any, str, dict[str, Any]]], renderer: Any, height: int) -> Iterator[Mark]:
+    matrices: dict[Any, Any] = {}  # from units of axes to pixels; all scales are linear
     for role, artist, text, datum in found:
-        if role == "ticks":
-            yield from _ticks(artist, renderer, height)
+        if isinstance(artist, Words):
+            box = artist.box
+        elif isinstance(artist, tuple):
+            axes = artist[0]
+            if axes not in matrices:
+                matrices[axes] = axes.transData.get_affine().get_matrix().tolist()
+            box = _box(matrices[axes], artist[1:], height)
         else:
-            yield Mark(role=role, box=_box(artist, renderer, height), text=text, datum=datum)
+            box = _extent(artist, renderer, height)
+        yield Mark(role=role, box=box, text=text, datum=datum)
 
 
-def _ticks(axis: Any, renderer: Any, height: int) -> Iterator[Mark]:
-    """The numbers along an axis that can be seen."""
-    low, high = sorted(axis.get_view_interval())
-    for place, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True):
-        if low <= place <= high and label.get_text():
-            yield Mark(role="axis", box=_extent(label, renderer, height), text=label.get_text(), datum={"tick": place})
-
-
-def _box(artist: Any, renderer: Any, height: int) -> Box:
-    """Of an artist; of a point (axes, x, y); of a rectangle (axes, left, top, right, bottom) in units of the axes."""
-    if not isinstance(artist, tuple):
-        return _extent(artist, renderer, height)
-    axes, *numbers = artist
-    corners = [axes.transData.transform(pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
-    xs, ys = [float(x) for x, _ in corners], [height - float(y) for _, y in corners]
+def _box(matrix: list[list[float]], numbers: tuple[float, ...], height: int) -> Box:
+    """Of a point (x, y), or of a rectangle by two corners, in units of the axes."""
+    (a, b, c), (d, e, f), _ = matrix
+    corners = [(a * x + b * y + c, d * x + e * y + f) for x, y in zip(numbers[::2], numbers[1::2], strict=True)]
+    xs, ys = [x for x, _ in corners], [height - y for _, y in corners]
     grow = _POINT if len(corners) == 1 else 0.0
     return min(xs) - grow, min(ys) - grow, max(xs) + grow, max(ys) + grow
 

@@ -1,4 +1,4 @@
-"""Vega-Lite by vl-convert: charts without a browser. The scene graph, as SVG, says where everything is.
+"""Vega-Lite in a bare V8: charts without a browser. The scene graph, as SVG, says where everything is.
 
 A mark finds its datum by its ``description``: JSON with a role, e.g. ``{"role": "bar", "series": 0, "category": 3}``,
 which a reader of the picture does not see.
@@ -22,13 +22,18 @@ from openmolmo.engine.docs.failures import RenderError
 from openmolmo.engine.docs.tools.child import LineChild
 from openmolmo.engine.docs.tools.layout import refuse_bad_layout, tie_to_chart
 from openmolmo.engine.docs.tools.png import size_of
-from openmolmo.engine.docs.tools.vega_svg import FontFiles, marks_of
+from openmolmo.engine.docs.tools.vega_letters import FontFiles
+from openmolmo.engine.docs.tools.vega_svg import marks_of
 
 __all__ = ["TOOL", "Vega"]
 
+BUNDLE_VERSION = "vega 6.2.0 vega-lite 6.4.1"
+
+_PACKAGES = (("mini-racer", "py_mini_racer"), ("vl-convert-python", "vl_convert"), ("matplotlib", "matplotlib"))
+
 
 class Vega:
-    """vl-convert in a process of its own, with the fonts that come with Matplotlib."""
+    """Vega in a process of its own, with the fonts that come with Matplotlib; vl-convert draws its SVG."""
 
     name = "vega"
     kinds: Sequence[Kind] = ("chart",)
@@ -36,14 +41,14 @@ class Vega:
 
     def missing(self) -> str | None:
         """One sentence with the line that installs it, or none."""
-        for package, module in (("vl-convert-python", "vl_convert"), ("matplotlib", "matplotlib")):
+        for package, module in _PACKAGES:
             if util.find_spec(module) is None:
                 return f'{package} is not installed: pip install "openmolmo[docs]"'
         return None
 
     def version(self) -> str:
-        """Of vl-convert and of the fonts."""
-        return f"vl-convert {metadata.version('vl-convert-python')} fonts {_fonts_digest()}"
+        """Of Vega, of what draws its SVG, and of the fonts."""
+        return f"{BUNDLE_VERSION} vl-convert {metadata.version('vl-convert-python')} fonts {_fonts_digest()}"
 
     @contextmanager
     def open(self, timeout: float = 40.0) -> Iterator[VegaSession]:

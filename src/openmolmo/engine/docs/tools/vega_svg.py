@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from PIL import ImageFont
-
 from openmolmo.engine.docs.base import Box, Mark
-from openmolmo.engine.docs.failures import RenderError
+from openmolmo.engine.docs.tools.vega_letters import FontFiles, is_bold
 
-__all__ = ["FontFiles", "marks_of"]
+__all__ = ["marks_of"]
 
 SVG = "{http://www.w3.org/2000/svg}"
 TEXT_ROLES = {
@@ -28,61 +24,9 @@ TEXT_ROLES = {
     "legend-title": "label",
 }
 """Part of the scene graph to role; other texts are values."""
-MEASURE = 1000  # the size at which letters are measured, so that nothing is rounded to pixels
 
 Matrix = tuple[float, float, float, float, float, float]
 IDENTITY: Matrix = (1, 0, 0, 1, 0, 0)
-
-
-class FontFiles:
-    """The fonts of a folder: which letters they have, and how much room a text takes."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    @functools.cached_property
-    def _by_name(self) -> Mapping[tuple[str, bool, bool], Path]:
-        found: dict[tuple[str, bool, bool], Path] = {}
-        for path in sorted(self._folder.glob("*.ttf")):
-            family, style = ImageFont.truetype(str(path), 10).getname()
-            style = style or ""
-            slanted = "Oblique" in style or "Italic" in style
-            found.setdefault((str(family), "Bold" in style, slanted), path)
-        return found
-
-    def ink(self, text: str, family: str, *, bold: bool, slanted: bool, size: float) -> tuple[Box, float]:
-        """(box of the ink about the start of the baseline, width of the line), in units of ``size``."""
-        path = self._path(family, bold=bold, slanted=slanted)
-        lacks = [letter for letter in text if not letter.isspace() and ord(letter) not in _letters(path)]
-        if lacks:
-            raise RenderError(
-                "vega", f"the font {family!r} has no letter {lacks[0]!r} (U+{ord(lacks[0]):04X}) of {text!r}"
-            )
-        font = _font(path)
-        factor = size / MEASURE
-        left, top, right, bottom = font.getbbox(text, anchor="ls")
-        return (left * factor, top * factor, right * factor, bottom * factor), font.getlength(text) * factor
-
-    def _path(self, family: str, *, bold: bool, slanted: bool) -> Path:
-        for name in (part.strip().strip("'\"") for part in family.split(",")):
-            for key in ((name, bold, slanted), (name, bold, False), (name, False, False)):
-                if key in self._by_name:
-                    return self._by_name[key]
-        known = ", ".join(sorted({name for name, _, _ in self._by_name}))
-        raise RenderError("vega", f"there is no font {family!r}; there are: {known}")
-
-
-@functools.cache
-def _font(path: Path) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(path), MEASURE, layout_engine=ImageFont.Layout.BASIC)
-
-
-@functools.cache
-def _letters(path: Path) -> frozenset[int]:
-    from fontTools.ttLib import TTFont
-
-    with TTFont(path, lazy=True) as font:
-        return frozenset(font.getBestCmap())
 
 
 def marks_of(svg: str, scale: float, fonts: FontFiles) -> tuple[Mark, ...]:
@@ -145,8 +89,7 @@ def _text(element: ElementTree.Element, matrix: Matrix, role: str, fonts: FontFi
     spans = element.findall(f"{SVG}tspan")
     lines = [(span.text or "", float(span.get("dy", 0))) for span in spans] or [(element.text or "", 0.0)]
     size = float(element.get("font-size", "10px").removesuffix("px"))
-    weight = element.get("font-weight", "normal")
-    bold = weight in {"bold", "bolder"} or (weight.isdigit() and int(weight) >= 600)
+    bold = is_bold(element.get("font-weight", "normal"))
     slanted = element.get("font-style", "normal") != "normal"
     described = _described(element)
     name, datum = TEXT_ROLES.get(role, "value"), {}

@@ -16,7 +16,7 @@ from openmolmo.engine.docs.worlds.language import one
 __all__ = ["CHARTS", "MatplotlibChart"]
 
 _ALWAYS_PRINTED = {"pie", "donut", "heat_map"}
-_WIDE = {"small_multiples", "grouped_bar", "dual_axis"}
+_WIDE = {"small_multiples", "grouped_bar", "dual_axis", "box"}
 
 
 class MatplotlibChart:
@@ -24,6 +24,7 @@ class MatplotlibChart:
 
     tool = "matplotlib"
     kind: Kind = "chart"
+    version = "2"
 
     def __init__(self, form: str) -> None:
         self.form, self.name = form, f"matplotlib_{form}"

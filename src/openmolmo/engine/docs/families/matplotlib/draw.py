@@ -39,7 +39,7 @@ def _bar(sketch: Sketch) -> None:
     heights = [_number(value) for value in chart.values[0]]
     bars = axes.bar(range(len(heights)), heights, sketch.style["bar"], color=sketch.colours()[0], **_edge(sketch))
     for place, (bar, height) in enumerate(zip(bars, heights, strict=True)):
-        sketch.mark("bar", bar, series=0, category=place)
+        sketch.rectangle(axes, bar, 0, place)
         sketch.value(axes, place, height, 0, place, xytext=(0, 2), ha="center", va="bottom")
     axes.margins(y=0.12)
     _finish(sketch, axes)
@@ -50,7 +50,7 @@ def _horizontal_bar(sketch: Sketch) -> None:
     widths = [_number(value) for value in chart.values[0]]
     bars = axes.barh(range(len(widths)), widths, sketch.style["bar"], color=sketch.colours()[0], **_edge(sketch))
     for place, (bar, width) in enumerate(zip(bars, widths, strict=True)):
-        sketch.mark("bar", bar, series=0, category=place)
+        sketch.rectangle(axes, bar, 0, place)
         sketch.value(axes, width, place, 0, place, xytext=(3, 0), ha="left", va="center")
     axes.margins(x=0.16)
     axes.invert_yaxis()
@@ -70,7 +70,7 @@ def _grouped_bar(sketch: Sketch) -> None:
         bars = axes.bar(places, [_number(value) for value in row], wide * 0.94, color=colour, **_edge(sketch))
         handles.append(bars[0])
         for category, bar in enumerate(bars):
-            sketch.mark("bar", bar, series=series, category=category)
+            sketch.rectangle(axes, bar, series, category)
             sketch.value(
                 axes, places[category], _number(row[category]), series, category,
                 xytext=(0, 2), ha="center", va="bottom", rotation=90,
@@ -90,7 +90,7 @@ def _stacked_bar(sketch: Sketch) -> None:
         bars = axes.bar(range(len(row)), heights, sketch.style["bar"], bottom=below, color=colour, **_edge(sketch))
         handles.append(bars[0])
         for category, bar in enumerate(bars):
-            sketch.mark("bar", bar, series=series, category=category)
+            sketch.rectangle(axes, bar, series, category)
             if heights[category] > highest * 0.07:  # thinner pieces have no room for their number
                 sketch.value(
                     axes, category, below[category] + heights[category] / 2, series, category,
@@ -200,7 +200,7 @@ def _box(sketch: Sketch) -> None:
     keys = ("whislo", "q1", "med", "q3", "whishi")
     drawn = axes.bxp(
         [dict(zip(keys, column, strict=True)) for column in columns], positions=range(len(columns)), widths=0.5,
-        showfliers=False, patch_artist=True,
+        showfliers=False, patch_artist=True, manage_ticks=False,
         boxprops={"facecolor": sketch.colours()[0], "edgecolor": sketch.fore}, medianprops={"color": sketch.fore},
         whiskerprops={"color": sketch.fore}, capprops={"color": sketch.fore},
     )  # fmt: skip
@@ -209,7 +209,8 @@ def _box(sketch: Sketch) -> None:
         sketch.value(axes, place, columns[place][4], 4, place, xytext=(0, 3), ha="center", va="bottom")
         sketch.value(axes, place + 0.28, columns[place][2], 2, place, xytext=(1, 0), ha="left", va="center")
         sketch.value(axes, place, columns[place][0], 0, place, xytext=(0, -3), ha="center", va="top")
-    axes.margins(x=0.14, y=0.12)
+    axes.set_xlim(-0.5 - 0.14 * len(columns), len(columns) - 0.5 + 0.14 * len(columns))
+    axes.margins(y=0.12)
     _finish(sketch, axes)
 
 
@@ -230,12 +231,7 @@ def _heat_map(sketch: Sketch) -> None:
     sketch.names(axes, chart.categories, "category", room=0.8)
     sketch.names(axes, chart.series, "series", upright=True)
     sketch.labels(axes, chart.x_label, "")
-    beside = sketch.figure.add_axes((0.9, 0.1, 0.03, 0.8))
-    sketch.panels.append([beside])
-    sketch.bar = True
-    bar = sketch.figure.colorbar(image, cax=beside)
-    bar.set_label(sketch.y_title())
-    sketch.mark("label", bar.ax.yaxis.label, sketch.y_title())
+    sketch.bar(image)
 
 
 def _dual_axis(sketch: Sketch) -> None:
@@ -244,20 +240,18 @@ def _dual_axis(sketch: Sketch) -> None:
     colours = sketch.colours()
     bars = axes.bar(range(len(first)), first, sketch.style["bar"], color=colours[0], **_edge(sketch))
     for place, bar in enumerate(bars):
-        sketch.mark("bar", bar, series=0, category=place)
+        sketch.rectangle(axes, bar, 0, place)
         sketch.value(
             axes, place, 0, 0, place, xytext=(0, 3), ha="center", va="bottom", rotation=90, color=_ink(colours[0])
         )
-    right = axes.twinx()
-    sketch.panels[0].append(right)
+    right = sketch.twin()
     (line,) = right.plot(range(len(second)), second, color=colours[1], marker="o", linewidth=2.2)
     for place, value in enumerate(second):
         sketch.mark("point", (right, place, value), series=1, category=place)
     axes.set_ylim(0, max(first) * 1.1)
     right.set_ylim(0, max(second) * 1.25)
     name, unit = chart.order
-    title = f"{name} ({unit})" if unit else name
-    sketch.mark("label", right.set_ylabel(title), title)
+    sketch.labels(right, "", f"{name} ({unit})" if unit else name)
     sketch.legend([bars[0], line], chart.series)
     _finish(sketch, axes)
     sketch.numbers(right)
@@ -265,26 +259,24 @@ def _dual_axis(sketch: Sketch) -> None:
 
 def _small_multiples(sketch: Sketch) -> None:
     chart = sketch.chart
-    panels = sketch.figure.subplots(1, len(chart.series), sharey=True)
-    sketch.panels += [[axes] for axes in panels]
-    for series, (axes, colour) in enumerate(zip(panels, sketch.colours(), strict=True)):
+    first = None
+    for series, colour in enumerate(sketch.colours()[: len(chart.series)]):
+        axes = sketch.axes() if first is None else sketch.axes(sharey=first)
+        first = first or axes
         row = [_number(value) for value in chart.values[series]]
         if sketch.style["panels"] == "bar":
             for place, bar in enumerate(axes.bar(range(len(row)), row, 0.7, color=colour)):
-                sketch.mark("bar", bar, series=series, category=place)
+                sketch.rectangle(axes, bar, series, place)
         else:
             axes.plot(range(len(row)), row, color=colour, marker="o")
             for place, value in enumerate(row):
                 sketch.mark("point", (axes, place, value), series=series, category=place)
-        sketch.mark(
-            "legend", axes.set_title(chart.series[series], fontsize="medium"), chart.series[series], series=series
-        )
+        sketch.heading(chart.series[series], series=series)
         sketch.names(axes, chart.categories, "category", room=0.7 / len(chart.series))
+        sketch.numbers(axes, shown=axes is first)
         sketch.grid(axes)
-    sketch.labels(panels[0], "", sketch.y_title())
-    sketch.numbers(panels[0])
-    sketch.foot = sketch.figure.supxlabel(chart.x_label, fontsize="medium")
-    sketch.mark("label", sketch.foot, chart.x_label)
+    sketch.labels(first, "", sketch.y_title())
+    sketch.foot(chart.x_label)
 
 
 def _lollipop(sketch: Sketch) -> None:
@@ -312,7 +304,7 @@ def _dot(sketch: Sketch) -> None:
                 sketch.value(axes, width, place, series, place, xytext=(7, 0), ha="left", va="center")
     axes.invert_yaxis()
     axes.margins(x=0.16, y=0.1)
-    axes.grid(axis="y", color="#9a9a9a", linewidth=0.6, alpha=0.6)
+    sketch.grid(axes, "y", always=True)
     if len(chart.series) > 1:
         sketch.legend(handles, chart.series)
     sketch.names(axes, chart.categories, "category", upright=True)

@@ -345,13 +345,15 @@ def _writer(form: str) -> Callable[[np.random.Generator, Spec], Program]:
             **part,
             "config": _config(look, spec.language),
         }
-        source = json.dumps(whole, ensure_ascii=False, indent=1)
+        # One line a part: with ``indent`` Python's own encoder would write, which takes ten times as long.
+        parts = (f"{json.dumps(name)}: {json.dumps(part, ensure_ascii=False)}" for name, part in whole.items())
+        source = "{\n" + ",\n".join(parts) + "\n}"
         return Program(spec=spec, content=chart, source=source, style={"scale": look.scale, "labels": look.labels})
 
     return write
 
 
 FAMILIES = Families(
-    FunctionFamily(name=f"vega_{form}", tool="vega", kind="chart", writer=_writer(form)) for form in PARTS
+    FunctionFamily(name=f"vega_{form}", tool="vega", kind="chart", writer=_writer(form), version="3") for form in PARTS
 )
 """By name, one a form of chart."""
