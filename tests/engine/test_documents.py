@@ -168,6 +168,9 @@ def test_questions_are_found_again_and_wrong_ones_dropped() -> None:
         asked = ask(view, 100)
         kept, dropped = verified(asked, program, rendered)
         assert len(kept) == len(asked) > 8 and not dropped
+        for question in asked:
+            if question.family in ("paper_word_after", "paper_edge_word", "paper_point_word"):
+                assert question.answer[-1].isalnum() and ',"' not in question.question, question
         wrong = [_spoilt(question) for question in asked]
         kept, _ = verified(wrong, program, rendered)
         assert not kept
