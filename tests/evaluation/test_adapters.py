@@ -147,7 +147,9 @@ def test_vlmevalkit_asks_a_registered_model(tmp_path: Path) -> None:
     python = os.environ.get("OPENMOLMO_VLMEVALKIT_PYTHON")
     if not python:
         pytest.skip("VLMEvalKit is in no package registry: name a Python that has it in OPENMOLMO_VLMEVALKIT_PYTHON")
-    assert set(run(python, "vlmevalkit_run.py", tmp_path)["replies"]) <= {"A", "B"}
+    replies = run(python, "vlmevalkit_run.py", tmp_path)["replies"]
+    assert len(replies) == 2 and all(reply.strip() for reply in replies), replies  # nano knows no letters of options
+    assert not any("Fail" in reply for reply in replies), replies  # what the harness writes where a model did not answer
 
 
 @pytest.mark.parametrize("adapter", ["lmms_eval", "vlmevalkit"])
