@@ -243,6 +243,10 @@ def test_a_run_is_the_same_however_it_is_made(tmp_path: Path) -> None:
     assert again.made == 2
     assert shard(smaller) == shard(tmp_path / "whole")
     assert check_dataset(smaller).ok and audit_dataset(smaller).ok
+    for other in ({"count": 2}, {"seed": 1}, {"languages": ("en",)}, {"tools": ("matplotlib",)}):  # none replaces it
+        with pytest.raises(DataError, match=rf"holds documents made with {next(iter(other))}="):
+            make_documents(dataclasses.replace(plan, **other), smaller)
+    assert shard(smaller) == shard(tmp_path / "whole")
 
 
 def _run(folder: Path) -> None:
