@@ -149,7 +149,7 @@ def test_vlmevalkit_asks_a_registered_model(tmp_path: Path) -> None:
         pytest.skip("VLMEvalKit is in no package registry: name a Python that has it in OPENMOLMO_VLMEVALKIT_PYTHON")
     replies = run(python, "vlmevalkit_run.py", tmp_path)["replies"]
     assert len(replies) == 2 and all(reply.strip() for reply in replies), replies  # nano knows no letters of options
-    assert not any("Fail" in reply for reply in replies), replies  # what the harness writes where a model did not answer
+    assert not any("Fail" in reply for reply in replies), replies  # the harness's word for no answer
 
 
 @pytest.mark.parametrize("adapter", ["lmms_eval", "vlmevalkit"])
