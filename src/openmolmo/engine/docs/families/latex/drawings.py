@@ -106,7 +106,8 @@ def _label_places(content: Diagram, places: Places, *, bend: int, at: float) -> 
 
     Sizes are guessed, generously; where there is no room anywhere, the first place is taken.
     """
-    found, taken = [], []
+    found: list[float] = []
+    taken: list[tuple[float, float, float, float]] = []
     for number, (start, end, label) in enumerate(content.edges):
         first = at + 0.05 * (number % 4)
         tries = [first, *sorted(_PLACES, key=lambda place: abs(place - first))]
