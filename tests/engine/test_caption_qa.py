@@ -72,6 +72,17 @@ def test_gaps_are_fair() -> None:
     assert not cloze_talks(np.random.default_rng(0), "Es ist ein rotes Auto zu sehen, das an der Straße steht.")
 
 
+def test_things_that_are_called_like_colours_are_none() -> None:
+    text = (
+        "The olive is to the right of the head of lettuce. The plug is large and purple and sits at the bottom left. "
+        "An orange and a plum lie on a wooden table in a room."
+    )
+    found = {talk.turns[0]: talk.how for seed in range(8) for talk in cloze_talks(np.random.default_rng(seed), text)}
+    assert {answer for (_, answer), how in found.items() if how == "colour"} == {"purple"}
+    assert any(question.endswith("lie on a wooden ____ in a room.") for question, _ in found)
+    assert any(question.endswith("table in a(n) ____.") for question, _ in found)  # the article would tell
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.text(max_size=300) | st.text('a two red stars. "“”', max_size=300))
 def test_any_caption_can_be_read(text: str) -> None:

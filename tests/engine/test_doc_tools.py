@@ -330,3 +330,10 @@ def test_a_hanging_page_is_ended_and_a_crashed_browser_is_replaced() -> None:
             session.render(program)
         assert session.render(program).png == before
         assert other.render(written("html_prices")).png == table
+
+
+def test_labels_of_lines_that_cross_do_not_meet() -> None:
+    program = written("latex_state", 19, "it")  # "avvio" and "pagare" would lie on each other
+    assert {label for _, _, label in program.content.edges} >= {"avvio", "pagare"}  # type: ignore[union-attr]
+    with opened("latex") as session:
+        assert session.render(program).marks

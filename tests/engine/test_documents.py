@@ -168,6 +168,9 @@ def test_questions_are_found_again_and_wrong_ones_dropped() -> None:
         asked = ask(view, 100)
         kept, dropped = verified(asked, program, rendered)
         assert len(kept) == len(asked) > 8 and not dropped
+        for question in asked:
+            if question.family in ("paper_word_after", "paper_edge_word", "paper_point_word"):
+                assert question.answer[-1].isalnum() and ',"' not in question.question, question
         wrong = [_spoilt(question) for question in asked]
         kept, _ = verified(wrong, program, rendered)
         assert not kept
@@ -240,6 +243,10 @@ def test_a_run_is_the_same_however_it_is_made(tmp_path: Path) -> None:
     assert again.made == 2
     assert shard(smaller) == shard(tmp_path / "whole")
     assert check_dataset(smaller).ok and audit_dataset(smaller).ok
+    for other in ({"count": 2}, {"seed": 1}, {"languages": ("en",)}, {"tools": ("matplotlib",)}):  # none replaces it
+        with pytest.raises(DataError, match=rf"holds documents made with {next(iter(other))}="):
+            make_documents(dataclasses.replace(plan, **other), smaller)
+    assert shard(smaller) == shard(tmp_path / "whole")
 
 
 def _run(folder: Path) -> None:

@@ -20,7 +20,8 @@ from openmolmo.inference.load import load
 from openmolmo.words.answer import read_answer
 
 ROOT = Path(__file__).parents[2]
-HOMES = ROOT / ".cache/harnesses"
+HOMES = Path(os.environ.get("OPENMOLMO_HARNESSES") or ROOT / ".cache/harnesses")
+"""Where environments are kept; checkouts share them if all name one folder here. Making them takes minutes."""
 RUNS = Path(__file__).parent / "harnesses"
 LMMS_NEEDS = ("loguru", "sacrebleu", "tenacity", "sqlitedict", "pytablewriter", "evaluate", "pytz", "math-verify")
 """What lmms-eval imports for a run; all that it declares are six gigabytes."""
@@ -81,7 +82,7 @@ def test_log_likelihoods_and_continuations_agree_and_long_texts_lose_their_begin
 def run(home: Path | str, script: str, folder: Path) -> Any:
     """The last line that a script prints in another environment."""
     python = home / "bin/python" if isinstance(home, Path) else home
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub"), "PYTHONPATH": ""}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub"), "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [str(python), str(RUNS / script), str(folder)],
         env=environment, cwd=folder, capture_output=True, text=True, check=False,
@@ -97,7 +98,7 @@ def home_of(name: str, *steps: list[str]) -> Path:
     if not mark.exists() or mark.read_text() != wanted:
         venv.create(home, with_pip=True)
         (site,) = home.glob("lib/python*/site-packages")
-        seen = [str(ROOT / "src"), *(path for path in sys.path if path.endswith("site-packages"))]
+        seen = [path for path in sys.path if path.endswith("site-packages")]
         (site / "openmolmo_base.pth").write_text("\n".join(seen) + "\n")
         for step in steps:
             made = subprocess.run(
@@ -110,7 +111,7 @@ def home_of(name: str, *steps: list[str]) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_lm_evaluation_harness_runs_a_tiny_task_of_each_kind(tmp_path: Path) -> None:
     found = run(home_of("lm_eval", ["lm-eval==0.4.13"]), "lm_eval_run.py", tmp_path)
     assert len(found) == 5
@@ -124,7 +125,7 @@ def test_lm_evaluation_harness_runs_a_tiny_task_of_each_kind(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_inspect_ai_finds_the_provider_and_asks_it_with_a_picture_and_without(tmp_path: Path) -> None:
     found = run(home_of("inspect_ai", ["inspect-ai==0.3.285"]), "inspect_ai_run.py", tmp_path)
     assert (found["status"], found["error"]) == ("success", None)
@@ -132,7 +133,7 @@ def test_inspect_ai_finds_the_provider_and_asks_it_with_a_picture_and_without(tm
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_lmms_eval_finds_the_model_and_asks_with_tags(tmp_path: Path) -> None:
     home = home_of("lmms_eval", ["--no-deps", "lmms-eval==0.7.3"], list(LMMS_NEEDS))
     found = run(home, "lmms_eval_run.py", tmp_path)
@@ -141,12 +142,14 @@ def test_lmms_eval_finds_the_model_and_asks_with_tags(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_vlmevalkit_asks_a_registered_model(tmp_path: Path) -> None:
     python = os.environ.get("OPENMOLMO_VLMEVALKIT_PYTHON")
     if not python:
         pytest.skip("VLMEvalKit is in no package registry: name a Python that has it in OPENMOLMO_VLMEVALKIT_PYTHON")
-    assert set(run(python, "vlmevalkit_run.py", tmp_path)["replies"]) <= {"A", "B"}
+    replies = run(python, "vlmevalkit_run.py", tmp_path)["replies"]
+    assert len(replies) == 2 and all(reply.strip() for reply in replies), replies  # nano knows no letters of options
+    assert not any("Fail" in reply for reply in replies), replies  # the harness's word for no answer
 
 
 @pytest.mark.parametrize("adapter", ["lmms_eval", "vlmevalkit"])

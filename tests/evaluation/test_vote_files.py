@@ -49,9 +49,14 @@ def test_a_spreadsheets_mark_quotes_and_line_ends_are_read(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("line", "said"), [("[1]", "is no JSON object"), ("{", "is no JSON"), ("{}", "has no model_a")]
 )
-def test_a_bad_line_is_named(tmp_path: Path, line: str, said: str) -> None:
+def test_a_bad_line_is_named_and_takes_no_other_vote_with_it(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "v.jsonl"
     path.write_text('\n{"model_a": "a", "model_b": "b", "winner": "tie"}\n' + line)
+    read = read_votes(path)
+    assert read.total == 1
+    [(what, count)] = read.left_out.items()
+    assert count == 1 and "first in row 3" in what and said in what
+    path.write_text("\n\n" + line)
     with pytest.raises(DataError, match=said) as caught:
         read_votes(path)
     assert caught.value.row == 3
@@ -180,11 +185,21 @@ def test_the_official_profile_compares_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "said"), [("{", "is no JSON"), ("[]", "is a list, not an object")])
-def test_a_line_that_is_no_row_is_named(tmp_path: Path, text: str, said: str) -> None:
+def test_a_line_that_is_no_row_is_named_and_takes_no_other_with_it(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(RIGHT) + "\n\n" + text)
-    with pytest.raises(DataError, match=rf"{said}.*row 3"):
+    ended = run_metrics(path)
+    assert ended.exit_code == 1 and f"row 3: {said}" in ended.output
+    assert [report.equal for report in score_file(path, "released")] == [1, 0]
+    path.write_text("\n")
+    with pytest.raises(DataError, match="has no row"):
         score_file(path, "released")
+
+
+def test_places_of_options_have_no_mean(tmp_path: Path) -> None:
+    row = {"metric": "mc_letter", "prediction": "C", "metadata": {"option_names": ["A", "B", "C"]}, "expected": 2}
+    [report] = score_file(as_jsonl(tmp_path / "a.jsonl", [row]), "released")
+    assert (report.equal, report.mean) == (1, None)
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def _tell(reports: list[MetricReport], profile: Profile) -> None:
         [
             report.metric,
             report.rows,
-            report.equal,
-            report.defects,
+            report.equal if profile == "released" else "-",
+            report.defects if profile == "released" else "-",
             len(report.differing) + len(report.unscored),
             "-" if report.mean is None else f"{report.mean:.4f}",
         ]

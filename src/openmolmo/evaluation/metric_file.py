@@ -24,6 +24,7 @@ _PERCENT = 1.1e-4
 _RATING = 0.2
 _CLICK = re.compile(r"Click\([0-9]+\.[0-9], ?[0-9]+\.[0-9]\)")
 _NONE = re.compile(r"\bnone\b", re.IGNORECASE)
+_NO_METRIC = "(no metric)"  # of lines that are no rows
 _NO_POINTS = {"precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
@@ -60,8 +61,8 @@ class MetricReport:
 
     @property
     def mean(self) -> float | None:
-        """The mean of values that are numbers; None where there is none."""
-        numbers = [float(value) for value in self.values if isinstance(value, (int, float))]
+        """The mean of values that are scores; None where there is none (a chosen option's place has no mean)."""
+        numbers = [value for value in self.values if isinstance(value, float)]
         return sum(numbers) / len(numbers) if numbers else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,6 +77,11 @@ def score_file(path: Path, profile: Profile) -> list[MetricReport]:
     """
     reports: dict[str, MetricReport] = {}
     for number, row in _rows(path):
+        if isinstance(row, str):
+            report = reports.setdefault(_NO_METRIC, MetricReport(metric=_NO_METRIC))
+            report.rows += 1
+            report.unscored.append(f"row {number}: {row}")
+            continue
         name = "elo" if "votes_csv" in row else str(row.get("metric"))
         report = reports.setdefault(name, MetricReport(metric=name))
         report.rows += 1
@@ -86,6 +92,8 @@ def score_file(path: Path, profile: Profile) -> list[MetricReport]:
             continue
         report.values.append(value)
         _add(report, number, row, value, profile)
+    if not reports:
+        raise DataError("has no row", file=str(path), fix="give a file of JSON lines with metric and prediction")
     return list(reports.values())
 
 
@@ -166,7 +174,8 @@ def _expected_ratings(row: Mapping[str, Any]) -> tuple[Any, bool]:
     return expected, False
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    """Rows with their numbers; of a line that holds none, what is wrong with it."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -177,7 +186,6 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise DataError(f"is no JSON: {error}", file=str(path), row=number) from error
-        if not isinstance(row, dict):
-            raise DataError(f"is a {type(row).__name__}, not an object", file=str(path), row=number)
-        yield number, row
+            yield number, f"is no JSON: {error}"
+            continue
+        yield number, row if isinstance(row, dict) else f"is a {type(row).__name__}, not an object"

@@ -39,13 +39,17 @@ _NO_THINGS = re.compile(
 )
 _WORD = r"[A-Za-z][A-Za-z'-]*"
 _NEXT = rf"(?=\s+(?:{_FOLLOWS})\b|\s*[,.;:!?]|\s*$)"
-_COLOUR = re.compile(
-    rf"\b(?P<gap>{_COLOURS})\s+(?P<noun>{_WORD}){_NEXT}",
-    re.IGNORECASE,
+_THING = rf"(?!(?:{_FOLLOWS})\b)"  # "the olive is" has no colour
+_COLOUR = re.compile(rf"\b(?P<gap>{_COLOURS})\s+(?P<noun>{_THING}{_WORD}){_NEXT}", re.IGNORECASE)
+_IS_COLOUR = re.compile(
+    rf"\b(?:is|are|looks?|was|were)\s+(?:{_WORD}\s+and\s+)?(?P<gap>{_COLOURS})\b(?P<noun>){_NEXT}", re.IGNORECASE
 )
-_COUNT = re.compile(rf"\b(?P<gap>{_NUMBERS})\s+(?P<noun>(?:{_WORD}\s+)?(?:{_WORD}s|{_MANY})){_NEXT}", re.IGNORECASE)
+_COUNT = re.compile(
+    rf"\b(?P<gap>{_NUMBERS})\s+(?P<noun>{_THING}(?:{_WORD}\s+)?(?:{_WORD}s|{_MANY})){_NEXT}", re.IGNORECASE
+)
 _QUOTE = re.compile(r"[\"“](?P<gap>[^\"“”]{2,60})[\"”]")
 _NOUN = re.compile(rf"\b(?:a|an|the)\s+(?:{_WORD}\s+)?(?P<gap>{_WORD}){_NEXT}", re.IGNORECASE)
+_PATTERNS = (("quote", _QUOTE), ("colour", _COLOUR), ("colour", _IS_COLOUR), ("count", _COUNT), ("noun", _NOUN))
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”]?\s+(?=[A-Z\"“])")
 
 _GAP_WORDINGS = {
@@ -70,7 +74,7 @@ def _of_sentence(rng: np.random.Generator, sentence: str, caption: str) -> Itera
     if not 4 <= len(sentence.split()) <= 40 or GAP in sentence:
         return
     taken: list[tuple[int, int]] = []
-    for how, pattern in (("quote", _QUOTE), ("colour", _COLOUR), ("count", _COUNT), ("noun", _NOUN)):
+    for how, pattern in _PATTERNS:
         for match in pattern.finditer(sentence):
             start, end = match.span("gap")
             if any(start < other_end and other_start < end for other_start, other_end in taken):
@@ -94,7 +98,7 @@ def _question(rng: np.random.Generator, how: str, match: re.Match[str], sentence
     start, end = match.span("gap")
     left = f"{sentence[:start]}{GAP}{sentence[end:]}"
     if how == "noun":
-        left = re.sub(rf"\b[Aa]n? (?=(?:\w+ )?{GAP})", lambda found: "A(n) " if found[0][0] == "A" else "a(n) ", left)
+        left = re.sub(rf"\b[Aa]n? (?={GAP})", lambda found: "A(n) " if found[0][0] == "A" else "a(n) ", left)
     others = content_words(left)
     if len(others) < 3 or content_words(gap) & others:
         return None  # nothing to go by, or it stands in the sentence once more
@@ -103,6 +107,8 @@ def _question(rng: np.random.Generator, how: str, match: re.Match[str], sentence
 
 def _is_plain(how: str, noun: str, caption: str) -> bool:
     """Whether the caption speaks of one such thing only, in one phrase."""
+    if not noun:
+        return False
     last = noun.split()[-1].lower()
     if not _is_noun(last if how == "colour" else last.removesuffix("s")):
         return False

@@ -29,7 +29,7 @@ from openmolmo.records.shards import ShardWriter, read_metadata, shard_info
 
 __all__ = ["CaptionQA", "Report", "make_caption_qa"]
 
-VERSION = "1"
+VERSION = "2"
 """Raise it when the same captions would give other questions."""
 
 

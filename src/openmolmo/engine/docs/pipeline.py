@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openmolmo.core.children import end_with_parent
+from openmolmo.core.config import to_dict
 from openmolmo.core.errors import DataError
 from openmolmo.core.files import disk_full_as_error, only_writer
 from openmolmo.core.progress import make_progress
@@ -31,10 +32,11 @@ from openmolmo.engine.docs.ledger import LEDGER, Ledger, Row
 from openmolmo.engine.docs.plan import ATTEMPTS, DocsPlan
 from openmolmo.engine.docs.shards import write_shards
 from openmolmo.engine.docs.summary import Summary, summarize
-from openmolmo.records.manifest import Manifest
+from openmolmo.records.manifest import MANIFEST, Manifest
 
 __all__ = ["PATIENCE", "DocsResult", "make_documents"]
 
+_SAME = ("kinds", "seed", "split", "languages", "noise", "questions", "author")  # settings that a folder keeps
 PATIENCE = 240.0
 """Seconds for one drawing in a worker; more than any tool takes that has a time limit of its own."""
 
@@ -61,6 +63,7 @@ def make_documents(plan: DocsPlan, out: Path, *, workers: int = 0, patience: flo
     """
     AUTHORS.get(plan.author)  # an unknown one is told before anything is made
     _refuse_foreign(out)
+    _refuse_other(plan, out)
     out.mkdir(parents=True, exist_ok=True)
     with only_writer(out), disk_full_as_error(out), contextlib.closing(Ledger(out / LEDGER)) as ledger:
         run = _Run(plan, out, ledger, workers, patience)
@@ -76,6 +79,22 @@ def _refuse_foreign(out: Path) -> None:
         raise DataError(f"{out} is a file, must be a folder", fix="choose another --out")
     if out.exists() and any(out.iterdir()) and not (out / LEDGER).exists():
         raise DataError(f"{out} is not empty and holds no {LEDGER}", fix="choose another --out, or empty that folder")
+
+
+def _refuse_other(plan: DocsPlan, out: Path) -> None:
+    """A finished data set is never replaced by one of other settings. It may grow: more pictures, more tools."""
+    if not (out / MANIFEST).exists():
+        return
+    before, now = Manifest.load(out).made_by, to_dict(plan)
+    for key in (*_SAME, "count", "tools"):
+        had, wanted = before.get(key, now[key]), now[key]
+        grown = key in ("count", "tools") and (had <= wanted if key == "count" else set(had) <= set(wanted))
+        if had != wanted and not grown:
+            raise DataError(
+                f"{out} holds documents made with {key}={had!r}, asked for is {wanted!r}",
+                field=key,
+                fix=f"use {key}={had!r}, or choose another --out",
+            )
 
 
 class _Run:

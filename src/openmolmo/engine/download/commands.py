@@ -30,7 +30,10 @@ _ANY = "SET_OR_FILE"
 _FAILURES = [state for state in State if state not in (State.NEW, State.OK)]
 
 
-_SUMMARIES = {"join": "Write annotations and their pictures as shards, one example a picture."}
+_SUMMARIES = {
+    _ANY: "Fetch the pictures of a published set, or of a table with URLs.",
+    "join": "Write annotations and their pictures as shards, one example a picture.",
+}
 
 
 class _Targets(OpenGroup):

@@ -18,10 +18,13 @@ __all__ = ["existing_settings", "studio", "studio_options"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SUMMARIES = {
+    "backup": "Write the whole studio into one file.",
+    "compare": "Measure a caption of one person beside the merge of several.",
     "export": "Write finished work as a data set.",
     "import": "Bring pictures and tasks in.",
     "init": "Make a studio in a folder.",
     "report": "Say how the work goes: throughput, time, agreement, gold tasks, cost.",
+    "restore": "Put a backup where there is no studio yet.",
     "serve": "Open the studio at an address.",
     "transcribe": "Write all recordings down anew.",
     "users": "People, their roles and links.",

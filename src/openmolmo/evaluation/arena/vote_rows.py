@@ -28,8 +28,11 @@ WINNERS: Mapping[str, tuple[float, bool]] = {
 _ONE_HOT = {"winner_model_a": "model_a", "winner_model_b": "model_b", "winner_tie": "tie"}
 
 
-def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Rows that name two models and a winner. Raises DataError with file and row for one that does not."""
+def rows_of(path: Path) -> Iterator[Mapping[str, Any] | DataError]:
+    """Rows that name two models and a winner; of a row that does not, the error that says where and why.
+
+    Raises DataError where the file cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -40,6 +43,8 @@ def rows_of(path: Path) -> Iterator[Mapping[str, Any]]:
                 yield _checked(_json(line, path, number), path, number)
     elif path.suffix == ".json":
         rows = _json(text, path, None)
+        if isinstance(rows, DataError):
+            raise rows
         if not isinstance(rows, list):
             raise DataError("is no JSON list of votes", file=str(path), fix="name JSON lines .jsonl")
         for number, row in enumerate(rows, 1):
@@ -98,15 +103,17 @@ def _json(text: str, path: Path, number: int | None) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise DataError(f"is no JSON: {error}", file=str(path), row=number) from error
+        return DataError(f"is no JSON: {error}", file=str(path), row=number)
 
 
-def _checked(row: Any, path: Path, number: int) -> Mapping[str, Any]:
+def _checked(row: Any, path: Path, number: int) -> Mapping[str, Any] | DataError:
+    if isinstance(row, DataError):
+        return row
     if not isinstance(row, dict):
-        raise DataError("is no JSON object", file=str(path), row=number)
+        return DataError("is no JSON object", file=str(path), row=number)
     missing = [column for column in ("model_a", "model_b") if row.get(column) in (None, "")]
     if not winner_of(row) and not any(column in row for column in _ONE_HOT):
         missing.append("winner")
     if missing:
-        raise DataError(f"has no {', '.join(missing)}", file=str(path), row=number, fix="give every vote all three")
+        return DataError(f"has no {', '.join(missing)}", file=str(path), row=number, fix="give every vote all three")
     return row

@@ -5,14 +5,15 @@
 
 CSV, JSON lines or a JSON list, in the columns of Chatbot Arena, or in those of the studio: ``outcome`` (a, b,
 both_good, both_bad, dont_know), ``category``, ``question_id``, ``voter``, ``seconds``, ``length_a`` and ``length_b``.
-Both kinds of tie count half for each side. Votes of other kinds ("don't know") are left out and counted.
+Both kinds of tie count half for each side. Votes of other kinds ("don't know") and rows that are no votes are left out
+and counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,7 +108,13 @@ def read_ballots(path: Path, *, models: Collection[str] | None = None, by: str =
 
     ``models``: only votes between these; others are left out and counted. Errors as of :func:`read_votes`.
     """
-    ballots = _ballots(rows_of(path), models, by)
+    bad: list[DataError] = []
+    ballots = _ballots(_good(rows_of(path), bad), models, by)
+    if bad and not ballots.votes and not ballots.left_out:
+        raise bad[0]
+    if bad:
+        left_out = {**ballots.left_out, f"no vote, first in row {bad[0].row}: {bad[0].reason}": len(bad)}
+        ballots = replace(ballots, left_out=left_out)
     if not ballots.votes:
         left = ", ".join(f"{count} {text!r}" for text, count in ballots.left_out.items())
         raise DataError(
@@ -116,6 +123,14 @@ def read_ballots(path: Path, *, models: Collection[str] | None = None, by: str =
             fix="it wants rows with model_a, model_b and winner (or outcome)",
         )
     return ballots
+
+
+def _good(rows: Iterable[Mapping[str, Any] | DataError], bad: list[DataError]) -> Iterator[Mapping[str, Any]]:
+    for row in rows:
+        if isinstance(row, DataError):
+            bad.append(row)
+        else:
+            yield row
 
 
 def count_votes(rows: Iterable[Mapping[str, Any]]) -> Votes:

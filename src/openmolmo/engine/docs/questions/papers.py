@@ -314,13 +314,22 @@ def _count_words(facts: _Facts) -> Question | None:
     )  # fmt: skip
 
 
+def _is_bare(word: str) -> bool:
+    """Whether no mark of a sentence hangs on it: nobody asks for the word "then,"."""
+    return word[:1].isalnum() and word[-1:].isalnum()
+
+
 def _beside_word(facts: _Facts) -> Question | None:
     found = _paragraph(facts)
     if found is None or len(found[1]) < 3:
         return None
     number, words = found
     every = [word for text in facts.paper.paragraphs for word in text.split(" ")]
-    places = [at for at in range(len(words) - 1) if every.count(words[at]) == 1 and len(words[at]) > 3]
+    places = [
+        at
+        for at in range(len(words) - 1)
+        if every.count(words[at]) == 1 and len(words[at]) > 3 and _is_bare(words[at]) and _is_bare(words[at + 1])
+    ]
     if not places:
         return None
     at = int(facts.view.pick(places))
@@ -338,7 +347,7 @@ def _edge_word(facts: _Facts) -> Question | None:
     last = facts.view.rng.random() < 0.5
     at = len(words) - 1 if last else 0
     return facts.question(
-        "paper_edge_word", words[at], words[at], (float(number + 1), "last" if last else "first"),
+        "paper_edge_word", words[at].strip(".,;:"), words[at], (float(number + 1), "last" if last else "first"),
         words={"nth": _NTH[number], "end": "last" if last else "first"}, data=({"paragraph": number, "word": at},),
     )  # fmt: skip
 
@@ -349,7 +358,7 @@ def _point_word(facts: _Facts) -> Question | None:
         return None
     number, words = found
     every = [word for text in facts.paper.paragraphs for word in text.split(" ")]
-    places = [at for at, word in enumerate(words) if every.count(word) == 1 and len(word) > 3]
+    places = [at for at, word in enumerate(words) if every.count(word) == 1 and len(word) > 3 and _is_bare(word)]
     if not places:
         return None
     at = int(facts.view.pick(places))

@@ -57,12 +57,20 @@ def _describe(dice: Dice, name: str, items: list[Item], *, counted: bool) -> str
     if len(set(looks)) == 1:
         return f"{lead} are {looks[0]} and {dice.pick(('can be seen', 'are placed'))} {_wheres(items)}."
     groups = [
-        f"{look}, {_wheres([item for item, own in zip(items, looks, strict=True) if own == look])}"
-        for look in dict.fromkeys(looks)
+        (look, [item for item, own in zip(items, looks, strict=True) if own == look]) for look in dict.fromkeys(looks)
     ]
-    some = [f"{'some are' if i == 0 else 'others are'} {group}" for i, group in enumerate(groups)]
+    some = [f"{_some(i, len(alike), len(items))} {look}, {_wheres(alike)}" for i, (look, alike) in enumerate(groups)]
     start = f"There are {count_phrase(len(items), name)}:" if counted else f"Of the {plural_of(name)},"
     return f"{start} {', and '.join(some)}."
+
+
+def _some(number: int, alike: int, among: int) -> str:
+    """How a sentence speaks of ``alike`` of ``among`` things, as the ``number``-th of its parts."""
+    if alike > 1:
+        return "others are" if number else "some are"
+    if not number:
+        return "one is"
+    return "the other is" if among == 2 else "another is"
 
 
 def _look(item: Item) -> str:

@@ -34,7 +34,7 @@ class IconGenerator:
     ``make`` is a pure function of the random stream and its arguments.
     """
 
-    name, version = "icons", "1"
+    name, version = "icons", "2"
 
     def make(self, rng: np.random.Generator, index: int, *, size: int, split: str) -> Example:
         """One example; ``size`` is the longer side in pixels. Example.facts holds the scene graph."""

@@ -97,14 +97,53 @@ def _nodes(drawing: _Drawing, places: Places) -> list[str]:
     return lines
 
 
-def _edges(drawing: _Drawing, *, bend: int = 0, at: float = 0.42) -> list[str]:
+_PLACES = tuple(hundredth / 100 for hundredth in range(24, 77, 3))
+"""Of labels on their lines, clear of the nodes at both ends."""
+
+
+def _label_places(content: Diagram, places: Places, *, bend: int, at: float) -> list[float]:
+    """Where on its line each label stands, 0-1, so that those of lines that cross do not lie on each other.
+
+    Sizes are guessed, generously; where there is no room anywhere, the first place is taken.
+    """
+    found: list[float] = []
+    taken: list[tuple[float, float, float, float]] = []
+    for number, (start, end, label) in enumerate(content.edges):
+        first = at + 0.05 * (number % 4)
+        tries = [first, *sorted(_PLACES, key=lambda place: abs(place - first))]
+        boxes = [_label_box(places[start], places[end], label, bend, place) for place in tries]
+        free = [n for n, box in enumerate(boxes) if not any(_meet(box, other) for other in taken)]
+        chosen = free[0] if free else 0
+        found.append(tries[chosen])
+        if label:
+            taken.append(boxes[chosen])
+    return found
+
+
+def _label_box(
+    start: tuple[float, float], end: tuple[float, float], label: str, bend: int, place: float
+) -> tuple[float, float, float, float]:
+    """Left, bottom, right, top in centimetres, about a place on a line that is bent to its left."""
+    across, up = end[0] - start[0], end[1] - start[1]
+    out = 4 * place * (1 - place) * 0.29 * math.sin(math.radians(bend))  # the rise of TikZ's curve, of its length
+    x, y = start[0] + place * across - out * up, start[1] + place * up + out * across
+    wide, high = 0.09 * len(label) + 0.1, 0.22
+    return x - wide, y - high, x + wide, y + high
+
+
+def _meet(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _edges(drawing: _Drawing, nodes: Places, *, bend: int = 0, at: float = 0.42) -> list[str]:
     """Lines between nodes, found by their ends and middles; labels are marks of their own."""
     lines = []
     style = f"->,>={drawing.arrow}" if drawing.content.directed else "-"
+    spots = _label_places(drawing.content, nodes, bend=bend, at=at)
     for number, (start, end, label) in enumerate(drawing.content.edges):
         words = ""
         if label:
-            place = at + 0.05 * (number % 4)  # so that labels of lines that cross do not meet
+            place = spots[number]
             look = rf"pos={place:.2f},fill=white,inner sep=1.5pt,font=\footnotesize"
             words = f" node[{look}] (e{number}) {{{escaped(label)}}}"
         points = "".join(f" coordinate[pos={pos}] ({name}{number})" for name, pos in (("a", 0), ("h", 0.5), ("b", 1)))
@@ -150,7 +189,8 @@ _Body = Callable[[np.random.Generator, _Drawing], list[str]]
 
 def _with(places: Callable[[np.random.Generator, Diagram], Places], *, bend: int = 0, at: float = 0.42) -> _Body:
     def body(rng: np.random.Generator, drawing: _Drawing) -> list[str]:
-        return _nodes(drawing, places(rng, drawing.content)) + _edges(drawing, bend=bend, at=at)
+        nodes = places(rng, drawing.content)
+        return _nodes(drawing, nodes) + _edges(drawing, nodes, bend=bend, at=at)
 
     return body
 
