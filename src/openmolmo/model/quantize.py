@@ -11,14 +11,16 @@ Letters: R rows, K width that goes in, N width that comes out, G = K / 32 groups
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.optional import require
-from openmolmo.model.molmo import Molmo
+
+if TYPE_CHECKING:
+    from openmolmo.model.molmo import Molmo
 
 __all__ = ["QUANTIZE", "Int4Linear", "Quantize", "check_quantize", "quantize_model", "require_not_quantized"]
 
