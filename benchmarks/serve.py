@@ -205,12 +205,12 @@ def main() -> None:
     predictor = openmolmo.load("nano", max_new_tokens=TOKENS)
     figures: dict[str, Any] = {**where, "clients": CLIENTS, "most_tokens": TOKENS, "aim": AIM}
     if arguments.http:  # before this process has a backend of its own, whose threads could be in the way
-        with served(TOKENS, QUEUE) as server:
-            figures["http"] = throughput(ask_server(server.url, TOKENS), predictor, arguments.requests, server)
-    backend = None
+        with served(TOKENS, QUEUE) as running:
+            figures["http"] = throughput(ask_server(running.url, TOKENS), predictor, arguments.requests, running)
+    backend, server = None, None
     if arguments.url is None:
         backend = LocalBackend(predictor, LocalConfig(batching=BatchingConfig(max_new_tokens=TOKENS), queue=QUEUE))
-        ask, server = ask_backend(backend), None
+        ask = ask_backend(backend)
     else:
         ask, server = ask_server(arguments.url, TOKENS), Server(arguments.url)
     figures["over"] = "http" if backend is None else "the backend in this process"
