@@ -173,7 +173,7 @@ FILLED = {
 def paths(value, before=""):
     if isinstance(value, list):
         return {path for each in value[:1] for path in paths(each, f"{before}[]")}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or before.endswith(".logprobs.top_logprobs[]"):  # completions: texts of tokens
         return {before}
     return {path for key, each in value.items() for path in ({f"{before}.{key}"} | paths(each, f"{before}.{key}"))}
 
