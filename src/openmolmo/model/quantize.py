@@ -41,7 +41,7 @@ def check_quantize(kind: str | None) -> None:
 
 
 def quantize_model(model: Any, kind: Quantize) -> None:
-    """Round the weights of the language model's blocks of a :class:`Molmo` in place; the model can answer then, and no more.
+    """Round the weights of a Molmo's language model in place; the model can answer then, and no more.
 
     Raises:
         ConfigError: layers of a width that cannot be packed, a model spread over devices, or a type or device that
