@@ -3,18 +3,20 @@
     python benchmarks/quantize.py                            # nano: a table, some minutes
     python benchmarks/quantize.py --large                    # and a random model of a billion weights, 4 GiB of memory
     python benchmarks/quantize.py --large --out benchmarks/results/quantize.json
+    python benchmarks/quantize.py --only-large --out benchmarks/results/quantize.json   # beside what is there of nano
 
 nano answers pointing questions about drawn scenes of the test split. *points kept*: the share of the plain model's
 points (float32) that have one of the quantised model's within one percent of the width, matched one to one; *f1*:
 against the truth. The large model has random weights, so its replies are babble and its points nothing: of it the
-change of the logits after a prompt, the reading of a prompt of 128 tokens, and steps of one row are measured. Seconds
-are of processor time, one thread.
+change of the logits over a prompt, how many of its places keep their likeliest token, the reading of a prompt of 128
+tokens, and steps of one row are measured. Seconds are of processor time, one thread.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,7 +35,7 @@ from openmolmo.inference.load import load
 from openmolmo.model import Molmo, MolmoConfig
 from openmolmo.model.quantize import Quantize, quantize_model
 from openmolmo.words.answer import Answer
-from surroundings import add_capability_option, hold_to, surroundings, write_figures
+from surroundings import add_capability_option, capability, hold_to, memory, restart_peak, surroundings, write_figures
 
 WAYS: tuple[tuple[str, Quantize | None], ...] = (
     ("float32", None),
@@ -147,12 +149,13 @@ def measure_large() -> list[dict[str, Any]]:
     expected: torch.Tensor | None = None
     kinds: tuple[Quantize | None, ...] = (None, "int8", "int4")
     for kind in kinds:
+        restart_peak()
         model = large_model()
         if kind is not None:
             quantize_model(model, kind)
         gc.collect()
-        read, reading = _timed(lambda model=model: model(input_ids=ids, use_cache=True, logits_to_keep=1))  # type: ignore[misc]
-        logits, cache = read.logits[0, -1].float(), read.past_key_values
+        read, reading = _timed(lambda model=model: model(input_ids=ids, use_cache=True))  # type: ignore[misc]
+        logits, cache = read.logits[0].float(), read.past_key_values
         expected = logits if expected is None else expected
         token = ids[:, :1]
         positions = torch.tensor([[PROMPT]])
@@ -171,6 +174,8 @@ def measure_large() -> list[dict[str, Any]]:
                 "reading_seconds": round(reading, 2),
                 "step_seconds": round(stepping / STEPS, 3),
                 "logits_off": round(float((logits - expected).norm() / expected.norm()), 4),
+                "likeliest_kept": round(float((logits.argmax(-1) == expected.argmax(-1)).float().mean()), 4),
+                "peak_megabytes": round(memory("VmHWM") / 1e6),
             }
         )
         print(rows[-1], flush=True)
@@ -184,20 +189,32 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return made, time.process_time() - start
 
 
+def known_figures(path: Path | None) -> dict[str, Any]:
+    """What a file of figures has of this machine's instructions."""
+    of = capability()
+    known = json.loads(path.read_text())["by_capability"] if path is not None and path.exists() else {}
+    return {"capability": of, **known.get(of, {})}
+
+
 def main() -> None:
     """Measure, print the rows and write JSON where asked."""
     parser = argparse.ArgumentParser(description="Memory, speed and points of quantised models.")
     parser.add_argument("--count", type=int, default=24, help="pictures that nano is asked about")
     parser.add_argument("--large", action="store_true", help="also a random model of a billion weights")
+    parser.add_argument("--only-large", action="store_true", help="that model alone; figures of nano stay in the file")
     parser.add_argument("--out", type=Path, help="write the figures as JSON here")
     add_capability_option(parser)
     arguments = parser.parse_args()
     hold_to(arguments.capability)
     torch.set_num_threads(1)
     where = surroundings("torch", "torchao", "transformers") | {"threads": 1}
-    figures = {**where, "near": NEAR, "count": arguments.count, "nano": measure_nano(arguments.count)}
-    if arguments.large:
-        figures |= {"prompt": PROMPT, "large": measure_large()}
+    figures: dict[str, Any]
+    if arguments.only_large:
+        figures = known_figures(arguments.out) | {"prompt": PROMPT, "large": measure_large(), "large_where": where}
+    else:
+        figures = {**where, "near": NEAR, "count": arguments.count, "nano": measure_nano(arguments.count)}
+        if arguments.large:
+            figures |= {"prompt": PROMPT, "large": measure_large()}
     if arguments.out is not None:
         write_figures(arguments.out, "quantize", figures)
 

@@ -2,6 +2,7 @@
 
     python benchmarks/serve.py                                          # throughput alone, about a minute
     python benchmarks/serve.py --long --out benchmarks/results/serve.json --capability avx2
+    python benchmarks/serve.py --http                                   # also through a server that it starts
     python benchmarks/serve.py --url http://127.0.0.1:8000              # of a server that runs nano already
 
 Sixteen clients each ask their next question when they have the answer to the last. Three kinds of questions: each
@@ -9,8 +10,9 @@ about a picture of its own (*fresh*), four about every picture (*several*), and 
 are drawn scenes, and nano answers. ``one by one`` is the same questions put to a ``Predictor`` in turn, which looks at
 every picture again. All answers must be the same text. The ratio by processor time is the one to go by on a machine
 that is shared. ``--long`` also asks 10,000 questions while memory is watched, and 1,000 at once of a queue that takes
-256 of them: each must be answered rightly or refused. With ``--url`` memory and processor time are the server's own
-affair, and are not measured.
+256 of them: each must be answered rightly or refused. ``--http`` asks ``openmolmo serve`` in a process of its own,
+by streams, and says what share of the server's processor time its thread of HTTP, JSON and events takes. With ``--url``
+memory and processor time are the server's own affair, and are not measured.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from openmolmo.inference.continuous.config import BatchingConfig
 from openmolmo.serving.local import LocalBackend, LocalConfig
 from openmolmo.words.requests import Request, caption_request, count_request, point_request
 from serve_clients import Answered, Ask, ask_backend, ask_server
+from serve_http import Server, served
 from surroundings import add_capability_option, hold_to, memory, surroundings, write_figures
 
 CLIENTS, TOKENS, AIM = 16, 64, 4.0
@@ -123,13 +126,14 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": round(1000 * float(half), 1), "p95_ms": round(1000 * float(most), 1)}
 
 
-def throughput(ask: Ask, predictor: Any, count: int, *, ours: bool) -> list[dict[str, Any]]:
-    """A row for each kind of questions."""
+def throughput(ask: Ask, predictor: Any, count: int, server: Server | None = None) -> list[dict[str, Any]]:
+    """A row for each kind of questions; ``server``: what answers, where that is not this process."""
     rows = []
     for kind, make in KINDS.items():
         requests = make(count)
         alone = one_by_one(predictor, requests)
         asyncio.run(clients(ask, words(4), 4))  # wakes everything up
+        before = None if server is None else server.work()
         together = timed(ask, requests, CLIENTS)
         wrong = sum(a.text != b.text for a, b in zip(alone.answers, together.answers, strict=True))
         answers = together.answers
@@ -144,8 +148,13 @@ def throughput(ask: Ask, predictor: Any, count: int, *, ours: bool) -> list[dict
             "to_first_token": percentiles([answer.first for answer in answers]),
             "per_token": percentiles([gap for answer in answers for gap in answer.gaps]),
         }
-        if ours:
+        if server is None:
             row["ratio_by_processor_time"] = round(alone.processor / together.processor, 2)
+        elif before is not None and (after := server.work()) is not None:
+            work = after - before
+            row["ratio_by_processor_time"] = round(alone.processor / work.all, 2)
+            row["server_ms_per_request"] = round(1000 * work.all / count, 1)
+            row["talking_share"] = round(work.talking / work.all, 3)
         rows.append(row)
         print(row)
     return rows
@@ -186,6 +195,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=64, help="questions of each kind")
     parser.add_argument("--long", action="store_true", help="also 10,000 questions, and 1,000 at once")
     parser.add_argument("--long-requests", type=int, default=LONG, help="questions of the long run")
+    parser.add_argument("--http", action="store_true", help="also through a server in a process of its own")
     parser.add_argument("--url", help="a server that runs already, instead of a backend in this process")
     add_capability_option(parser)
     arguments = parser.parse_args()
@@ -193,20 +203,18 @@ def main() -> None:
     where = surroundings("torch", "transformers") | {"threads": torch.get_num_threads()}
     print(", ".join(f"{key} {value}" for key, value in where.items()))
     predictor = openmolmo.load("nano", max_new_tokens=TOKENS)
-    backend = None
+    figures: dict[str, Any] = {**where, "clients": CLIENTS, "most_tokens": TOKENS, "aim": AIM}
+    if arguments.http:  # before this process has a backend of its own, whose threads could be in the way
+        with served(TOKENS, QUEUE) as running:
+            figures["http"] = throughput(ask_server(running.url, TOKENS), predictor, arguments.requests, running)
+    backend, server = None, None
     if arguments.url is None:
         backend = LocalBackend(predictor, LocalConfig(batching=BatchingConfig(max_new_tokens=TOKENS), queue=QUEUE))
         ask = ask_backend(backend)
     else:
-        ask = ask_server(arguments.url, TOKENS)
-    figures: dict[str, Any] = {
-        **where,
-        "over": "http" if backend is None else "the backend in this process",
-        "clients": CLIENTS,
-        "most_tokens": TOKENS,
-        "aim": AIM,
-        "rows": throughput(ask, predictor, arguments.requests, ours=backend is not None),
-    }
+        ask, server = ask_server(arguments.url, TOKENS), Server(arguments.url)
+    figures["over"] = "http" if backend is None else "the backend in this process"
+    figures["rows"] = throughput(ask, predictor, arguments.requests, server)
     if arguments.long:
         requests = [*fresh(SPREAD // 2), *several(SPREAD // 4), *words(SPREAD // 4)]
         expected = [answer.text for answer in one_by_one(predictor, requests).answers]

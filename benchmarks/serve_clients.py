@@ -74,7 +74,8 @@ def ask_server(url: str, tokens: int) -> Ask:
     async def ask(request: Request) -> Answered:
         clock = _Clock()
         pieces = []
-        async with httpx2.AsyncClient(base_url=url, timeout=600.0) as http:
+        # Certificates, of which none is needed here, would take longer to read than a question to ask.
+        async with httpx2.AsyncClient(base_url=url, timeout=600.0, verify=False, trust_env=False) as http:
             body = await _body(http, request, tokens)
             clock.began = time.perf_counter()
             async with http.stream("POST", "/v1/chat/completions", json=body) as response:

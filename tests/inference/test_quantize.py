@@ -46,6 +46,8 @@ def test_four_bits_on_a_processor(net, tmp_path):
     assert layer.packed.nbytes == layer.in_features * layer.out_features / 2
     with pytest.raises(CheckpointError, match=r"decoder\.layers\.0.* is quantised.*not written"):
         save_model(net, tmp_path / "out")
+    with pytest.raises(CheckpointError, match=r"quantised weights are not written"):
+        net.save_pretrained(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from inference_toys import noise
 from torch import nn
-from transformers import LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import DynamicCache, LlamaConfig, Qwen2Config, Qwen3Config
 
 from openmolmo.inference import quick_step
 from openmolmo.inference.decoding import Decoding
@@ -57,6 +57,21 @@ def test_logits_are_the_librarys(kind, count, model, prompts):
     for step in range(6):
         ids = torch.full((count, 1), 5 + step)
         torch.testing.assert_close(quick.step(ids), library.step(ids), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_piece_of_a_prompt_is_read_as_the_library_reads_it(kind, model):
+    """The second piece, of seven tokens after five, and one of a single token."""
+    net = model_with(TEXTS[kind], model)
+    embeds = torch.randn(1, 13, SIZES["hidden_size"])
+    places = torch.arange(13)[None]
+    hidden = torch.zeros(13, 13).masked_fill(places > places.T, torch.finfo(torch.float32).min)[None, None]
+    quick, cache = QuickStep.of(net), DynamicCache(config=net.decoder.config)
+    for start, end in ((0, 5), (5, 12), (12, 13)):
+        with torch.inference_mode():
+            found = quick.read(embeds[:, start:end], places[:, start:end], hidden[:, :, start:end, :end], cache)
+            expected = net.lm_head(net.decoder(inputs_embeds=embeds[:, :end]).last_hidden_state[:, -1])
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_it_goes_on_where_there_was_no_more_room(model, prompts, monkeypatch):

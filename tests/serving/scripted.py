@@ -57,8 +57,8 @@ class Scripted:
         finally:
             self.running -= 1
 
-    def tokenize(self, text: str) -> Sequence[int]:
-        return list(text.encode())
+    def tokenize(self, text: str, *, begin: bool = False) -> Sequence[int]:
+        return [2] * begin + list(text.encode())
 
     def detokenize(self, ids: Sequence[int]) -> str:
         return bytes(ids).decode()

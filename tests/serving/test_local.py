@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 import time
 
@@ -153,10 +154,26 @@ def test_logprobs_stops_seeds_and_raw_prompts(open_backend, predictor):
     assert first.text.strip()
     assert stopped.answer.text == "" and stopped.finish == "stop"
     assert drawn_.answer == drawing.answer_batch([seeded])[0]
-    assert given.answer == predictor.answer_batch([Request(text="Tell me of clocks.")])[0]
+    (expected,) = predictor.answer_batch([Request(text="Tell me of clocks.")])
+    assert given.answer == dataclasses.replace(expected, text=f" {expected.text}")  # as it was written
     assert given.prompt_tokens == len(raw)
+    bos = predictor.processor.tokenizer.special.bos
+    assert list(backend.tokenize("Hi", begin=True)) == [bos, *backend.tokenize("Hi")]
     assert list(backend.tokenize("Hi <im_patch>")) == predictor.processor.tokenizer.encode("Hi <im_patch>")
     assert backend.detokenize(backend.tokenize("Hi there")) == "Hi there"
+
+
+def test_what_goes_on_from_a_begun_reply_keeps_its_blanks(predictor, open_backend):
+    backend = open_backend()
+    question = Request(text="Describe everything.", images=(drawn(1),))
+    whole = predictor.answer_batch([question])[0].text
+    begun = whole[: whole.index(" ")]
+    assert len(begun) > 0
+
+    async def ask():
+        return await last_event(backend, Generation(request=question, begun=begun))
+
+    assert (begun + asyncio.run(ask()).answer.text).startswith(whole)
 
 
 def test_a_full_queue_a_client_that_leaves_and_the_end(open_backend):

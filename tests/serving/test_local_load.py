@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx2
 import pytest
+from scripted import served
 from test_local import TOKENS, drawn, last_event, mixed
 
 import openmolmo
@@ -14,7 +19,7 @@ from openmolmo.core.errors import QueueFullError, UnavailableError
 from openmolmo.inference.continuous.config import BatchingConfig
 from openmolmo.serving.backend import Generation
 from openmolmo.serving.local import LocalBackend, LocalConfig
-from openmolmo.words.requests import point_request
+from openmolmo.words.requests import Request, point_request
 from surroundings import memory
 
 pytestmark = pytest.mark.slow
@@ -101,3 +106,38 @@ def test_a_lost_process_takes_one_request_with_it(predictor):
 
     for number, event in enumerate(asyncio.run(ask()), start=1):
         assert event.answer == predictor.answer_batch([point_request(drawn(number), "red square")])[0]
+
+
+def test_over_http_a_lost_process_is_told_and_disturbs_nobody(predictor):
+    """Three wait for the process that is lost, or for the one after it; one has no picture; all are asked at once."""
+    backend = opened(predictor, workers=1)
+
+    def ask(client, *pictures):
+        parts = [
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{b64encode(p).decode()}"}}
+            for p in pictures
+        ]
+        content = [*parts, {"type": "text", "text": "Point to the red square."}]
+        return client.post(
+            "/v1/chat/completions", json={"messages": [{"role": "user", "content": content}], "max_tokens": TOKENS}
+        )
+
+    with served(backend) as server, httpx2.Client(base_url=server.address, timeout=120) as client:
+        assert ask(client, drawn(0)).status_code == 200
+        (lane,) = backend._reader._lanes._all
+        (pid,) = lane._processes
+        os.kill(pid, signal.SIGSTOP)
+        with ThreadPoolExecutor() as pool:
+            waiting = [pool.submit(ask, client, drawn(number)) for number in (1, 2, 3)]
+            until = time.monotonic() + 30
+            while backend.load().waiting < 3 and time.monotonic() < until:
+                time.sleep(0.01)
+            os.kill(pid, signal.SIGKILL)
+            replies = [future.result() for future in waiting]
+        lost = [reply for reply in replies if reply.status_code != 200]
+        assert len(lost) == 1
+        assert lost[0].status_code == 503 and lost[0].headers["Retry-After"]
+        assert "what read the pictures was lost" in lost[0].json()["error"]["message"]
+        again = ask(client, drawn(3)).json()["choices"][0]["message"]["content"]
+    (expected,) = predictor.answer_batch([Request(text="Point to the red square.", images=(drawn(3),))])
+    assert again == expected.text

@@ -80,7 +80,9 @@ def test_completions_of_texts_and_tokens(client: openai.OpenAI) -> None:
     Completion.model_validate(got.model_dump(), strict=True)
     assert [choice.text for choice in got.choices] == [" ".join(REPLY.split(" ")[:3])] * 4
     assert {choice.finish_reason for choice in got.choices} == {"length"}
-    assert [asked.prompt_ids for asked in BACKEND.asked[-4:]] == [tuple(b"One")] * 2 + [tuple(b"Two")] * 2
+    assert [asked.prompt_ids for asked in BACKEND.asked[-4:]] == [(2, *b"One")] * 2 + [(2, *b"Two")] * 2
+    client.completions.create(model="nano", prompt="One", extra_body={"add_special_tokens": False})
+    assert BACKEND.asked[-1].prompt_ids == tuple(b"One")
     pieces = list(client.completions.create(model="nano", prompt=[72, 105], max_tokens=30, stream=True))
     assert "".join(piece.choices[0].text for piece in pieces) == REPLY
     assert BACKEND.asked[-1].prompt_ids == (72, 105)
@@ -89,8 +91,10 @@ def test_completions_of_texts_and_tokens(client: openai.OpenAI) -> None:
 def test_tokens_health_and_version(server: Served) -> None:
     with httpx2.Client(base_url=server.address) as client:
         assert client.post("/tokenize", json={"model": "nano", "prompt": "Hi"}).json() == {
-            "count": 2, "max_model_len": None, "tokens": [72, 105], "token_strs": None,
+            "count": 3, "max_model_len": None, "tokens": [2, 72, 105], "token_strs": None,
         }  # fmt: skip
+        plain = client.post("/tokenize", json={"prompt": "Hi", "add_special_tokens": False}).json()
+        assert plain["tokens"] == [72, 105]
         assert client.post("/detokenize", json={"tokens": [72, 105]}).json() == {"prompt": "Hi"}
         assert client.get("/health").status_code == 200
         assert client.get("/version").json()["version"]

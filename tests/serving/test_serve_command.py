@@ -115,13 +115,24 @@ def test_openais_client_gets_what_the_library_answers(running: str) -> None:
         model="nano", messages=messages("What is it?"), n=3, temperature=1.0, seed=1, max_tokens=8
     )  # type: ignore[arg-type]
     assert [one.message.content for one in again.choices] == [one.message.content for one in several.choices]
-    ids = httpx2.post(f"{running}/tokenize", json={"prompt": "red star"}).json()["tokens"]
+    _, *ids = httpx2.post(f"{running}/tokenize", json={"prompt": "red star"}).json()["tokens"]  # after BOS
     assert httpx2.post(f"{running}/detokenize", json={"tokens": ids}).json() == {"prompt": "red star"}
     assert client.completions.create(model="nano", prompt="The picture", max_tokens=4).choices[0].text
     with pytest.raises(openai.BadRequestError, match="context has 2048"):
         client.chat.completions.create(model="nano", messages=[{"role": "user", "content": "star " * 3000}])
     with pytest.raises(openai.NotFoundError):
         client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}])
+
+
+@pytest.mark.slow
+def test_quantised_weights_answer_as_those_of_the_library_do(tmp_path: Path) -> None:
+    expected = openmolmo.load("nano", quantize="int8").answer_batch(
+        [Request(text="Point to the stars.", images=(STARS,))]
+    )
+    with serving("nano", "--quantize", "int8", folder=tmp_path) as (_, address):
+        client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=5, timeout=120)
+        chat = client.chat.completions.create(model="nano", messages=messages("Point to the stars."))  # type: ignore[arg-type]
+    assert chat.choices[0].message.content == expected[0].text
 
 
 @pytest.mark.slow
@@ -197,5 +208,5 @@ def test_vllm_gets_the_options_that_it_knows(monkeypatch: pytest.MonkeyPatch) ->
         "k",
         ("a.example",),
     )
-    for more in (["b"], ["--api-keys", "file"]):
+    for more in (["b"], ["--api-keys", "file"], ["--quantize", "int8"]):
         assert isinstance(CliRunner().invoke(cli, [*words, *more]).exception, ConfigError)

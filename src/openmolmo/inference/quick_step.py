@@ -1,11 +1,12 @@
-"""One more token a row through a small language model, in few calls.
+"""More tokens of a row, or one more of many, through a small language model, in few calls.
 
-A step of a small model on a processor spends half of its time between the library's modules, not in arithmetic. For
-language models built as Llama and Qwen2 are this module makes the same step from their weights directly. Whatever is
-different about a model (other layers, adapters, quantised weights, hooks, another device or type) leaves it to the
-library.
+A step of a small model on a processor spends half of its time between the library's modules, not in arithmetic, and
+so does the reading of a short prompt. For language models built as Llama and Qwen2 are this module makes the same pass
+from their weights directly. Whatever is different about a model (other layers, adapters, quantised weights, hooks,
+another device or type) leaves it to the library.
 
-Letters: B rows, D width, H heads of queries, G heads of keys, W width of a head, V rows of the output head.
+Letters: B rows, T tokens of each, K tokens that they see, D width, H heads of queries, G heads of keys, W width of a
+head, V rows of the output head.
 """
 
 from __future__ import annotations
@@ -47,10 +48,18 @@ class QuickStep:
 
     def __call__(self, ids: Tensor, positions: Tensor, mask: Tensor | None, cache: Any) -> Tensor:
         """(B, 1) ids and positions, the additive mask (B, 1, 1, K), the cache, which grows -> (B, V) logits."""
-        x = self._embedding(ids[:, 0])
-        turn = self._turn(positions, 1 + cache.get_seq_length())
+        return self._passed(self._embedding(ids), positions, 1 + cache.get_seq_length(), mask, cache)
+
+    def read(self, embeds: Tensor, positions: Tensor, mask: Tensor | None, cache: Any) -> Tensor:
+        """(1, T, D) embeddings at (1, T) positions, the mask (1, 1, T, K) -> (1, V) logits of what follows the last."""
+        return self._passed(embeds, positions, int(positions[0, -1]) + 1, mask, cache)
+
+    def _passed(self, embeds: Tensor, positions: Tensor, reach: int, mask: Tensor | None, cache: Any) -> Tensor:
+        x, turn = embeds.reshape(-1, embeds.shape[-1]), self._turn(positions, reach)
+        last = len(self._layers) - 1
         for number, layer in enumerate(self._layers):
-            x = self._attended(x, layer, number, turn, mask, cache)
+            # Of the last layer only what it makes of the last token is wanted, beside all keys and values.
+            x = self._attended(x, layer, number, turn, mask, cache, only_last=number == last)
             normed, mlp = _normed(x, layer.post_attention_layernorm), layer.mlp
             inner = F.silu(F.linear(normed, mlp.gate_proj.weight), inplace=True).mul_(
                 F.linear(normed, mlp.up_proj.weight)
@@ -59,7 +68,7 @@ class QuickStep:
         return F.linear(_normed(x, self._norm), self._head.weight)
 
     def _turn(self, positions: Tensor, reach: int) -> tuple[Tensor, Tensor]:
-        """Cosines and sines (B, 1, 1, W) of positions below ``reach``, from tables that grow with it."""
+        """Cosines and sines (B, 1, T, W) of positions below ``reach``, from tables that grow with it."""
         if self._cosines.shape[0] < reach:
             cosines, sines = self._rotary(self._cosines, torch.arange(reach + _SPARE)[None])
             half = self._width // 2
@@ -68,20 +77,38 @@ class QuickStep:
         return self._cosines[positions][:, None], self._sines[positions][:, None]
 
     def _attended(
-        self, x: Tensor, layer: Any, number: int, turn: tuple[Tensor, Tensor], mask: Tensor | None, cache: Any
+        self,
+        x: Tensor,
+        layer: Any,
+        number: int,
+        turn: tuple[Tensor, Tensor],
+        mask: Tensor | None,
+        cache: Any,
+        *,
+        only_last: bool,
     ) -> Tensor:
-        attention, rows = layer.self_attn, x.shape[0]
+        """(B * T, D) -> as many after attention, or of each row the last."""
+        attention, (rows, _, tokens, _) = layer.self_attn, turn[0].shape
         normed = _normed(x, layer.input_layernorm)
 
-        def project(made: nn.Linear) -> Tensor:  # one token: heads stand where they belong without being moved
-            return F.linear(normed, made.weight, made.bias).view(rows, -1, 1, self._width)
+        def project(made: nn.Linear, normed: Tensor) -> Tensor:
+            """(B, heads, T, W); one token's heads stand where they belong without being moved."""
+            made_of = F.linear(normed, made.weight, made.bias)
+            return made_of.view(rows, -1, len(made.weight) // self._width, self._width).transpose(1, 2)
 
-        queries, keys = _turned(project(attention.q_proj), turn), _turned(project(attention.k_proj), turn)
-        keys, values = cache.update(keys, project(attention.v_proj), number)
+        keys = _turned(project(attention.k_proj, normed), turn)
+        keys, values = cache.update(keys, project(attention.v_proj, normed), number)
+        if only_last and tokens > 1:
+            x, normed = (y.view(rows, tokens, -1)[:, -1] for y in (x, normed))
+            turn, mask, tokens = (turn[0][:, :, -1:], turn[1][:, :, -1:]), None if mask is None else mask[:, :, -1:], 1
+        queries = _turned(project(attention.q_proj, normed), turn)
         # Heads that share keys stand as so many queries of one head: a third quicker than leaving that to torch.
         queries = queries.reshape(rows, keys.shape[1], -1, self._width)
+        if mask is not None and tokens > 1:
+            mask = mask.repeat(1, 1, queries.shape[2] // tokens, 1)
         seen = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=attention.scaling)
-        return torch.addmm(x, seen.reshape(rows, -1), attention.o_proj.weight.T)
+        seen = seen.view(rows, -1, tokens, self._width).transpose(1, 2)
+        return torch.addmm(x, seen.reshape(rows * tokens, -1), attention.o_proj.weight.T)
 
 
 def _normed(x: Tensor, norm: Any) -> Tensor:
@@ -89,7 +116,7 @@ def _normed(x: Tensor, norm: Any) -> Tensor:
 
 
 def _turned(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotary positions of (B, H, 1, W)."""
+    """Rotary positions of (B, H, T, W)."""
     return torch.addcmul(x * turn[0], x.roll(x.shape[-1] // 2, -1), turn[1])
 
 

@@ -26,6 +26,7 @@ from openmolmo.model.known_world import KnownWorld
 from openmolmo.model.loss import OutputHead, Target, loss_sums, supervised_rows
 from openmolmo.model.mask import UNDECLARED_FLEX, attention_mask
 from openmolmo.model.matmul import use_fast_matmul
+from openmolmo.model.quantize import require_not_quantized
 from openmolmo.model.vision import VisionEncoder
 
 __all__ = ["Molmo", "MolmoOutput"]
@@ -124,6 +125,13 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             init.normal_(module.weight, std=std)
             if module.bias is not None:
                 init.zeros_(module.bias)
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As the library has it. Raises CheckpointError for weights that ``load(quantize=...)`` rounded; those that
+        the library itself quantised it can write."""
+        if getattr(self, "hf_quantizer", None) is None:
+            require_not_quantized(self)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
     def get_input_embeddings(self) -> nn.Module:
         """Base table and extra rows."""

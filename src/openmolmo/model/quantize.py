@@ -11,14 +11,13 @@ Letters: R rows, K width that goes in, N width that comes out, G = K / 32 groups
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.optional import require
-from openmolmo.model.molmo import Molmo
 
 __all__ = ["QUANTIZE", "Int4Linear", "Quantize", "check_quantize", "quantize_model", "require_not_quantized"]
 
@@ -41,8 +40,8 @@ def check_quantize(kind: str | None) -> None:
         require("torchao.quantization", extra="quantize")
 
 
-def quantize_model(model: Molmo, kind: Quantize) -> None:
-    """Round the weights of the language model's blocks in place; the model can answer then, and no more.
+def quantize_model(model: Any, kind: Quantize) -> None:
+    """Round the weights of a Molmo's language model in place; the model can answer then, and no more.
 
     Raises:
         ConfigError: layers of a width that cannot be packed, a model spread over devices, or a type or device that
@@ -109,14 +108,14 @@ class Int4Linear(nn.Module):
         return product if self.bias is None else product + self.bias
 
 
-def _linears(model: Molmo) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
+def _linears(model: Any) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
     for parent in model.decoder.layers.modules():
         for name, layer in parent.named_children():
             if isinstance(layer, nn.Linear):
                 yield parent, name, layer
 
 
-def _check_int4(model: Molmo) -> None:
+def _check_int4(model: Any) -> None:
     for name, layer in model.decoder.layers.named_modules():
         if isinstance(layer, nn.Linear) and (layer.in_features % _GROUP or layer.out_features % _WIDTHS):
             raise ConfigError(

@@ -20,7 +20,8 @@ __all__ = ["Backend", "Choosing", "Event", "Generation", "Load", "TokenLogprob"]
 class Generation:
     """One reply that is wanted: of ``request`` (its pictures as encoded bytes), or of raw ``prompt_ids``.
 
-    ``begun``: how the reply to ``request`` begins already; what is generated goes on from there, without it.
+    ``begun``: how the reply to ``request`` begins already; what is generated goes on from there, without it. Blanks
+    at the ends of what goes on from ``begun`` or ``prompt_ids`` are kept.
     """
 
     request: Request
@@ -68,8 +69,8 @@ class Backend(Protocol):
         """
         ...
 
-    def tokenize(self, text: str) -> Sequence[int]:
-        """Ids of a text, special tokens left as plain text."""
+    def tokenize(self, text: str, *, begin: bool = False) -> Sequence[int]:
+        """Ids of a text, special tokens left as plain text; ``begin``: after the token that texts begin with."""
         ...
 
     def detokenize(self, ids: Sequence[int]) -> str:

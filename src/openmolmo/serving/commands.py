@@ -44,6 +44,9 @@ serve = DefaultGroup(
 )
 @click.option("--device", help="cpu or cuda; the accelerator if there is one, by default.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="float32 by default.")
+@click.option(
+    "--quantize", type=click.Choice(["int8", "int4"]), help="Weights of the language model in 8 or 4 bits: less memory."
+)
 @click.option("--log-contents", is_flag=True, help="Write questions and replies into the log; else never.")
 @click.option("--quiet", is_flag=True, help="No line in the log for each request.")
 def serve_models(models: tuple[str, ...], **options: Any) -> None:

@@ -106,9 +106,10 @@ class LocalBackend:
             if reply is not None:
                 self._leave(reply)
 
-    def tokenize(self, text: str) -> Sequence[int]:
-        """Ids of a text, special tokens left as plain text."""
-        return self.processor.tokenizer.encode(text)
+    def tokenize(self, text: str, *, begin: bool = False) -> Sequence[int]:
+        """Ids of a text, special tokens left as plain text; ``begin``: after the token that texts begin with."""
+        tokenizer = self.processor.tokenizer
+        return [tokenizer.special.bos] * begin + tokenizer.encode(text)
 
     def detokenize(self, ids: Sequence[int]) -> str:
         """The text of ids."""
@@ -288,8 +289,8 @@ def _sure(answer: Answer, reply: Reply, tokens: Sequence[TokenLogprob]) -> Answe
 def _answer(text: str, reply: Reply, request: Request, tokens: Sequence[TokenLogprob], *, finished: bool) -> Answer:
     """The whole reply; ``tokens`` is where confidence in its points comes from."""
     answer = read_answer(text, reply.prompt.sizes, finished=finished, counted=not request.describes)
-    answer = replace(answer, out_of_world=worst(seen.out_of_world for seen in reply.pictures))
-    return _sure(answer, reply, tokens)
+    answer = _sure(replace(answer, out_of_world=worst(seen.out_of_world for seen in reply.pictures)), reply, tokens)
+    return replace(answer, text=text) if reply.text.as_written else answer
 
 
 class _Pace:

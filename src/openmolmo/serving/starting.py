@@ -43,7 +43,7 @@ def start(models: Sequence[str], options: Mapping[str, Any], *, tell: Callable[[
     with contextlib.closing(listening):
         batching = BatchingConfig(rows=options["rows"], max_new_tokens=options["max_tokens"])
         config = LocalConfig(batching=batching, queue=options["queue"], workers=options["workers"])
-        loading = {name: options[name] for name in ("device", "dtype") if options[name] is not None}
+        loading = {name: options[name] for name in ("device", "dtype", "quantize") if options[name] is not None}
         backends = {name: LocalBackend.open(model, config=config, **loading) for name, model in named.items()}
         cards = {name: _card(named[name], backend) for name, backend in backends.items()}
         app = create_app(backends, settings, cards)
@@ -71,6 +71,8 @@ def start_vllm(models: Sequence[str], options: Mapping[str, Any]) -> None:
             "--engine vllm knows one key, --api-key, and no file of keys",
             fix="give --api-key, or let a proxy before it ask for keys",
         )
+    if options["quantize"] is not None:
+        raise ConfigError("--quantize is for our own engine", fix="leave it out; vLLM has --quantization of its own")
     ((name, model),) = named.items()
     launch = importlib.import_module("openmolmo.serving.vllm.launch")
     launch.run_vllm(

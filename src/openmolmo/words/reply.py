@@ -19,11 +19,12 @@ class ReplyText:
         stopped = reply.add(token)
 
     A character of several tokens appears when its last one has come. Nothing from the first stop
-    string on is ever part of ``text``. ``added``: what each token added to it.
+    string on is ever part of ``text``. ``added``: what each token added to it. ``as_written``: blanks at both ends
+    belong to the text, for one that goes on from other text.
     """
 
-    def __init__(self, decode: Decode, stop: Sequence[str] = ()) -> None:
-        self._decode, self._stop = decode, tuple(stop)
+    def __init__(self, decode: Decode, stop: Sequence[str] = (), *, as_written: bool = False) -> None:
+        self._decode, self._stop, self.as_written = decode, tuple(stop), as_written
         self._ids: list[int] = []
         self._settled = 0  # tokens whose text is in ``text``
         self.text = ""
@@ -51,7 +52,8 @@ class ReplyText:
     def ready(self) -> str:
         """The text without what could still turn out to be a stop string or a space at the reply's end."""
         held = max((_overlap(self.text, stop) for stop in self._stop), default=0) if not self.stopped else 0
-        return self.text[: len(self.text) - held].strip()
+        ready = self.text[: len(self.text) - held]
+        return ready if self.as_written else ready.strip()
 
     def _new_text(self) -> str:
         start = max(0, self._settled - _MARGIN)

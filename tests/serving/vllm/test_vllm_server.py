@@ -85,6 +85,24 @@ def post(address, body, key=KEY):
         return error.code, json.load(error)
 
 
+def streamed(lines):
+    """Values of a stream of events, which must end as OpenAI's do."""
+    told = [line.removeprefix("data: ") for line in lines if line.startswith("data: ")]
+    assert told[-1] == "[DONE]"
+    return [json.loads(one) for one in told[:-1]]
+
+
+def post_stream(address, body, key=KEY):
+    """(status, type, events of the reply, or what was said in place of it)."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    request = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=120) as reply:
+            return reply.status, reply.headers.get_content_type(), streamed(reply.read().decode().split("\n"))
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers.get_content_type(), [json.load(error)]
+
+
 def chat(*messages, **more):
     return {"model": "toy", "messages": list(messages), "temperature": 0, "max_tokens": 8, **more}
 
@@ -132,7 +150,13 @@ VLLM_ALONE = {
 }
 """Keys that vLLM adds, or gives as null, and we do not have."""
 
+_DELTA = f"{_CHOICE}.delta"
+VLLM_ALONE |= {
+    f"{_DELTA}.{name}" for name in ("reasoning", "reasoning_content", "tool_calls", "function_call", "refusal")
+}
+
 OURS_ALONE = {
+    *(f"{_DELTA}.openmolmo{more}" for more in ("", ".count", ".dropped", ".points")),
     f"{_MESSAGE}.openmolmo",
     *(f"{_MESSAGE}.openmolmo.{name}" for name in ("count", "dropped", "points")),
     f"{_CHOICE}.logprobs.refusal",  # of OpenAI's form
@@ -140,6 +164,7 @@ OURS_ALONE = {
 FILLED = {
     *(f"{_CHOICE}.logprobs.content[].{name}" for name in ("bytes[]", "top_logprobs[].bytes[]")),
     ".usage.completion_tokens_details",
+    ".usage.prompt_tokens_details",
     ".usage.prompt_tokens_details.cached_tokens",
 }
 """What one of the two may leave empty."""
@@ -148,7 +173,7 @@ FILLED = {
 def paths(value, before=""):
     if isinstance(value, list):
         return {path for each in value[:1] for path in paths(each, f"{before}[]")}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or before.endswith(".logprobs.top_logprobs[]"):  # completions: texts of tokens
         return {before}
     return {path for key, each in value.items() for path in ({f"{before}.{key}"} | paths(each, f"{before}.{key}"))}
 
@@ -162,3 +187,52 @@ def test_our_replies_have_the_keys_of_vllm_s(vllm_server, folder):
             theirs, ours = paths(reply), paths(own.json())
             assert theirs - ours <= VLLM_ALONE | FILLED, name
             assert ours - theirs <= OURS_ALONE | FILLED, name
+
+
+STREAMED = {
+    "chat": ("/v1/chat/completions", chat(toys.message("What?", PICTURE), logprobs=True, top_logprobs=2)),
+    "chat without": ("/v1/chat/completions", chat(toys.message("Only words"))),
+    "completion": ("/v1/completions", {"model": "toy", "prompt": "Only", "temperature": 0, "max_tokens": 4}),
+    "completion with": (
+        "/v1/completions",
+        {"model": "toy", "prompt": "Only", "max_tokens": 4, "logprobs": 2, "temperature": 0},
+    ),
+    "unknown model": ("/v1/chat/completions", chat(toys.message("Hi"), model="another")),
+    "too long": ("/v1/chat/completions", chat(toys.message("star " * 3000))),
+}
+
+
+def test_our_streams_have_the_keys_the_order_and_the_words_of_vllm_s(vllm_server, folder):
+    """The same text in deltas, a role first, a reason at the end, the usage after it with no choice."""
+    faults = []
+    with TestClient(create_app({"toy": LocalBackend.open(str(folder), dtype="float32")}), "http://127.0.0.1") as client:
+        for name, (path, body) in STREAMED.items():
+            body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+            status, kind, theirs = post_stream(vllm_server + path, body)
+            own = client.post(path, json=body)
+            if (own.status_code, own.headers["content-type"].partition(";")[0]) != (status, kind):
+                faults.append((name, own.status_code, status, kind))
+                continue
+            ours = streamed(own.text.split("\n")) if status == 200 else [own.json()]
+            keys = [{path for value in values for path in paths(value)} for values in (theirs, ours)]
+            more = (keys[0] - keys[1] - VLLM_ALONE - FILLED, keys[1] - keys[0] - OURS_ALONE - FILLED)
+            if any(more):
+                faults.append((name, more))
+            if status == 200 and told_by(ours) != told_by(theirs):
+                faults.append((name, told_by(ours), told_by(theirs)))
+    assert not faults, faults
+
+
+def told_by(chunks):
+    """What a client makes of a stream."""
+    *choices, usage = chunks
+    parts = [chunk["choices"][0] for chunk in choices]
+    words = [part["delta"].get("content") or "" if "delta" in part else part["text"] for part in parts]
+    return {
+        "role": parts[0].get("delta", {}).get("role"),
+        "text": "".join(words).rstrip("\ufffd"),
+        "reasons": [part["finish_reason"] for part in parts if part["finish_reason"]],
+        "ends": parts[-1]["finish_reason"],
+        "usage": {name: usage["usage"][name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")},
+        "choices beside it": usage["choices"],
+    }

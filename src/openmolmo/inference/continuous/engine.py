@@ -110,11 +110,15 @@ class Engine:
     # -------------------------------------------------------------------------- steps
 
     def step(self) -> list[Update]:
-        """A piece of a prompt where one waits, and a token more for every reply that is being written."""
+        """A piece of a prompt where one waits, and a token more for every reply that is being written.
+
+        Two pieces while more wait to be begun than are being written: a step costs nearly as much for few as for many.
+        """
         updates = self._sweep()
         self._admit()
-        if self._reading:
-            updates += self._read()
+        for _ in range(2 if len(self._reading) > len(self.rows.active) else 1):
+            if self._reading:
+                updates += self._read()
         if self.rows.active:
             updates += self._write()
         return updates

@@ -115,7 +115,7 @@ class Reader:
             limit=room_after(prompt, self._context, min(most, request.max_new_tokens or most)),
             end_ids=frozenset((tokenizer.special.eos, *choosing.stop_token_ids)),
             choosing=choosing,
-            text=ReplyText(tokenizer.decode, request.stop),
+            text=ReplyText(tokenizer.decode, request.stop, as_written=prompt_ids is not None or bool(begun)),
             rng=derive(choosing.seed, "sample", seed),
             deadline=deadline,
         )

@@ -152,7 +152,11 @@ class SlotRows:
         self._cache.chunk(reply.slot, end - start)
         seen = torch.arange(end, device=model.device)
         queries = torch.arange(start, end, device=model.device)[:, None]
-        logits = self._run(embeds[None], queries.T, queries, seen[None])
+        if self._quick is not None:
+            mask = self._mask(queries, seen[None], None)[None, None]
+            logits = self._quick.read(embeds[None], queries.T, mask, self._cache)
+        else:
+            logits = self._run(embeds[None], queries.T, queries, seen[None])
         self._cache.wrote(reply.slot, reply.spelling[start:end])
         return logits, features
 

@@ -74,9 +74,12 @@ async def _prompts(body: CompletionRequest, backend: Backend, context: Context) 
     if not given or len(given) > context.settings.max_choices:
         raise invalid(f"prompt must be 1-{context.settings.max_choices} texts or lists of ids", "prompt")
     check_text([one for one in given if isinstance(one, str)], context.settings, "prompt")
-    ids = [await asyncio.to_thread(backend.tokenize, one) if isinstance(one, str) else one for one in given]
-    if not all(ids):
+    if not all(given):
         raise invalid("a prompt is empty", "prompt")
+    begin = body.add_special_tokens  # as vLLM has it: before texts, never before ids
+    ids = [
+        await asyncio.to_thread(backend.tokenize, one, begin=begin) if isinstance(one, str) else one for one in given
+    ]
     if any(not 0 <= one < 2**31 for prompt in ids for one in prompt):
         raise invalid("prompts in tokens are ids of 0 or more", "prompt")
     return [tuple(prompt) for prompt in ids]

@@ -80,7 +80,10 @@ def as_api_error(error: Exception) -> APIError:
         return APIError(429, _sentence(error), code="queue_full", retry_after=error.retry_after)
     if isinstance(error, UnavailableError):
         log.error("%s", error)
-        message = "the model cannot answer now; it is starting again or stopping"
+        message = (
+            "the model cannot answer now: it is starting again or stopping, it had too little time, or what read the "
+            "pictures was lost; try again, with smaller pictures if it happens again"
+        )
         return APIError(503, message, code="unavailable", retry_after=_RETRY_SECONDS)
     if isinstance(error, ImageError):
         return APIError(413 if error.kind == "too_large" else 422, _sentence(error), code="invalid_image")

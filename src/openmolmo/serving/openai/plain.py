@@ -57,7 +57,7 @@ async def tokenize(request: Request) -> Response:
     body = await read_body(request, Tokenize, context.settings)
     name, backend = context.backend(body.model)
     check_text((body.prompt,), context.settings, "prompt")
-    ids = list(await asyncio.to_thread(backend.tokenize, body.prompt))
+    ids = list(await asyncio.to_thread(backend.tokenize, body.prompt, begin=body.add_special_tokens))
     length = context.cards.get(name, ModelCard()).context
     return JSONResponse({"count": len(ids), "max_model_len": length, "tokens": ids, "token_strs": None})
 

@@ -124,6 +124,7 @@ class CompletionRequest(Sampled):
     prompt: str | list[str] | list[int] | list[list[int]]
     max_tokens: int | None = Field(default=None, ge=1)
     logprobs: int | None = Field(default=None, ge=0, le=20)
+    add_special_tokens: bool = True
     echo: bool | None = False
     suffix: str | None = None
 
@@ -149,6 +150,7 @@ class Tokenize(Body):
 
     model: str | None = None
     prompt: str
+    add_special_tokens: bool = True
 
 
 class Detokenize(Body):
