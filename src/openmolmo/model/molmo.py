@@ -126,13 +126,6 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
             if module.bias is not None:
                 init.zeros_(module.bias)
 
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As the library has it. Raises CheckpointError for weights that ``load(quantize=...)`` rounded; those that
-        the library itself quantised it can write."""
-        if getattr(self, "hf_quantizer", None) is None:
-            require_not_quantized(self)
-        super().save_pretrained(save_directory, *args, **kwargs)
-
     def get_input_embeddings(self) -> nn.Module:
         """Base table and extra rows."""
         return self.embedding
@@ -151,7 +144,10 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         return features
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As the library does, with what is known of the pictures that the model knows."""
+        """As the library does, with what is known of the pictures that the model knows. Raises CheckpointError for weights
+        that ``load(quantize=...)`` rounded; those that the library itself quantised it can write."""
+        if getattr(self, "hf_quantizer", None) is None:
+            require_not_quantized(self)
         super().save_pretrained(save_directory, *args, **kwargs)
         if self.known_world is not None:
             self.known_world.write(Path(save_directory))
