@@ -164,6 +164,6 @@ MICRO.__doc__ = (
 )
 SMALL = SceneGenerator("small_scenes", world=SMALL_WORLD)
 SMALL.__doc__ = (
-    "Scenes of one to five small plain objects, made for pictures of 192 pixels: their shapes are lost where the picture "
-    "is shrunk."
+    "Scenes of one to five small plain objects, made for pictures of 192 pixels: their shapes are lost where the "
+    "picture is shrunk."
 )
