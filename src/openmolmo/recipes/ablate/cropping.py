@@ -8,8 +8,8 @@ __all__ = ["SMALL_THINGS", "TABLE_2D"]
 
 SMALL_THINGS = World(
     name="small things",
-    about="Pictures of 192 px, twice as wide as one crop, with one to five things as large there as those of micro are "
-    "in a crop; every question is about a shape, which is lost where the picture is shrunk into one crop.",
+    about="Pictures of 192 px, twice as wide as one crop, with one to five things of 14 to 30 px; every question is "
+    "about a shape, which is hard to tell where the picture is shrunk into one crop.",
     drawn={"scenes": Drawn(generator="small_scenes", size=192, train=4_000, test=150, kinds=("question_answer",))},
     tasks=("short_answers",),
 )
@@ -23,13 +23,14 @@ TABLE_2D = Ablation(
     stages=(Stage(name="see", recipe="micro_see", per_seed=False), ANSWER),
     note="All seeds go on from one encoder, which the arms share in any case. Steps and pictures are the same for all.",
     base={
-        # Mostly scenes of one crop, full of things as large as those of this world; some of its own, whole and cut.
+        # One crop full of larger things, from which shapes are learnt soonest; this world's, cut and whole.
         "see.scenes": (
-            *({"size": 96, "world": "micro"},) * 3,
-            {"size": 192, "world": "small"},
+            *({"size": 96, "world": "micro"},) * 2,
+            *({"size": 192, "windows": 2, "world": "small"},) * 2,
             {"size": 96, "world": "small"},
         ),
-        "answer.steps": 500,
+        "see.steps": 900,
+        "answer.steps": 450,
         "answer.crop.margins": (2, 2),
         "answer.crop.max_crops": 9,
         # The same pictures in the same steps for all arms: their rows differ in length.

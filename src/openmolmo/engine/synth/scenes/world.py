@@ -49,7 +49,7 @@ SMALL = replace(
     name="small",
     counts=(1, 3, 4, 3, 1),
     again=0.2,
-    scale=0.67,
+    scale=0.4,
     asked=("colour", "shape", "how_many", "exists"),
 )
 """The micro world with small things in large pictures: whoever shrinks the picture cannot tell their shapes."""
