@@ -36,6 +36,8 @@ COMPARED = ["--model", "a=openai:a@http://127.0.0.1:9/v1", "--model", "b=openai:
 """Models that nobody asks before a worker runs."""
 
 PLAIN: dict[str, list[str]] = {
+    "ablate list": [],
+    "ablate report": ["--markdown", "ablations.md"],
     "data audit": ["set"],
     "data check": ["set"],
     "data filter": ["set", "--out", "filtered"],
@@ -78,6 +80,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "synth icons": ["--count", "1", "--size", "64", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
+    "synth small_scenes": ["--count", "1", "--size", "64", "--out", "small"],
 }
 """Without torch, with the extras download, eval, studio and synth."""
 
@@ -103,6 +106,7 @@ SERVERS: dict[str, list[str]] = {"studio serve": ["--dir", "served", "--port", "
 """Without torch, with the extra studio; they go on until they are stopped."""
 
 MODELS: dict[str, list[str]] = {
+    "ablate run": ["2d", "--scale", "0.006", "--seeds", "2", "--dir", "ablated"],
     "answer": ["requests.jsonl", "--out", "answers.jsonl"],
     "ask": ["pictures/a.png", "Which colour?"],
     "caption": ["pictures/a.png"],

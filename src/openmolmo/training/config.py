@@ -215,7 +215,7 @@ class SceneConfig(Config):
     size: int
     windows: int = 1
     most: int | None = None
-    world: Literal["whole", "micro"] = "whole"
+    world: Literal["whole", "micro", "small"] = "whole"
 
     def __post_init__(self) -> None:
         if self.windows < 1:

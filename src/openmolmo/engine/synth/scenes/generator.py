@@ -21,11 +21,12 @@ from openmolmo.engine.synth.scenes.questions import make_counting, make_not_pres
 from openmolmo.engine.synth.scenes.statements import reference_statements
 from openmolmo.engine.synth.scenes.transcripts import write_transcript
 from openmolmo.engine.synth.scenes.world import MICRO as MICRO_WORLD
+from openmolmo.engine.synth.scenes.world import SMALL as SMALL_WORLD
 from openmolmo.engine.synth.scenes.world import WHOLE, World
 from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
-__all__ = ["EASY", "GENERATOR", "MICRO", "SceneGenerator"]
+__all__ = ["EASY", "GENERATOR", "MICRO", "SMALL", "SceneGenerator"]
 
 _LEAST_SIZE = 64
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
@@ -160,4 +161,9 @@ EASY.__doc__ = (
 MICRO = SceneGenerator("micro_scenes", world=MICRO_WORLD)
 MICRO.__doc__ = (
     "Scenes of one to four plain objects, of six shapes and six colours on plain backgrounds: learnt in minutes."
+)
+SMALL = SceneGenerator("small_scenes", world=SMALL_WORLD)
+SMALL.__doc__ = (
+    "Scenes of one to five small plain objects, made for pictures of 192 pixels: their shapes are lost where the "
+    "picture is shrunk."
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, SHAPES
 
-__all__ = ["MICRO", "WHOLE", "WORLDS", "World"]
+__all__ = ["MICRO", "SMALL", "WHOLE", "WORLDS", "World"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +16,8 @@ class World:
     ``counts``: how likely scenes of 1, 2, ... plain objects are (none: the mixture of simple and busy scenes).
     ``again``: how often an object is the same as one before. ``scale``: of every radius.
     ``tones``: backgrounds, plain and square pictures only (none: all kinds). ``plain``: labels name neither
-    patterns nor sizes, captions are short, and there are no transcripts and explanations.
+    patterns nor sizes, captions are short, and there are no transcripts and explanations. ``asked``: the kinds of
+    short questions (none: all of them).
     """
 
     name: str
@@ -27,6 +28,7 @@ class World:
     scale: float = 1.0
     tones: tuple[str, ...] = ()
     plain: bool = False
+    asked: tuple[str, ...] = ()
 
 
 WHOLE = World(name="whole")
@@ -42,4 +44,14 @@ MICRO = World(
 )
 """Small enough to be learnt from random weights in minutes on two cores (docs/log.md)."""
 
-WORLDS = {world.name: world for world in (WHOLE, MICRO)}
+SMALL = replace(
+    MICRO,
+    name="small",
+    counts=(1, 3, 4, 3, 1),
+    again=0.2,
+    scale=0.4,
+    asked=("colour", "shape", "how_many", "exists"),
+)
+"""The micro world with small things in large pictures: whoever shrinks the picture cannot tell their shapes."""
+
+WORLDS = {world.name: world for world in (WHOLE, MICRO, SMALL)}
