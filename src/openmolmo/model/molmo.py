@@ -144,8 +144,10 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         return features
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As the library does, with what is known of the pictures that the model knows. Raises CheckpointError for weights
-        that ``load(quantize=...)`` rounded; those that the library itself quantised it can write."""
+        """As the library does, with what is known of the pictures that the model knows.
+
+        Raises CheckpointError for weights that ``load(quantize=...)`` rounded; those that the library itself quantised
+        it can write."""
         if getattr(self, "hf_quantizer", None) is None:
             require_not_quantized(self)
         super().save_pretrained(save_directory, *args, **kwargs)
