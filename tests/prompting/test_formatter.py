@@ -190,6 +190,7 @@ def test_counting_forms() -> None:
     assert said(PLAIN, cups)[1] == f" Counting the {points} shows a total of 2."
     assert said(PLAIN.replace(counting="count"), cups)[1] == " 2"
     assert said(PLAIN.replace(counting="count_then_point"), cups)[1] == f" The total is 2, counting the {points}."
+    assert said(PLAIN.replace(counting="points"), cups)[1] == f" {points}"
     assert said(PLAIN, Counting(label="cups", count=3))[1] == " 3"
     assert said(PLAIN, Counting(label="cups", count=0))[1] == " There are none."
 

@@ -31,7 +31,7 @@ class FormatConfig(Config):
     (for captions under a tag: the tag alone).
     ``point_order``: how the points of a reply are sorted; ``random`` draws an order anew each time (in training).
     ``point_form``: how points are written; for ``tokens`` the tokenizer should have one for each coordinate.
-    ``counting``: what a counting reply holds, and in which order.
+    ``counting``: what a counting reply holds, and in which order; of ``points`` alone the reader counts them.
     ``counted``: where a counting reply points in training: at the things; or, to be compared with, ``anywhere`` as
     often, or ``any_number`` of times from 1 to 10 (before the true total).
     ``option_letters``: letter the options of multiple-choice questions, ``A: cat`` (never those that are
@@ -48,7 +48,7 @@ class FormatConfig(Config):
     prompt_templates: bool = True
     point_order: PointOrder | Literal["random"] = "xy"
     point_form: PointForm = "tags"
-    counting: Literal["point_then_count", "count", "count_then_point"] = "point_then_count"
+    counting: Literal["point_then_count", "count", "count_then_point", "points"] = "point_then_count"
     counted: Literal["things", "anywhere", "any_number"] = "things"
     demo_styles: tuple[str, ...] = DEMO_STYLES
     demo_tag_rate: float = 0.1

@@ -117,6 +117,8 @@ def _counting_reply(count: int, points: Sequence[Point], label: str, config: For
         number = len(points) if config.counted == "anywhere" else 1 + int(rng.integers(_MOST_ANYWHERE))
         points = [Point(float(x), float(y)) for x, y in rng.uniform(0.0, 100.0, (number, 2))]
     text = _written(points, label, config, rng)
+    if config.counting == "points":
+        return text
     if config.counting == "count_then_point":
         return f"The total is {count}, counting the {text}."
     return f"Counting the {text} shows a total of {count}."

@@ -223,7 +223,7 @@ class SceneConfig(Config):
     size: int
     windows: int = 1
     most: int | None = None
-    world: Literal["whole", "micro", "small", "crowd", "told", "careless"] = "whole"
+    world: Literal["whole", "micro", "small", "crowd", "told", "brief", "careless"] = "whole"
 
     def __post_init__(self) -> None:
         if self.windows < 1:

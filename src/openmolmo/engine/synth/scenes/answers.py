@@ -22,7 +22,8 @@ _CLEARLY_LARGER = 1.3
 def make_answers(dice: Dice, scene: Scene, count: int) -> list[QuestionAnswer]:
     """``count`` questions of different kinds, or fewer if the scene does not allow them."""
     made: list[QuestionAnswer] = []
-    makers = list(_MAKERS)
+    asked = scene.world.asked
+    makers = [(weight, maker) for weight, maker in _MAKERS if not asked or maker.__name__.lstrip("_") in asked]
     while makers and len(made) < count:
         maker = makers.pop(dice.weighted([weight for weight, _ in makers]))[1]
         if pair := maker(dice, scene):

@@ -24,7 +24,7 @@ from openmolmo.engine.synth.scenes.world import WHOLE, WORLDS, World
 from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
-__all__ = ["CARELESS", "CROWD", "EASY", "GENERATOR", "MICRO", "SMALL", "TOLD", "SceneGenerator"]
+__all__ = ["BRIEF", "CARELESS", "CROWD", "EASY", "GENERATOR", "MICRO", "SMALL", "TOLD", "SceneGenerator"]
 
 _LEAST_SIZE = 64
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
@@ -168,10 +168,15 @@ MICRO.__doc__ = (
     "Scenes of one to four plain objects, of six shapes and six colours on plain backgrounds: learnt in minutes."
 )
 SMALL = SceneGenerator("small_scenes", world=WORLDS["small"])
-SMALL.__doc__ = "Scenes of one to five of the micro world's objects, too small to be known in one crop of the whole."
+SMALL.__doc__ = (
+    "Scenes of one to five small plain objects, made for pictures of 192 pixels: their shapes are lost where the "
+    "picture is shrunk."
+)
 CROWD = SceneGenerator("crowd_scenes", world=WORLDS["crowd"])
 CROWD.__doc__ = "Scenes of one to ten of the micro world's objects, many of a kind, to be counted."
 TOLD = SceneGenerator("told_scenes", world=WORLDS["told"])
-TOLD.__doc__ = "Scenes of two to five of the micro world's objects, with captions of different length, and transcripts."
+TOLD.__doc__ = "Scenes of two to five of the micro world's objects, with captions and transcripts."
+BRIEF = SceneGenerator("brief_scenes", world=WORLDS["brief"])
+BRIEF.__doc__ = "The same kind of scenes; every other caption tells of some of the objects only."
 CARELESS = SceneGenerator("careless_scenes", world=WORLDS["careless"])
 CARELESS.__doc__ = "The same kind of scenes with captions that are often wrong, to be compared with."

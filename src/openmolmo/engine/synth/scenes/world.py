@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, SHAPES
 
-__all__ = ["CARELESS", "CROWD", "MICRO", "SMALL", "TOLD", "WHOLE", "WORLDS", "World"]
+__all__ = ["BRIEF", "CARELESS", "CROWD", "MICRO", "SMALL", "TOLD", "WHOLE", "WORLDS", "World"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,8 @@ class World:
     ``tones``: backgrounds, plain and square pictures only (none: all kinds). ``plain``: labels name neither
     patterns nor sizes, captions are short, and there are no transcripts and explanations. Of such a world,
     ``spoken``: there are transcripts after all. ``brief``: how often a caption tells of some things only, without an
-    overview. ``careless``: of how many things a caption says something wrong.
+    overview. ``careless``: of how many things a caption says something wrong. ``asked``: the kinds of short questions
+    (none: all of them).
     """
 
     name: str
@@ -32,6 +33,7 @@ class World:
     spoken: bool = False
     brief: float = 0.0
     careless: float = 0.0
+    asked: tuple[str, ...] = ()
 
 
 WHOLE = World(name="whole")
@@ -47,17 +49,26 @@ MICRO = World(
 )
 """Small enough to be learnt from random weights in minutes on two cores (docs/log.md)."""
 
-SMALL = replace(MICRO, name="small", counts=(3, 3, 3, 2, 2), scale=0.67)
-"""Things too small for one crop of the whole: in pictures of twice a crop's side they are as large as those of micro
-are in a crop."""
+SMALL = replace(
+    MICRO,
+    name="small",
+    counts=(1, 3, 4, 3, 1),
+    again=0.2,
+    scale=0.5,
+    asked=("colour", "shape", "how_many", "exists"),
+)
+"""The micro world with small things in large pictures: whoever shrinks the picture cannot tell their shapes."""
 
 CROWD = replace(MICRO, name="crowd", counts=(1, 2, 2, 2, 2, 2, 2, 2, 2, 2), again=0.8, scale=0.6)
 """One to ten things, many of a kind, to be counted; for pictures of twice a crop's side."""
 
-TOLD = replace(MICRO, name="told", counts=(0, 2, 3, 3, 2), scale=1.1, spoken=True, brief=0.5)
-"""Two to five things, told in writing, at length or briefly, and in speech."""
+TOLD = replace(MICRO, name="told", counts=(0, 2, 3, 3, 2), scale=1.1, spoken=True)
+"""Two to five things, told in writing and in speech."""
+
+BRIEF = replace(TOLD, name="brief", brief=0.5)
+"""The same things, of which every other caption tells a part only."""
 
 CARELESS = replace(TOLD, name="careless", careless=0.4)
 """The same things, told by somebody who does not look closely."""
 
-WORLDS = {world.name: world for world in (WHOLE, MICRO, SMALL, CROWD, TOLD, CARELESS)}
+WORLDS = {world.name: world for world in (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS)}
