@@ -13,9 +13,8 @@ from openmolmo.imaging import CropConfig
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.released import load_processor
-from openmolmo.training.architecture import ArchitectureConfig
 from openmolmo.training.build import build_model, build_processor, find_source, pick_precision
-from openmolmo.training.config import RunConfig
+from openmolmo.training.config import ArchitectureConfig, RunConfig
 from released_toys import published_folder
 
 

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import fields
 
-from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 from openmolmo.model.config import MolmoConfig
+from openmolmo.training.config import ArchitectureConfig
 
-__all__ = ["ArchitectureConfig", "change_architecture"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArchitectureConfig(Config):
-    """Settings of the model in place of the preset's (None: the preset's).
-
-    ``pooling``: how a window of patches becomes one image token (``MolmoConfig.pooling``). ``feature_layers``: the
-    encoder's blocks whose outputs are used, from the last (-1); blocks behind the last one used do not exist.
-    """
-
-    pooling: Literal["attention", "stack", "mean"] | None = None
-    feature_layers: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        layers = self.feature_layers or ()
-        if len(set(layers)) < len(layers):
-            raise ConfigError(f"architecture.feature_layers={layers} names a block twice")
-        if self.feature_layers == ():
-            raise ConfigError("architecture.feature_layers is empty", fix="name at least one block, such as -1")
+__all__ = ["change_architecture"]
 
 
 def change_architecture(settings: MolmoConfig, wanted: ArchitectureConfig, *, trained: bool) -> MolmoConfig:

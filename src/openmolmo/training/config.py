@@ -13,13 +13,13 @@ from openmolmo.data.streams import LoaderConfig
 from openmolmo.engine.synth.patch_labels import FACTS
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
-from openmolmo.training.architecture import ArchitectureConfig
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.watch.config import WatchConfig
 
 __all__ = [
     "PARTS",
+    "ArchitectureConfig",
     "BaseRunConfig",
     "DropoutConfig",
     "OptimizerConfig",
@@ -121,6 +121,25 @@ class DropoutConfig(Config):
     def __post_init__(self) -> None:
         if not 0 <= self.residual < 1:
             raise ConfigError(f"dropout.residual={self.residual} must be at least 0 and less than 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureConfig(Config):
+    """Settings of the model in place of the preset's (None: the preset's).
+
+    ``pooling``: how a window of patches becomes one image token (``MolmoConfig.pooling``). ``feature_layers``: the
+    encoder's blocks whose outputs are used, from the last (-1); blocks behind the last one used do not exist.
+    """
+
+    pooling: Literal["attention", "stack", "mean"] | None = None
+    feature_layers: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        layers = self.feature_layers or ()
+        if len(set(layers)) < len(layers):
+            raise ConfigError(f"architecture.feature_layers={layers} names a block twice")
+        if self.feature_layers == ():
+            raise ConfigError("architecture.feature_layers is empty", fix="name at least one block, such as -1")
 
 
 @dataclass(frozen=True, kw_only=True)
