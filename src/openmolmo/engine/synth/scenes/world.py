@@ -54,7 +54,7 @@ SMALL = replace(
     name="small",
     counts=(1, 3, 4, 3, 1),
     again=0.2,
-    scale=0.5,
+    scale=0.67,
     asked=("colour", "shape", "how_many", "exists"),
 )
 """The micro world with small things in large pictures: whoever shrinks the picture cannot tell their shapes."""

@@ -1,0 +1,52 @@
+"""Table 2d: one crop, several without overlap, several that overlap."""
+
+from __future__ import annotations
+
+from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, Drawn, PaperRow, World
+
+__all__ = ["SMALL_THINGS", "TABLE_2D"]
+
+SMALL_THINGS = World(
+    name="small things",
+    about="Pictures of 192 px, twice as wide as one crop, with one to five things a tenth of that or less; every "
+    "question is about a shape, which is lost when the picture is shrunk into one crop.",
+    drawn={"scenes": Drawn(generator="small_scenes", size=192, train=12_000, test=250, kinds=("question_answer",))},
+    tasks=("short_answers",),
+)
+
+TABLE_2D = Ablation(
+    name="2d",
+    table="Table 2d",
+    title="Crops and their overlap",
+    question="Does it help to look at a picture in several crops, and that they overlap?",
+    world=SMALL_THINGS,
+    base={
+        "see.scenes": ({"size": 192, "windows": 2, "world": "small"}, {"size": 96, "world": "small"}),
+        "answer.crop.margins": (2, 2),
+        "answer.crop.max_crops": 9,
+        # The same pictures in the same steps for all arms: their rows differ in length.
+        "answer.loader.packing": False,
+        "answer.loader.rows": 4,
+        "answer.loader.row_examples": 4,
+        "answer.loader.row_length": 192,
+    },
+    arms=(
+        Arm(name="single crop", overrides={"answer.crop.mode": "single"}),
+        Arm(name="no overlap", overrides={"answer.crop.mode": "no_overlap"}),
+        Arm(name="overlap", overrides={"answer.crop.mode": "overlap"}),
+    ),
+    contrasts=(
+        Contrast(arm="overlap", against="single crop"),
+        Contrast(arm="overlap", against="no overlap"),
+        Contrast(arm="no overlap", against="single crop"),
+    ),
+    metric="short_answers.accuracy",
+    paper=(
+        PaperRow(setting="single", arm="single crop", metric="avg11", value=62.8),
+        PaperRow(setting="multi no overlap", arm="no overlap", metric="avg11", value=75.7),
+        PaperRow(setting="multi overlap", arm="overlap", metric="avg11", value=76.9),
+        PaperRow(setting="single", arm="single crop", metric="cap_f1", value=46.7),
+        PaperRow(setting="multi no overlap", arm="no overlap", metric="cap_f1", value=53.4),
+        PaperRow(setting="multi overlap", arm="overlap", metric="cap_f1", value=54.1),
+    ),
+)
