@@ -8,6 +8,7 @@
     ├── CheckpointError         weights, config or tokenizer are missing, damaged or disagree
     ├── RunError                a training, evaluation or generation run cannot go on
     │   ├── DiskFullError       no space is left where the run writes
+    │   ├── DivergedError       a loss or a gradient is not a number any more
     │   └── StoppedError        a run was asked to stop, and saved what it had
     ├── UnavailableError        what answers is not there now: it is stopping, or a process was lost
     │   └── QueueFullError      more is asked at once than may wait; says when to try again
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "DiskFullError",
+    "DivergedError",
     "ImageError",
     "MissingDependencyError",
     "NotRegisteredError",
@@ -119,6 +121,10 @@ class RunError(OpenMolmoError):
 
 class DiskFullError(RunError):
     """No space is left where the run writes."""
+
+
+class DivergedError(RunError):
+    """A loss or a gradient is not a number any more; what was saved before is whole."""
 
 
 class StoppedError(RunError):

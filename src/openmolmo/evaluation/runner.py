@@ -38,12 +38,14 @@ def run(
     sample: Iterable[Example] = (),
     batch_size: int = 32,
     seed: int = 0,
+    shuffled: bool = True,
 ) -> Results:
     """Judge ``predictor`` on ``tasks``; a task without questions in ``examples`` is left out.
 
     ``limit``: at most so many questions a task, drawn by ``seed``. ``sample``: other examples of the
     same kind from which the most frequent answer is learnt; without any it is learnt from the judged
-    questions themselves, which can only flatter that control. No question at all is a DataError.
+    questions themselves, which can only flatter that control. ``shuffled``: ask everything once more about other
+    pictures, for the second control. No question at all is a DataError.
     """
     questions = pick_questions(tasks, examples, limit=limit, seed=seed)
     learnt = pick_questions(tasks, sample)
@@ -57,8 +59,10 @@ def run(
     with make_progress() as progress:
         for task in asked:
             mine = questions[task.name]
-            bar = progress.add_task(task.title, total=2 * len(mine))
-            results[task.name] = _judge(task, mine, learnt[task.name] or mine, predictor, batch_size, (progress, bar))
+            bar = progress.add_task(task.title, total=(1 + shuffled) * len(mine))
+            results[task.name] = _judge(
+                task, mine, learnt[task.name] or mine, predictor, batch_size, (progress, bar), shuffled
+            )
     return Results(results)
 
 
@@ -85,13 +89,14 @@ def _judge(
     predictor: Answerer,
     batch_size: int,
     bar: tuple[Progress, TaskID],
+    shuffled: bool,
 ) -> TaskResult:
     answers = _ask(predictor, questions, batch_size, bar)
     rows = [Row(q, a, task.score(q, a)) for q, a in zip(questions, answers, strict=True)]
     columns = {"model": make_column(questions, [row.scores for row in rows], task.headline)}
     constant = best_constant(task, sample)
     columns["frequent"] = _column(task, questions, [read_answer(constant, q.sizes) for q in questions])
-    if len({question.example_id for question in questions}) > 1:
+    if shuffled and len({question.example_id for question in questions}) > 1:
         # Replies to the moved pictures are scored against the truth of the question's own picture.
         moved = _ask(predictor, shuffle_images(questions), batch_size, bar)
         columns["shuffled"] = _column(task, questions, moved)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import OpenMolmoError, RunError
+from openmolmo.core.errors import DivergedError, OpenMolmoError, RunError
 from openmolmo.core.files import write_json
 from openmolmo.core.progress import say
 from openmolmo.data.loader import Batch, Loader, TooManySkippedError, merge_states
@@ -252,7 +252,7 @@ class Trainer:
         parts = self.world.gather([examples_of(batch, self.loader.mixture) for batch in batches])
         rows = [batch for part in parts for batch in part]
         listed = self.world.by_first(lambda: write_nan_report(self.out, step, f"{what} is {value}", rows))
-        error = RunError(
+        error = DivergedError(
             f"the {what} is {value} at step {step} (its examples are listed in {listed}); "
             f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
             fix="look at those examples, lower the learning rates or lengthen the warm-up, and start again from a good "

@@ -21,7 +21,12 @@ TABLE_2D = Ablation(
     question="Does it help to look at a picture in several crops, and that they overlap?",
     world=SMALL_THINGS,
     base={
-        "see.scenes": ({"size": 192, "windows": 2, "world": "small"}, {"size": 96, "world": "small"}),
+        # Mostly scenes of one crop, full of things as large as those of this world; some of its own, whole and cut.
+        "see.scenes": (
+            *({"size": 96, "world": "micro"},) * 3,
+            {"size": 192, "world": "small"},
+            {"size": 96, "world": "small"},
+        ),
         "answer.crop.margins": (2, 2),
         "answer.crop.max_crops": 9,
         # The same pictures in the same steps for all arms: their rows differ in length.

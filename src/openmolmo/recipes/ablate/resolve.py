@@ -1,8 +1,8 @@
 """From an ablation to the exact settings of every stage of every arm, checked before anything runs.
 
 What two runs do alike has the same key, and is done once: a key is a hash of the settings that change a result, of the
-data, of the code, and of the key of the stage before. Paths in the settings are relative to the folder of all runs, so that any
-machine may go on with what another began.
+data, of the code, and of the key of the stage before. Paths in the settings are relative to the folder of all runs, so
+that any machine may go on with what another began.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ class Run:
     declared: Mapping[str, Any]
     shared: str
     recipe: str
+
+    @property
+    def code(self) -> str:
+        """The version of the code that makes the result."""
+        return code_version()
 
     @property
     def settings(self) -> str:
@@ -178,16 +183,18 @@ def held_out_key(world: World) -> str:
     return _hash({name: data_key(one, "test") for name, one in world.drawn.items() if one.test})
 
 
-def mixture_of(world: World, stage: str) -> MixtureConfig | None:
-    """What a stage learns from; None where there is nothing."""
+def mixture_of(world: World, stage: str, *, live: bool = False) -> MixtureConfig | None:
+    """What a stage learns from; None where there is nothing. ``live``: pictures drawn while training, for a trial."""
     groups = [
         GroupConfig(
             name=name,
             rate=one.rate,
             sources=(
                 SourceConfig(
-                    source="parquet",
-                    options={"path": data_folder(one, "train")},
+                    source="synth" if live else "parquet",
+                    options={"generator": one.generator, "size": one.size, "seed": one.seed}
+                    if live
+                    else {"path": data_folder(one, "train")},
                     name=name,
                     kinds=one.kinds,
                     max_annotations=one.max_annotations,

@@ -114,8 +114,8 @@ def _questions(pairs: Mapping[int, tuple[Scores, Scores]]) -> list[str]:
     ]
     if not asked:
         raise DataError("all runs of both arms diverged: there is no question to compare")
-    first = asked[0][2]
-    for seed, _, names in asked[1:]:
+    first = asked[0][1]
+    for seed, names in asked[1:]:
         if names != first:
             raise DataError(
                 f"runs were asked other questions: {len(first)} in seed {asked[0][0]}, {len(names)} in seed {seed}, of "

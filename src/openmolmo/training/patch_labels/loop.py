@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import RunError
+from openmolmo.core.errors import DivergedError
 from openmolmo.core.files import write_json
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
@@ -89,7 +89,7 @@ class PatchTrainer:
         loss, parts = patch_loss(logits, found, batch["facts"], batch["offsets"])
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise RunError(
+            raise DivergedError(
                 f"the loss is {value} at step {self.step + 1}; "
                 f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
                 fix="lower the learning rate or lengthen the warm-up, and start again",

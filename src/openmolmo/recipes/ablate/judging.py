@@ -1,0 +1,80 @@
+"""A trained model on the held-out questions of a world: the same ones for every arm and seed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from openmolmo.evaluation.results import Results
+from openmolmo.evaluation.runner import run
+from openmolmo.evaluation.tasks import TASKS, Question, Task
+from openmolmo.inference.load import load
+from openmolmo.recipes.ablate.base import Judging, World
+from openmolmo.recipes.ablate.resolve import data_folder
+from openmolmo.records.example import Example
+from openmolmo.records.shards import ParquetDataset
+from openmolmo.words.answer import Answer
+
+__all__ = ["judge_model"]
+
+_SAMPLE = 150  # training examples from which the most frequent answer is learnt
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A task whose questions are asked in another way."""
+
+    task: Task
+    judging: Judging
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
+    def title(self) -> str:
+        return self.task.title
+
+    @property
+    def headline(self) -> str:
+        return self.task.headline
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return self.task.metrics
+
+    def questions(self, example: Example) -> Iterator[Question]:
+        for question in self.task.questions(example):
+            hint = question.length_hint if self.judging.length_hint is None else self.judging.length_hint
+            yield replace(question, max_crops=self.judging.max_crops, length_hint=hint)
+
+    def score(self, question: Question, answer: Answer) -> dict[str, float]:
+        return self.task.score(question, answer)
+
+    def constants(self, sample: Sequence[Question]) -> list[str]:
+        return self.task.constants(sample)
+
+
+def judge_model(model: Path, world: World, judging: Judging, root: Path) -> Results:
+    """Ask the model in ``model`` the questions of ``world``, whose pictures lie under ``root``."""
+    tasks: list[Task] = [_Asked(TASKS.get(name), judging) for name in world.tasks]  # type: ignore[list-item]
+    judged = [one for one in world.drawn.values() if one.test]
+    examples = [example for one in judged for example in ParquetDataset(root / data_folder(one, "test"))]
+    learnt = [
+        example
+        for one in judged
+        if one.train
+        for example in itertools.islice(ParquetDataset(root / data_folder(one, "train")), _SAMPLE)
+    ]
+    predictor = load(model, batch_size=judging.batch_size, max_new_tokens=judging.max_new_tokens)
+    return run(
+        tasks,
+        examples,
+        predictor,
+        limit=judging.questions,
+        sample=learnt,
+        batch_size=judging.batch_size,
+        shuffled=judging.shuffled,
+    )

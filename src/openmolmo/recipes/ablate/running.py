@@ -1,0 +1,153 @@
+"""Processes that work through the queue until everything is decided or the time is over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from openmolmo.core.children import end_with_parent
+from openmolmo.core.errors import RunError, StoppedError
+from openmolmo.core.executors import Executor, run_shards
+from openmolmo.core.progress import say
+from openmolmo.recipes.ablate.queue import Plan, in_order, state_of, work
+from openmolmo.recipes.ablate.results import RESULT, read_result
+
+__all__ = ["run_plans"]
+
+_LOOK = 1.0  # seconds between looks at what is done
+_LIVES = 2  # processes begun anew for each that was lost
+_GRACE = 120.0  # seconds for saving when the time is over
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Orders:
+    plans: tuple[Plan, ...]
+    root: Path
+    until: float | None
+
+    def is_over(self) -> bool:
+        return self.until is not None and time.time() >= self.until
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    root: Path,
+    *,
+    workers: int = 1,
+    seconds: float | None = None,
+    executor: Executor = "processes",
+) -> None:
+    """Work through the plans with ``workers`` processes for so many ``seconds`` at most.
+
+    What is in progress when the time is over is saved, and goes on next time; on Ray it is brought to its end. Raises
+    RunError where workers are lost again and again.
+    """
+    until = None if seconds is None else time.time() + seconds
+    orders = _Orders(plans=tuple(plans), root=root.resolve(), until=until)
+    teller = _Teller(orders)
+    if executor == "ray":
+        run_shards(_obey, [orders] * workers, executor="ray", workers=workers)
+        teller.look()
+        return
+    logs = orders.root / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    crew = [_begin(orders, logs, number) for number in range(workers)]
+    lives = _LIVES * workers
+    try:
+        while any(one.is_alive() for one in crew):
+            time.sleep(_LOOK)
+            teller.look()
+            if orders.is_over() or _none_left(orders):
+                break
+            for number, one in enumerate(crew):
+                if one.exitcode:  # killed, or an error of ours: what it had begun goes on from what it saved
+                    lives -= 1
+                    if lives < 0:
+                        raise RunError(
+                            f"workers end again and again, the last with code {one.exitcode}",
+                            fix=f"look at the end of {logs / _log(number)}; run the same command again to go on",
+                        )
+                    crew[number] = _begin(orders, logs, number)
+    finally:
+        _end(crew)
+        teller.look()
+
+
+def _none_left(orders: _Orders) -> bool:
+    states = (state_of(run, orders.root) for run in in_order(orders.plans, orders.root))
+    return all(state not in ("waiting", "running") for state in states)
+
+
+def _begin(orders: _Orders, logs: Path, number: int) -> BaseProcess:
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_work_alone, args=(orders, logs / _log(number)), name=f"ablate {number}")
+    process.start()
+    return process
+
+
+def _log(number: int) -> str:
+    return f"{platform.node()}-{number}.log"
+
+
+def _end(crew: Sequence[BaseProcess]) -> None:
+    for one in crew:
+        if one.is_alive():
+            one.terminate()
+    for one in crew:
+        one.join(_GRACE)
+        if one.is_alive():
+            one.kill()
+            one.join()
+
+
+def _work_alone(orders: _Orders, log: Path) -> None:
+    """The work of a process of its own: what it says goes into a file."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(stream, 1)
+    os.dup2(stream, 2)
+    try:
+        _obey(orders)
+    except StoppedError as error:
+        say(error.message)
+        sys.exit(0)
+
+
+def _obey(orders: _Orders) -> None:
+    work(orders.plans, orders.root, stop=orders.is_over)
+
+
+class _Teller:
+    """Says what has come to an end, each run once."""
+
+    def __init__(self, orders: _Orders) -> None:
+        self._orders = orders
+        self._told = {folder for folder, _ in self._ended()}
+
+    def _ended(self) -> list[tuple[str, Callable[[], str]]]:
+        root = self._orders.root
+        runs = [run for plan in self._orders.plans for run in plan.runs]
+        found: list[tuple[str, Callable[[], str]]] = []
+        for run in runs:
+            path = root / run.folder / RESULT
+            if path.is_file():
+                result = read_result(path)
+                score = "diverged" if result.diverged else f"{run.metric} {result.score(run.metric):.3f}"
+                found.append((run.folder, lambda run=run, score=score: f"{run.title}: {score}"))  # type: ignore[misc]
+        return found
+
+    def look(self) -> None:
+        for folder, words in self._ended():
+            if folder not in self._told:
+                self._told.add(folder)
+                say(f"  {words()}")
