@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, Drawn, PaperRow, World
-from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE, steps
+from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES, SEEN_ONCE, steps
 
 __all__ = ["LOSS_NORMALISATION"]
 
@@ -30,6 +30,7 @@ LOSS_NORMALISATION = Ablation(
         "answer.loader.rows": 1,
         "answer.loader.row_examples": 2,
     },
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(name="of the device", overrides={"answer.normalise": "batch"}),

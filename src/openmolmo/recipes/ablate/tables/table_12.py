@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow, Stage
-from openmolmo.recipes.ablate.tables.worlds import CROWDS, EVEN, SEEN_ONCE, steps
+from openmolmo.recipes.ablate.tables.worlds import CROWDS, EVEN, LONG_REPLIES, SEEN_ONCE, steps
 
 __all__ = ["HIGH", "TABLE_12"]
 
@@ -35,7 +35,7 @@ TABLE_12 = Ablation(
         "high.optimizer.llm.lr": 5e-4,
         "high.optimizer.connector.lr": 7e-5,
     },
-    request={"max_crops": 9, "max_new_tokens": 192},
+    request={**LONG_REPLIES, "max_crops": 9},
     stages=(SEEN_ONCE, ANSWER, HIGH),
     arms=(
         Arm(name="4, tested with 9", data=_TWO),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE, TOLD, TRAINED_ENCODER, steps
+from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES, SEEN_ONCE, TOLD, TRAINED_ENCODER, steps
 
 __all__ = ["TABLE_15B"]
 
@@ -20,6 +20,7 @@ TABLE_15B = Ablation(
     question="Do encoder and language model need a longer warm-up than the connector?",
     world=TOLD,
     base={**steps(400), **TRAINED_ENCODER},
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     # The paper's shares of its 22,300 steps: 9 % and 0.9 %.
     arms=(_warmups("short for all", 4, 4, 4), _warmups("long but for the connector", 36, 4, 36)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE, TOLD, TRAINED_ENCODER, steps
+from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES, SEEN_ONCE, TOLD, TRAINED_ENCODER, steps
 
 __all__ = ["TABLE_15C"]
 
@@ -19,6 +19,7 @@ TABLE_15C = Ablation(
     question="Is it better to clip the gradients of each part by their own norm?",
     world=TOLD,
     base={**steps(400), **TRAINED_ENCODER},
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(_clipping("global", "global"), _clipping("by part", "parts")),
     contrasts=(Contrast(arm="by part", against="global"),),

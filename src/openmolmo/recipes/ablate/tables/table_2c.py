@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE, TOLD, steps
+from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES, SEEN_ONCE, TOLD, steps
 
 __all__ = ["TABLE_2C"]
 
@@ -21,6 +21,7 @@ TABLE_2C = Ablation(
     question="Does dropout help, and does it help to spare the tokens of picture and prompt?",
     world=FEW,
     base=steps(400),
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(name="off", overrides={"answer.dropout.residual": 0.0}),

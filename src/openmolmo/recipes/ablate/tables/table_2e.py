@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import BRIEF, FULL_LENGTH, SEEN_ONCE, steps
+from openmolmo.recipes.ablate.tables.worlds import BRIEF, FULL_LENGTH, LONG_REPLIES, SEEN_ONCE, steps
 
 __all__ = ["TABLE_2E"]
 
@@ -14,6 +14,7 @@ TABLE_2E = Ablation(
     question="Does it help to tell the model how long a caption is to be?",
     world=BRIEF,
     base=steps(450),
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(name="off", overrides={"answer.format.system_prompt": "style"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import FULL_LENGTH, SEEN_ONCE, TOLD, steps
+from openmolmo.recipes.ablate.tables.worlds import FULL_LENGTH, LONG_REPLIES, SEEN_ONCE, TOLD, steps
 
 __all__ = ["TABLE_3B"]
 
@@ -16,6 +16,7 @@ TABLE_3B = Ablation(
     question="Which texts teach captions best: written ones, spoken ones or both; and what do careless ones do?",
     world=TOLD,
     base={**steps(400), "answer.format.system_prompt": "style_and_length"},
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, SEEN_ONCE
+from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES, SEEN_ONCE
 
 __all__ = ["TABLE_4B"]
 
@@ -14,7 +14,7 @@ TABLE_4B = Ablation(
     question="Does it help that points come in a fixed order?",
     world=CROWDS,
     base=COUNTED,
-    request={"max_new_tokens": 192},
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(name="random", overrides={"answer.format.point_order": "random"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, SEEN_ONCE
+from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES, SEEN_ONCE
 
 __all__ = ["TABLE_4C"]
 
@@ -19,7 +19,7 @@ TABLE_4C = Ablation(
     question="Do points help to count because they are true, or because they give time to compute?",
     world=CROWDS,
     base=COUNTED,
-    request={"max_new_tokens": 192},
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         _points("anywhere, any number", "any_number"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, SEEN_ONCE
+from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES, SEEN_ONCE
 
 __all__ = ["TABLE_4D"]
 
@@ -14,7 +14,7 @@ TABLE_4D = Ablation(
     question="Are coordinates better in plain text, or as tokens of their own?",
     world=CROWDS,
     base=COUNTED,
-    request={"max_new_tokens": 192},
+    request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(

@@ -19,6 +19,7 @@ __all__ = [
     "CROWDS",
     "EVEN",
     "FULL_LENGTH",
+    "LONG_REPLIES",
     "MICRO",
     "SEEN",
     "SEEN_ONCE",
@@ -53,6 +54,10 @@ TRAINED_ENCODER: Mapping[str, Any] = {"answer.optimizer.encoder.lr": 2e-4, "answ
 
 FULL_LENGTH = 16
 """The length hint of a caption that tells everything, on average (the mean of ``told_scenes`` is 16.4)."""
+
+
+LONG_REPLIES: Mapping[str, Any] = {"max_new_tokens": 192}
+"""Room for a whole caption, or for ten points."""
 
 
 def steps(count: int) -> dict[str, Any]:
