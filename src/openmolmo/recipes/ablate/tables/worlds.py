@@ -43,11 +43,10 @@ SEEN: Mapping[str, Any] = {
 
 EVEN: Mapping[str, Any] = {
     "answer.loader.packing": False,
-    "answer.loader.rows": 4,
-    "answer.loader.row_examples": 4,
-    "answer.loader.row_length": 384,
+    "answer.loader.rows": 12,
+    "answer.loader.row_length": 512,
 }
-"""Sixteen pictures a step, the same ones for all arms, however long their prompts and replies are."""
+"""Twelve pictures a step, the same ones for all arms, however long their prompts and replies are."""
 
 TRAINED_ENCODER: Mapping[str, Any] = {"answer.optimizer.encoder.lr": 2e-4, "answer.optimizer.encoder.warmup": 20}
 """As in the paper: the encoder learns along. It costs a third of the time, so most tables keep it as it was taught."""
