@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, Drawn, PaperRow, World
+from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, Drawn, PaperRow, Stage, World
 
 __all__ = ["SMALL_THINGS", "TABLE_2D"]
 
 SMALL_THINGS = World(
     name="small things",
-    about="Pictures of 192 px, twice as wide as one crop, with one to five things a tenth of that or less; every "
-    "question is about a shape, which is lost when the picture is shrunk into one crop.",
-    drawn={"scenes": Drawn(generator="small_scenes", size=192, train=12_000, test=250, kinds=("question_answer",))},
+    about="Pictures of 192 px, twice as wide as one crop, with one to five things as large there as those of micro are "
+    "in a crop; every question is about a shape, which is lost where the picture is shrunk into one crop.",
+    drawn={"scenes": Drawn(generator="small_scenes", size=192, train=4_000, test=150, kinds=("question_answer",))},
     tasks=("short_answers",),
 )
 
@@ -20,6 +20,8 @@ TABLE_2D = Ablation(
     title="Crops and their overlap",
     question="Does it help to look at a picture in several crops, and that they overlap?",
     world=SMALL_THINGS,
+    stages=(Stage(name="see", recipe="micro_see", per_seed=False), ANSWER),
+    note="All seeds go on from one encoder, which the arms share in any case. Steps and pictures are the same for all.",
     base={
         # Mostly scenes of one crop, full of things as large as those of this world; some of its own, whole and cut.
         "see.scenes": (
@@ -27,12 +29,13 @@ TABLE_2D = Ablation(
             {"size": 192, "world": "small"},
             {"size": 96, "world": "small"},
         ),
+        "answer.steps": 500,
         "answer.crop.margins": (2, 2),
         "answer.crop.max_crops": 9,
         # The same pictures in the same steps for all arms: their rows differ in length.
         "answer.loader.packing": False,
         "answer.loader.rows": 4,
-        "answer.loader.row_examples": 4,
+        "answer.loader.row_examples": 2,
         "answer.loader.row_length": 192,
     },
     arms=(

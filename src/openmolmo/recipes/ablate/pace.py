@@ -17,7 +17,7 @@ from openmolmo.training.config import PatchRunConfig, RunConfig
 
 __all__ = ["measure", "minutes_to_decide", "read_budget", "too_small"]
 
-_TIMED, _WARMING = 5, 2  # steps of a trial, and how many of them are left out as not yet warm
+_TIMED, _WARMING = 4, 1  # steps of a trial, and how many of them are left out as not yet warm
 _DRAWING = 0.006  # seconds a picture
 _ASKING = 0.06  # seconds a question, with its short reply
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -80,9 +80,12 @@ def too_small(plan: Plan, minutes: float, needed: float, workers: int) -> str | 
 
 
 def _seconds_a_step(run: Run, stage: TrainedStage) -> float:
+    import torch
+
     from openmolmo.training.loop import Trainer
     from openmolmo.training.patch_labels.loop import PatchTrainer
 
+    torch.set_num_threads(1)  # as every run has
     config = stage.config.replace(init_from=None, steps=_TIMED)
     if isinstance(config, RunConfig):
         mixture = mixture_of(run.world, stage.name, live=True)

@@ -109,9 +109,7 @@ def verdict_of(found: Difference | None, expected: Expected, ablation: Ablation)
 
 def _questions(pairs: Mapping[int, tuple[Scores, Scores]]) -> list[str]:
     """The questions of all runs, which must be the same; those that diverged were asked none."""
-    asked = [
-        (seed, side, one.values.keys()) for seed, both in pairs.items() for side, one in enumerate(both) if one.values
-    ]
+    asked = [(seed, one.values.keys()) for seed, both in pairs.items() for one in both if one.values]
     if not asked:
         raise DataError("all runs of both arms diverged: there is no question to compare")
     first = asked[0][1]
