@@ -76,7 +76,7 @@ ROUNDED = {("2c", "avg11"), ("2b", "cap_f1")}
 @pytest.mark.parametrize("name", [*TABLES, *OWN])
 def test_every_arm_trains_and_is_judged(name: str, tmp_path: Path) -> None:
     ablation = ABLATIONS.get(name)
-    for run in resolve(ablation, seeds=1, scale=0.002):
+    for run in resolve(ablation, seeds=1, scale=0.004):
         assert carry_out(run, tmp_path)
         result = json.loads((tmp_path / run.folder / RESULT).read_text())
         assert result["run"]["status"] == "done"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow, Stage
-from openmolmo.recipes.ablate.tables.worlds import CROWDS, EVEN, LONG_REPLIES, SEEN_ONCE, steps
+from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, EVEN, LONG_REPLIES, LOOK, SEEN_ONCE
 
 __all__ = ["HIGH", "TABLE_12"]
 
@@ -13,7 +13,7 @@ HIGH = Stage(name="high", recipe="micro_sft")
 _HIGH = {key.replace("answer.", "high."): value for key, value in EVEN.items()}
 _OVERLAP = {
     f"{stage}.crop.{key}": value
-    for stage in ("answer", "high")
+    for stage in ("look", "answer", "high")
     for key, value in (("mode", "overlap"), ("margins", (2, 2)))
 }
 _TWO = {"drawn.crowds.stages": ("answer",)}
@@ -26,24 +26,23 @@ TABLE_12 = Ablation(
     question="Do more crops in testing break counting, and does a short stage with them mend it?",
     world=CROWDS,
     base={
-        **steps(400),
+        **COUNTED,
         **_HIGH,
         **_OVERLAP,
         "answer.crop.max_crops": 4,
         "high.crop.max_crops": 9,
         "high.steps": 50,
-        "answer.loader.rows": 8,
         "high.loader.rows": 8,
         "high.optimizer.llm.lr": 5e-4,
         "high.optimizer.connector.lr": 7e-5,
     },
     request={**LONG_REPLIES, "max_crops": 9},
-    stages=(SEEN_ONCE, ANSWER, HIGH),
+    stages=(SEEN_ONCE, LOOK, ANSWER, HIGH),
     arms=(
         Arm(name="4, tested with 9", data=_TWO),
         Arm(name="4, tested with 4", data=_TWO, request={"max_crops": 4}),
         Arm(name="9, tested with 9", data=_TWO, overrides={"answer.crop.max_crops": 9}),
-        Arm(name="4 then 9, tested with 9", overrides={"answer.steps": 350}),
+        Arm(name="4 then 9, tested with 9", overrides={"answer.steps": 250}),
     ),
     contrasts=(
         Contrast(arm="4, tested with 4", against="4, tested with 9"),

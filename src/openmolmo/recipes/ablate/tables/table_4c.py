@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES, SEEN_ONCE
+from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES, LOOK, SEEN_ONCE
 
 __all__ = ["TABLE_4C"]
 
@@ -20,7 +20,7 @@ TABLE_4C = Ablation(
     world=CROWDS,
     base=COUNTED,
     request=LONG_REPLIES,
-    stages=(SEEN_ONCE, ANSWER),
+    stages=(SEEN_ONCE, LOOK, ANSWER),
     arms=(
         _points("anywhere, any number", "any_number"),
         _points("anywhere, as many", "anywhere"),

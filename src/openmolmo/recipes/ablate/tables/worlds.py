@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from openmolmo.recipes.ablate.base import SEE, Drawn, World
+from openmolmo.recipes.ablate.base import SEE, Drawn, Stage, World
 from openmolmo.training.config import SceneConfig
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "EVEN",
     "FULL_LENGTH",
     "LONG_REPLIES",
+    "LOOK",
     "MICRO",
     "SEEN",
     "SEEN_ONCE",
@@ -73,17 +74,34 @@ MICRO = World(
 
 CROWDS = World(
     name="crowds",
-    about="Pictures of 192 px with one to ten things, many of a kind, in four crops that do not overlap; how many "
-    "there are.",
-    drawn={"crowds": Drawn(generator="crowd_scenes", size=192, train=8000, test=200, kinds=("counting",))},
+    about="Pictures of 192 px with one to ten things, many of a kind, in four crops: told in captions first, as in the "
+    "paper, then counted.",
+    drawn={
+        "told": Drawn(generator="crowd_scenes", size=192, train=8000, kinds=("caption",), stages=("look",), seed=1),
+        "crowds": Drawn(
+            generator="crowd_scenes", size=192, train=8000, test=200, kinds=("counting",), stages=("answer", "high")
+        ),
+    },
     tasks=("counting",),
 )
 
+LOOK = Stage(name="look", recipe="micro_sft", per_seed=False)
+"""The whole model learns to tell of crowded pictures, once for all arms and seeds, so that counting begins with a model
+that looks: from random weights it would take most of each run, and more or less of it by chance."""
+
+_CROPS: Mapping[str, Any] = {
+    f"{stage}.crop.{name}": value
+    for stage in ("look", "answer")
+    for name, value in (("mode", "no_overlap"), ("max_crops", 4))
+}
+
 COUNTED: Mapping[str, Any] = {
-    **steps(400),
+    **steps(300),
+    **{key.replace("answer.", "look."): value for key, value in EVEN.items()},
+    **_CROPS,
+    "look.steps": 800,
     "answer.loader.rows": 8,  # ten points are long
-    "answer.crop.mode": "no_overlap",
-    "answer.crop.max_crops": 4,
+    "answer.optimizer.llm.lr": 1e-3,
 }
 
 TOLD = World(
