@@ -14,6 +14,7 @@ from openmolmo.core.command_group import OpenGroup
 __all__ = ["hush_libraries", "main"]
 
 _SUMMARIES = {
+    "ablate": "Change one thing of a recipe, and see whether it matters.",
     "answer": "Answer a file of requests, resumably.",
     "arena": "Rate models by people's votes.",
     "ask": "Ask a question about a picture.",

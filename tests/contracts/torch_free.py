@@ -36,6 +36,8 @@ COMPARED = ["--model", "a=openai:a@http://127.0.0.1:9/v1", "--model", "b=openai:
 """Models that nobody asks before a worker runs."""
 
 PLAIN: dict[str, list[str]] = {
+    "ablate list": [],
+    "ablate report": ["--markdown", "ablations.md"],
     "data audit": ["set"],
     "data check": ["set"],
     "data filter": ["set", "--out", "filtered"],
@@ -108,6 +110,7 @@ SERVERS: dict[str, list[str]] = {"studio serve": ["--dir", "served", "--port", "
 """Without torch, with the extra studio; they go on until they are stopped."""
 
 MODELS: dict[str, list[str]] = {
+    "ablate run": ["2d", "--scale", "0.006", "--seeds", "2", "--dir", "ablated"],
     "answer": ["requests.jsonl", "--out", "answers.jsonl"],
     "ask": ["pictures/a.png", "Which colour?"],
     "caption": ["pictures/a.png"],

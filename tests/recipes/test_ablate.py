@@ -21,7 +21,7 @@ from openmolmo.recipes.ablate import resolve as resolving
 from openmolmo.recipes.ablate.base import ABLATIONS, Ablation, Arm, Contrast, Drawn, PaperRow, World
 from openmolmo.recipes.ablate.lease import claim, holder
 from openmolmo.recipes.ablate.pace import minutes_to_decide, read_budget, too_small
-from openmolmo.recipes.ablate.queue import Plan, forget_failures, in_order, state_of, work
+from openmolmo.recipes.ablate.queue import Plan, adopt, forget_failures, in_order, state_of, work
 from openmolmo.recipes.ablate.report import collect, findings_of, render_html, render_markdown, to_json
 from openmolmo.recipes.ablate.resolve import Run, resolve
 from openmolmo.recipes.ablate.results import RESULT, read_results
@@ -164,9 +164,9 @@ def test_a_claim_is_held_by_one_and_ends_with_its_process(tmp_path: Path, monkey
     assert claim(far) is None
     os.utime(far / "lease-1.json", (1, 1))
     taken = claim(far)
-    assert taken is not None and not taken.lost
+    assert taken is not None and taken.path.name == "lease-2.json"
     (far / "lease-3.json").write_text("{")  # cut short by another machine
-    assert taken.lost
+    assert claim(far) is None
     monkeypatch.setattr(leases, "PATIENCE", -1.0)
     assert claim(far) is not None
 
@@ -187,6 +187,12 @@ def test_the_queue_goes_seed_by_seed_and_stops_when_it_is_decided(tmp_path: Path
     assert not [run for run in in_order([plan], tmp_path) if state_of(run, tmp_path) == "waiting"]
     work([plan], tmp_path, carry=noted, pause=0.0)
     assert len(asked) == len(set(asked))
+    # A definition that changed in what these runs do not feel: its results are taken over, not left behind.
+    wider = plan_of(replace(TINY, request={"max_new_tokens": 96}), seeds=6)
+    before = findings_of(TINY, read_results(tmp_path, "rates")).contrasts[0].found
+    adopt([wider], tmp_path)
+    assert {one.shared for one in read_results(tmp_path, "rates")} == {wider.runs[0].shared} != {plan.runs[0].shared}
+    assert findings_of(TINY, read_results(tmp_path, "rates")).contrasts[0].found == before
 
 
 def test_a_run_that_fails_or_is_lost_takes_nothing_with_it(tmp_path: Path) -> None:

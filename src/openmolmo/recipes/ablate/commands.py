@@ -95,13 +95,14 @@ def run(
 
     seconds = None if budget is None else read_budget(budget)
     chosen = _chosen(names, every)
-    from openmolmo.recipes.ablate.queue import Plan, forget_failures
+    from openmolmo.recipes.ablate.queue import Plan, adopt, forget_failures
     from openmolmo.recipes.ablate.resolve import resolve
     from openmolmo.recipes.ablate.running import run_plans
 
     plans = [Plan(ablation=one, runs=tuple(resolve(one, seeds=seeds, scale=scale))) for one in chosen]
     root.mkdir(parents=True, exist_ok=True)
     workers = workers or os.cpu_count() or 1
+    adopt(plans, root)
     _tell_others(plans, root)
     forget_failures(plans, root)
     if seconds is not None:

@@ -34,8 +34,7 @@ TABLE_2D = Ablation(
         "answer.crop.max_crops": 9,
         # The same pictures in the same steps for all arms: their rows differ in length.
         "answer.loader.packing": False,
-        "answer.loader.rows": 4,
-        "answer.loader.row_examples": 2,
+        "answer.loader.rows": 8,
         "answer.loader.row_length": 192,
     },
     arms=(

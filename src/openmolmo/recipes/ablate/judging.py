@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from openmolmo.evaluation.results import Results
@@ -22,28 +22,13 @@ __all__ = ["judge_model"]
 _SAMPLE = 150  # training examples from which the most frequent answer is learnt
 
 
-@dataclass(frozen=True)
 class _Asked:
     """A task whose questions are asked in another way."""
 
-    task: Task
-    judging: Judging
-
-    @property
-    def name(self) -> str:
-        return self.task.name
-
-    @property
-    def title(self) -> str:
-        return self.task.title
-
-    @property
-    def headline(self) -> str:
-        return self.task.headline
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return self.task.metrics
+    def __init__(self, task: Task, judging: Judging) -> None:
+        self.task, self.judging = task, judging
+        self.name, self.title = task.name, task.title
+        self.headline, self.metrics = task.headline, task.metrics
 
     def questions(self, example: Example) -> Iterator[Question]:
         for question in self.task.questions(example):
@@ -59,7 +44,7 @@ class _Asked:
 
 def judge_model(model: Path, world: World, judging: Judging, root: Path) -> Results:
     """Ask the model in ``model`` the questions of ``world``, whose pictures lie under ``root``."""
-    tasks: list[Task] = [_Asked(TASKS.get(name), judging) for name in world.tasks]  # type: ignore[list-item]
+    tasks: list[Task] = [_Asked(TASKS.get(name), judging) for name in world.tasks]
     judged = [one for one in world.drawn.values() if one.test]
     examples = [example for one in judged for example in ParquetDataset(root / data_folder(one, "test"))]
     learnt = [

@@ -44,12 +44,6 @@ class Lease:
         self._thread.join()
         self.path.unlink(missing_ok=True)
 
-    @property
-    def lost(self) -> bool:
-        """Whether another process has taken the work up, because this one was silent for too long."""
-        newest = _newest(self.path.parent)
-        return newest is None or newest[0] > _number(self.path)
-
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
             with contextlib.suppress(FileNotFoundError):

@@ -36,12 +36,13 @@ def read_budget(text: str) -> float:
 
 
 def measure(plans: Sequence[Plan]) -> dict[str, float]:
-    """Seconds a step of every kind of stage (its settings of seed 0), by folder; some seconds each."""
+    """Seconds a step of the stages of every first contrast (their settings of seed 0), by folder; some seconds each."""
     found: dict[str, float] = {}
     for plan in plans:
+        first = {name for one in plan.ablation.contrasts[:1] for name in (one.arm, one.against)}
         for run in plan.runs:
             for stage in run.stages:
-                if run.seed == 0 and stage.folder not in found:
+                if run.seed == 0 and run.arm in first and stage.folder not in found:
                     found[stage.folder] = _seconds_a_step(run, stage)
     return found
 

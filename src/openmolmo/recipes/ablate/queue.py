@@ -23,7 +23,7 @@ from openmolmo.recipes.ablate.results import RESULT, RunResult, contrast_of, rea
 from openmolmo.recipes.ablate.statistics import FEWEST_SEEDS, verdict_of
 from openmolmo.recipes.ablate.work import carry_out, claim_of
 
-__all__ = ["Plan", "State", "finished", "forget_failures", "in_order", "is_decided", "state_of", "work"]
+__all__ = ["Plan", "State", "adopt", "finished", "forget_failures", "in_order", "is_decided", "state_of", "work"]
 
 State = Literal["waiting", "running", "done", "diverged", "failed"]
 
@@ -53,6 +53,20 @@ def failure_of(run: Run, root: Path) -> str:
     """Why a run failed."""
     said: str = json.loads((root / run.folder / _FAILED).read_text(encoding="utf-8"))["message"]
     return said
+
+
+def adopt(plans: Sequence[Plan], root: Path) -> None:
+    """Let results that an ablation asks for as it is defined now stand beside its new ones.
+
+    Where its definition has changed in what no arm of it feels, such as an arm more, they are as good as new.
+    """
+    for plan in plans:
+        for run in plan.runs:
+            path = root / run.folder / RESULT
+            if path.is_file() and read_result(path).shared != run.shared:
+                value = json.loads(path.read_text(encoding="utf-8"))
+                value["run"] |= {"shared": run.shared, "recipe": run.recipe}
+                write_json(path, value)
 
 
 def forget_failures(plans: Sequence[Plan], root: Path) -> None:

@@ -123,7 +123,8 @@ def resolve_run(ablation: Ablation, arm: Arm, seed: int, scale: float = 1.0) -> 
     stages = _stages(ablation, arm, seed, scale, world, said)
     if not stages:
         raise ConfigError(f"{said}: no stage has anything to learn from", fix="give the world pictures to train on")
-    common = {"base": ablation.base, "request": ablation.request, "world": scaled(ablation.world, scale)}
+    pictures = scaled(ablation.world, scale).drawn
+    common = {"base": ablation.base, "request": ablation.request, "drawn": pictures, "tasks": ablation.world.tasks}
     told = [(stage.name, stage.recipe, stage.per_seed) for stage in ablation.stages]
     alike = stages if not seed else _stages(ablation, arm, 0, scale, world, said)
     return Run(

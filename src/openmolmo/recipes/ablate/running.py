@@ -8,7 +8,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -18,6 +18,7 @@ from openmolmo.core.errors import RunError, StoppedError
 from openmolmo.core.executors import Executor, run_shards
 from openmolmo.core.progress import say
 from openmolmo.recipes.ablate.queue import Plan, in_order, state_of, work
+from openmolmo.recipes.ablate.resolve import Run
 from openmolmo.recipes.ablate.results import RESULT, read_result
 
 __all__ = ["run_plans"]
@@ -87,6 +88,8 @@ def _none_left(orders: _Orders) -> bool:
 
 
 def _begin(orders: _Orders, logs: Path, number: int) -> BaseProcess:
+    for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):  # read when their packages are imported, there
+        os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_work_alone, args=(orders, logs / _log(number)), name=f"ablate {number}")
     process.start()
@@ -112,7 +115,6 @@ def _work_alone(orders: _Orders, log: Path) -> None:
     """The work of a process of its own: what it says goes into a file."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent decides
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     stream = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(stream, 1)
     os.dup2(stream, 2)
@@ -132,22 +134,17 @@ class _Teller:
 
     def __init__(self, orders: _Orders) -> None:
         self._orders = orders
-        self._told = {folder for folder, _ in self._ended()}
-
-    def _ended(self) -> list[tuple[str, Callable[[], str]]]:
-        root = self._orders.root
-        runs = [run for plan in self._orders.plans for run in plan.runs]
-        found: list[tuple[str, Callable[[], str]]] = []
-        for run in runs:
-            path = root / run.folder / RESULT
-            if path.is_file():
-                result = read_result(path)
-                score = "diverged" if result.diverged else f"{run.metric} {result.score(run.metric):.3f}"
-                found.append((run.folder, lambda run=run, score=score: f"{run.title}: {score}"))  # type: ignore[misc]
-        return found
+        self._left = self._unfinished()
 
     def look(self) -> None:
-        for folder, words in self._ended():
-            if folder not in self._told:
-                self._told.add(folder)
-                say(f"  {words()}")
+        left = self._unfinished()
+        for run in self._left:
+            if run not in left:
+                result = read_result(self._orders.root / run.folder / RESULT)
+                score = "diverged" if result.diverged else f"{run.metric} {result.score(run.metric):.3f}"
+                say(f"  {run.title}: {score}")
+        self._left = left
+
+    def _unfinished(self) -> list[Run]:
+        runs = [run for plan in self._orders.plans for run in plan.runs]
+        return [run for run in runs if not (self._orders.root / run.folder / RESULT).is_file()]

@@ -127,7 +127,7 @@ def _training(stage: TrainedStage) -> Callable[[Path], None]:
 
 def _seconds(folder: Path) -> float:
     """How long the steps of a stage took, over all its sittings."""
-    return round(sum(row["seconds"] for row in read_jsonl(folder / "metrics.jsonl")), 1)
+    return round(sum(float(row["seconds"]) for row in read_jsonl(folder / "metrics.jsonl")), 1)
 
 
 def _about(run: Run, **more: Any) -> dict[str, Any]:
