@@ -73,14 +73,18 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
     "studio init": ["--dir", "new", "--project", "mine"],
     "studio worker": ["--dir", "work", "--until-idle"],
+    "synth brief_scenes": ["--count", "1", "--size", "64", "--out", "brief"],
+    "synth careless_scenes": ["--count", "1", "--size", "64", "--out", "careless"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth count": ["pictures", "--out", "counts"],
+    "synth crowd_scenes": ["--count", "1", "--size", "64", "--out", "crowd"],
     "synth docs": ["--count", "2", "--tools", "matplotlib,typst", "--out", "docs"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth icons": ["--count", "1", "--size", "64", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
     "synth small_scenes": ["--count", "1", "--size", "64", "--out", "small"],
+    "synth told_scenes": ["--count", "1", "--size", "64", "--out", "told"],
 }
 """Without torch, with the extras download, eval, studio and synth."""
 

@@ -8,7 +8,7 @@ import torch
 from data_toys import toy_tokens
 
 from openmolmo.core.errors import DataError
-from openmolmo.data.collate import collate
+from openmolmo.data.collate import collate, collate_arrays
 from openmolmo.prompting.sequence import join_images
 
 
@@ -55,3 +55,10 @@ def test_a_fixed_row_length_pads_or_refuses() -> None:
 def test_text_only_batches_have_no_crops() -> None:
     batch = collate([[toy_tokens(3, 1)]])
     assert batch["crops"].shape[0] == batch["pooled_patches"].shape[0] == batch["patch_mask"].shape[0] == 0
+
+
+def test_examples_that_are_not_kept_apart_are_one_example() -> None:
+    rows = [[toy_tokens(5, 7), toy_tokens(4, 8)], [toy_tokens(6, 9)]]
+    apart, together = collate_arrays(rows), collate_arrays(rows, isolate=False)
+    assert together["example_ids"].tolist() == [[0] * 9, [0] * 6 + [-1] * 3]
+    assert all(np.array_equal(apart[key], together[key]) for key in apart if key != "example_ids")

@@ -63,3 +63,25 @@ def test_every_patch_is_labelled_within_the_world() -> None:
         assert window.pixels.shape == (96, 96, 3) and window.facts.shape == (64, len(FACTS))
         seen |= set(window.facts[:, 0].tolist()) - {-1}
     assert seen == known
+
+
+def test_other_worlds_are_smaller_fuller_or_told_otherwise() -> None:
+    def drawn(name: str, size: int, count: int = 60) -> list[Example]:
+        return [make_example(GENERATORS.get(f"{name}_scenes"), 1, index, size=size) for index in range(count)]
+
+    def caption_scores(examples: list[Example]) -> np.ndarray:
+        return np.array(
+            [score_caption(a.text, e.facts) for e in examples for a in e.annotations if a.kind == "caption"]
+        )
+
+    crowds = drawn("crowd", 192)
+    counts = [a.count for e in crowds for a in e.annotations if isinstance(a, Counting)]
+    assert max(counts) >= 9 and np.mean(counts) > 3
+    assert max(len(e.facts["objects"]) for e in drawn("small", 192)) == 5
+    told, brief, careless = drawn("told", 96), drawn("brief", 96), drawn("careless", 96)
+    assert all(sum(a.kind == "transcript" for a in e.annotations) == 1 for e in told)
+    assert "transcript" in told[0].provenance.made and "transcript" not in crowds[0].provenance.made
+    whole, some = caption_scores(told), caption_scores(brief)
+    assert (whole[:, 0] == 1).all() and (some[:, 0] == 1).all()
+    assert whole[:, 1].min() > 0.7 and some[:, 1].min() < 0.5 and some[:, 1].max() > 0.95
+    assert caption_scores(careless)[:, 0].mean() < 0.9

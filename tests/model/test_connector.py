@@ -98,3 +98,12 @@ def test_stacking_keeps_the_order_of_the_window() -> None:
     there = net.image_features(crops, mask, torch.tensor([[0, 1, 2, 3]]))
     back = net.image_features(crops, mask, torch.tensor([[3, 2, 1, 0]]))
     assert torch.allclose(there, back, atol=1e-6)  # attention has no order inside a window
+
+
+def test_the_mean_of_a_window_is_a_pooling_too() -> None:
+    connector = Connector(config(pooling="mean"), F)
+    assert not list(connector.pool.parameters())
+    windows = torch.arange(24.0).view(2, 4, 3)
+    assert connector.pool(windows).tolist() == windows.mean(1).tolist()
+    inputs = [model(pooling=kind).connector.projector.gate_proj.in_features for kind in ("mean", "stack")]
+    assert inputs[1] == 4 * inputs[0]

@@ -190,8 +190,32 @@ def test_counting_forms() -> None:
     assert said(PLAIN, cups)[1] == f" Counting the {points} shows a total of 2."
     assert said(PLAIN.replace(counting="count"), cups)[1] == " 2"
     assert said(PLAIN.replace(counting="count_then_point"), cups)[1] == f" The total is 2, counting the {points}."
+    assert said(PLAIN.replace(counting="points"), cups)[1] == f" {points}"
     assert said(PLAIN, Counting(label="cups", count=3))[1] == " 3"
     assert said(PLAIN, Counting(label="cups", count=0))[1] == " There are none."
+
+
+def test_points_in_random_order_and_anywhere_for_comparison() -> None:
+    cups = tuple(Point(float(n), float(n)) for n in range(1, 7))
+    shuffled = [
+        said(PLAIN.replace(point_order="random"), Pointing(label="cup", points=cups), seed)[1] for seed in (0, 1)
+    ]
+    assert shuffled[0] != shuffled[1]
+    for text in shuffled:
+        found = [point.x for point in read_points(text)[0].points]
+        assert sorted(found) == [1, 2, 3, 4, 5, 6] and found != sorted(found)
+    plain = render_turns(Pointing(label="cup", points=cups), PLAIN.replace(point_order="random"), None)
+    assert plain is not None and read_points(plain[1])[0].points == cups
+    counting = Counting(label="cups", count=6, points=cups)
+    anywhere = said(PLAIN.replace(counted="anywhere"), counting)[1]
+    assert anywhere.endswith("shows a total of 6.") and len(read_points(anywhere)[0].points) == 6
+    assert set(read_points(anywhere)[0].points).isdisjoint(cups)
+    numbers = {
+        len(read_points(said(PLAIN.replace(counted="any_number"), counting, seed)[1])[0].points) for seed in range(9)
+    }
+    assert len(numbers) > 2 and numbers <= set(range(1, 11))
+    tokens = said(PLAIN.replace(point_form="tokens"), Pointing(label="cup", points=cups[:1]))[1]
+    assert tokens == " <|1|><|1|>cup<|.|>"
 
 
 def test_absent_things() -> None:

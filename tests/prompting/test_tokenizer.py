@@ -12,11 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompting_toys import FIXTURES, recorded
 
+import openmolmo
 from openmolmo.core.errors import CheckpointError
 from openmolmo.prompting import TextTokenizer
-from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, add_special_tokens, train_bpe
+from openmolmo.prompting.tokenizer import SPECIAL_TOKENS, add_coordinate_tokens, add_special_tokens, train_bpe
 from openmolmo.records.example import Point
+from openmolmo.words.other_forms import COORDINATE_TOKENS
 from openmolmo.words.points import write_points
+
+BUNDLED = Path(openmolmo.__file__).parent / "bundled"
 
 TEXTS = [f"A red cup, number {i}, stands by the blue jug. There are {i % 7} of them.\n" for i in range(300)]
 SMALL = train_bpe(TEXTS, 400)
@@ -137,3 +141,17 @@ def test_a_tokenizer_with_its_own_bos_uses_it(tmp_path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "bos_token": {"content": "<im_col>"}}))
     loaded = TextTokenizer.from_pretrained(tmp_path)
     assert (loaded.special.bos, loaded.special.eos) == (SMALL.special.im_col, SMALL.special.eos)
+
+
+def test_coordinates_can_be_a_token_each() -> None:
+    made = add_coordinate_tokens(SMALL)
+    text = write_points([Point(61.5, 40.4)], "red cup", form="tokens")
+    ids = made.encode(f" {text}")
+    assert made.decode(ids) == f" {text}"
+    assert {made.encode("<|62|>")[0], made.encode("<|40|>")[0]} <= set(ids)
+    assert all(len(made.encode(token)) == 1 for token in COORDINATE_TOKENS)
+    assert made.special.im_start == SMALL.special.im_start + len(COORDINATE_TOKENS)  # they have rows of the head
+    assert made.encode("A red cup") == SMALL.encode("A red cup") and made.special.eos == SMALL.special.eos
+    micro = BUNDLED / "tokenizer-micro"
+    again = add_coordinate_tokens(TextTokenizer.from_pretrained(micro))
+    assert again.to_json() == TextTokenizer.from_pretrained(f"{micro}-coordinates").to_json()

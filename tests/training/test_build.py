@@ -8,13 +8,13 @@ import pytest
 import tiny
 import torch
 
-from openmolmo.core.errors import CheckpointError
+from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.imaging import CropConfig
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.released import load_processor
 from openmolmo.training.build import build_model, build_processor, find_source, pick_precision
-from openmolmo.training.config import RunConfig
+from openmolmo.training.config import ArchitectureConfig, RunConfig
 from released_toys import published_folder
 
 
@@ -76,3 +76,24 @@ def test_auto_is_float32_where_the_hardware_for_bfloat16_is_hidden(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")  # what ATEN_CPU_CAPABILITY=avx2 does
     assert pick_precision(auto, processor) == torch.float32
     assert pick_precision(config.replace(precision="bfloat16"), processor) == torch.bfloat16
+
+
+def test_a_run_can_change_its_models_pooling_and_features(config: RunConfig, tmp_path: Path) -> None:
+    changed = config.replace(architecture=ArchitectureConfig(pooling="stack", feature_layers=(-1,)))
+    processor = build_processor(changed)
+    model = build_model(changed, processor)
+    assert model.config.pooling == "stack" and model.config.feature_layers == [-1]
+    assert build_model(config, processor).config.pooling == "attention"
+    save_model(model, tmp_path / "final")
+    processor.save_pretrained(tmp_path / "final")
+    started = changed.replace(init_from=str(tmp_path / "final"), tokenizer=None)
+    assert build_model(started, processor).config.pooling == "stack"
+    same_block = started.replace(architecture=ArchitectureConfig(feature_layers=(1,)))
+    assert build_model(same_block, processor).config.feature_layers == [-1]
+    with pytest.raises(ConfigError, match=r"architecture.feature_layers asks for \[-2\].* has \[-1\]"):
+        build_model(started.replace(architecture=ArchitectureConfig(feature_layers=(-2,))), processor)
+    with pytest.raises(ConfigError, match="feature_layers has -9"):
+        build_model(config.replace(architecture=ArchitectureConfig(feature_layers=(-9,))), processor)
+    for wrong, message in (((), "is empty"), ((-1, -1), "twice")):
+        with pytest.raises(ConfigError, match=message):
+            ArchitectureConfig(feature_layers=wrong)

@@ -15,7 +15,7 @@ from openmolmo.data import Batch, collate
 from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.config import DropoutConfig, RunConfig
 from openmolmo.training.loop import run
-from openmolmo.training.loss import StepLoss, micro_loss, step_weight
+from openmolmo.training.loss import StepLoss, micro_loss, own_weight, step_weight
 
 
 @pytest.fixture
@@ -79,3 +79,24 @@ def test_a_step_without_supervision_is_an_error() -> None:
     tensors = {"loss_weights": torch.zeros(2, 5)}
     with pytest.raises(RunError, match="no token with loss"):
         step_weight([Batch(tensors, [[0]], 5, [], 0.0, 0.0)])
+
+
+def test_batches_can_each_be_divided_by_their_own_weight(still: RunConfig, tmp_path: Path) -> None:
+    accumulated = still.replace(accumulate=4, loader=still.loader.replace(rows=1), steps=3)
+    for name, normalise in (("step", "step"), ("batch", "batch")):
+        run(accumulated.replace(normalise=normalise), tmp_path / name)
+    rows = {name: read_jsonl(tmp_path / name / "metrics.jsonl") for name in ("step", "batch")}
+    first, other = rows["step"][0], rows["batch"][0]
+    assert first["loss"] == pytest.approx(other["loss"], abs=1e-6)  # what is told is the mean over tokens
+    assert first["norm"]["llm"] != pytest.approx(other["norm"]["llm"], rel=1e-3)
+    processor = build_processor(still)
+    source = tiny.squares(count=2)
+    tensors = [collate([[processor.train(source[i], np.random.default_rng(i), max_length=128)]]) for i in range(2)]
+    model = build_model(still, processor)
+    for batch in tensors:
+        one = Batch(batch, [[0]], 1, [], 0.0, 0.0)
+        micro_loss(model(**batch), own_weight(one, 2), still.z_loss).backward()
+    summed = gradients(model)
+    model.zero_grad()
+    ((model(**tensors[0]).loss + model(**tensors[1]).loss) / 2).backward()
+    torch.testing.assert_close(summed, gradients(model), rtol=1e-4, atol=1e-6)

@@ -49,6 +49,21 @@ def test_norms_are_clipped_part_by_part(model: Molmo) -> None:
     assert after == pytest.approx({"encoder": 1.0, "connector": 0.1, "llm": 50.0}, rel=1e-4)
 
 
+def test_all_gradients_can_be_clipped_by_one_norm(model: Molmo) -> None:
+    together = SETTINGS.replace(clipping="global")
+    parameters = trained_parameters(model, together)
+    for part, size in zip(PARTS, (3.0, 0.0, 4.0), strict=True):
+        count = sum(p.numel() for p in parameters[part])
+        for p in parameters[part]:
+            p.grad = torch.full_like(p, size / count**0.5)
+    assert Optimizer(parameters, together, steps=100).clip() == pytest.approx({"encoder": 3, "connector": 0, "llm": 4})
+    after = {
+        part: float(torch.cat([p.grad.flatten() for p in members if p.grad is not None]).norm())
+        for part, members in parameters.items()
+    }
+    assert after == pytest.approx({"encoder": 0.3, "connector": 0, "llm": 0.4}, rel=1e-4)  # 5 in all, 0.5 is the least
+
+
 def test_the_norm_of_a_part_does_not_depend_on_how_it_is_cut() -> None:
     generator = torch.Generator().manual_seed(0)
     whole = torch.nn.Parameter(torch.zeros(1 << 20))

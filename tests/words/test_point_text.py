@@ -248,3 +248,27 @@ def test_no_reply_makes_the_answer_raise(text: str) -> None:
     answer = read_answer(text, [(20, 10)])
     assert answer.dropped >= 0
     assert all(0 <= p.x_pixel < 20 and 0 <= p.y_pixel < 10 for p in answer.points)
+
+
+@given(POINTS, LABELS | AWKWARD, st.sampled_from(["compact", "tokens"]))
+@settings(max_examples=200, deadline=None)
+def test_other_notations_are_written_and_read_back(points: list[Point], label: str, form: str) -> None:
+    text = write_points(points, label, order="given", form=form)  # type: ignore[arg-type]
+    (group,) = read_points(f"before {text} after")
+    whole = order_points(points, "given")
+    expected = whole if form == "compact" else [(float(round(x)), float(round(y))) for x, y in whole]
+    assert [(round(p.x, 6), round(p.y, 6)) for p in group.points] == expected
+    assert group.label == label and group.complete and group.dropped == 0
+    for x, y in group.written:
+        assert all(f"before {text} after"[slice(*span)].isdigit() for span in (x, y))
+
+
+def test_the_other_notations_as_they_look() -> None:
+    points = [Point(61.5, 40.4), Point(7, 100), Point(3, 4, image=1)]
+    assert write_points(points, "dogs", form="compact") == (
+        '<points coords="1 1 070 1000 2 615 404;2 3 030 040">dogs</points>'
+    )
+    assert write_points(points[:2], "dogs", form="tokens") == "<|7|><|100|><|62|><|40|>dogs<|.|>"
+    (cut,) = read_points("Counting the <|7|><|100|><|62|><|4")
+    assert [(p.x, p.y) for p in cut.points] == [(7, 100)] and not cut.complete
+    assert read_answer("Counting the <|7|><|1|><|62|><|40|>dogs<|.|> shows a total of 2.").count == 2

@@ -45,8 +45,10 @@ def to_tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     return {key: torch.from_numpy(array) for key, array in arrays.items()}
 
 
-def collate_arrays(rows: Sequence[Sequence[Tokens]], row_length: int | None = None) -> dict[str, np.ndarray]:
-    """:func:`collate` in numpy, for worker processes."""
+def collate_arrays(
+    rows: Sequence[Sequence[Tokens]], row_length: int | None = None, *, isolate: bool = True
+) -> dict[str, np.ndarray]:
+    """:func:`collate` in numpy, for worker processes. Without ``isolate`` a row is one example (``LoaderConfig``)."""
     longest = max(sum(len(tokens.input_ids) for tokens in row) for row in rows)
     if row_length is not None and longest > row_length:
         raise DataError(f"a row holds {longest} tokens, more than row_length={row_length}")
@@ -60,7 +62,7 @@ def collate_arrays(rows: Sequence[Sequence[Tokens]], row_length: int | None = No
             span = slice(start, start + len(tokens.input_ids))
             for key in _TEXT_KEYS:
                 batch[key][b, span] = getattr(tokens, key)
-            batch["example_ids"][b, span] = number
+            batch["example_ids"][b, span] = number if isolate else 0
             start = span.stop
     batch["labels"][batch["loss_weights"] == 0] = IGNORED
     batch.update(_images([tokens for row in rows for tokens in row]))

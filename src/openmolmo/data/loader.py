@@ -182,6 +182,8 @@ class Loader:
             packing["row_examples"] = c.row_examples
         if c.split:
             packing["split"] = True
+        if not c.isolate:
+            packing["isolate"] = False
         return {"streams": c.streams, "rows": c.rows, "row_length": c.row_length, "packing": c.packing, **packing}
 
     def _too_many(self, made: StreamBatch) -> TooManySkippedError:

@@ -45,6 +45,8 @@ class LoaderConfig(Config):
     to be exact, one row of several has no padding, and several rows of one have. ``streams`` bounds the
     useful number of ``workers`` (of all processes together, whose number must divide it) and,
     unlike those, is part of what defines the order of the data.
+    With ``isolate=False`` an example also sees those before it in its row (their pictures, and their branches of its
+    own branch's number): a fault of other programs, to be compared with.
     ``max_skipped`` is how many different unreadable examples are passed over before the run stops.
     """
 
@@ -53,6 +55,7 @@ class LoaderConfig(Config):
     packing: bool = True
     row_examples: int = 1
     split: bool = False
+    isolate: bool = True
     open_rows: int = 8
     streams: int = 4
     workers: int = 1
@@ -174,7 +177,7 @@ class Stream:
         ready, self._ready = self._ready[: self.config.spans], self._ready[self.config.spans :]
         rows = [_join(ready[i : i + joined]) for i in range(0, len(ready), joined)]
         return StreamBatch(
-            arrays=collate_arrays([[part.tokens for part in row.items] for row in rows]) if rows else {},
+            arrays=self._collated(rows) if rows else {},
             positions=[row.positions for row in rows],
             tokens=sum(row.used for row in rows),
             seconds=time.perf_counter() - started,
@@ -182,6 +185,9 @@ class Stream:
             skipped=self._skipped,
             later_parts=sum(part.number > 0 for row in rows for part in row.items),
         )
+
+    def _collated(self, rows: Sequence[Row[_Part]]) -> dict[str, np.ndarray]:
+        return collate_arrays([[part.tokens for part in row.items] for row in rows], isolate=self.config.isolate)
 
     def _places(self, row: Row[_Part]) -> list[Any]:
         if not self.config.split:

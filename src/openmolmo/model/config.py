@@ -42,8 +42,8 @@ class MolmoConfig(PreTrainedConfig):  # type: ignore[misc]
     padding_embedding: bool = True
     #: Patches that make one image token: 4 for windows of 2x2.
     patches_per_token: int = 4
-    #: How a window becomes one vector: attention with the mean as query, or the patches side by side.
-    pooling: Literal["attention", "stack"] = "attention"
+    #: How a window becomes one vector: attention with the mean as query, the patches side by side, or their mean.
+    pooling: Literal["attention", "stack", "mean"] = "attention"
     pooling_heads: int = 16
     pooling_head_dim: int = 64
     #: Inner width of the SwiGLU projector.
@@ -89,7 +89,10 @@ class MolmoConfig(PreTrainedConfig):  # type: ignore[misc]
             raise ConfigError("feature_layers is empty", fix="name at least one encoder block, for example [-2, -9]")
         if not 0.0 <= self.residual_dropout < 1.0:
             raise ConfigError(f"residual_dropout={self.residual_dropout} must be at least 0 and below 1")
-        for name, known in (("pooling", ("attention", "stack")), ("dropout_tokens", ("supervised", "all", "none"))):
+        for name, known in (
+            ("pooling", ("attention", "stack", "mean")),
+            ("dropout_tokens", ("supervised", "all", "none")),
+        ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name}={getattr(self, name)!r} must be one of {', '.join(known)}")
         table = self.text_config.vocab_size + self.extra_embeddings

@@ -21,11 +21,13 @@ class Connector(nn.Module):
     def __init__(self, config: Any, features: int) -> None:
         super().__init__()
         self.padding = PaddingEmbedding(features) if config.padding_embedding else None
-        self.pool: AttentionPool | StackPool
+        self.pool: AttentionPool | StackPool | MeanPool
         if config.pooling == "attention":
             self.pool = AttentionPool(features, config.pooling_heads, config.pooling_head_dim)
-        else:
+        elif config.pooling == "stack":
             self.pool = StackPool(features, config.patches_per_token)
+        else:
+            self.pool = MeanPool(features)
         self.norm = config.feature_norm
         self.projector = Projector(self.pool.width, config.projector_hidden, config.text_config.hidden_size)
 
@@ -102,6 +104,18 @@ class StackPool(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """(M, W, F) -> (M, W*F)."""
         return windows.flatten(1)
+
+
+class MeanPool(nn.Module):
+    """The mean of a window's patches: what pooling without any weights can do."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.width = features
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(M, W, F) -> (M, F)."""
+        return windows.mean(dim=1)
 
 
 class Projector(nn.Module):

@@ -8,7 +8,7 @@ from typing import Literal
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 from openmolmo.records.example import ANNOTATION_KINDS
-from openmolmo.words.points import PointOrder
+from openmolmo.words.points import PointForm, PointOrder
 
 __all__ = ["DEMO_STYLES", "FormatConfig"]
 
@@ -29,7 +29,11 @@ class FormatConfig(Config):
     ``length_hint_rate``; ``default_length`` is the hint at inference (None: "long_caption :").
     ``prompt_templates``: many wordings for captions, pointing and counting; otherwise the plain one
     (for captions under a tag: the tag alone).
-    ``counting``: what a counting reply holds, and in which order.
+    ``point_order``: how the points of a reply are sorted; ``random`` draws an order anew each time (in training).
+    ``point_form``: how points are written; for ``tokens`` the tokenizer should have one for each coordinate.
+    ``counting``: what a counting reply holds, and in which order; of ``points`` alone the reader counts them.
+    ``counted``: where a counting reply points in training: at the things; or, to be compared with, ``anywhere`` as
+    often, or ``any_number`` of times from 1 to 10 (before the true total).
     ``option_letters``: letter the options of multiple-choice questions, ``A: cat`` (never those that are
     letters already).
     ``max_points``: pointing and counting with more points than this are not used.
@@ -42,8 +46,10 @@ class FormatConfig(Config):
     system_prompt: Literal["none", "style", "demo_or_style", "style_and_length"] = "demo_or_style"
     always_start_with_space: bool = True
     prompt_templates: bool = True
-    point_order: PointOrder = "xy"
-    counting: Literal["point_then_count", "count", "count_then_point"] = "point_then_count"
+    point_order: PointOrder | Literal["random"] = "xy"
+    point_form: PointForm = "tags"
+    counting: Literal["point_then_count", "count", "count_then_point", "points"] = "point_then_count"
+    counted: Literal["things", "anywhere", "any_number"] = "things"
     demo_styles: tuple[str, ...] = DEMO_STYLES
     demo_tag_rate: float = 0.1
     caption_tag_rate: float | None = None

@@ -30,6 +30,7 @@ from openmolmo.words.templates import wording
 __all__ = ["POINT_PLACE", "ask_options", "render_turns", "most_frequent"]
 
 POINT_PLACE = "<|POINT|>"
+_MOST_ANYWHERE = 10
 _HOW_MANY = re.compile(r"\bhow many\b", re.IGNORECASE)
 
 Random = np.random.Generator | None  # None: the plain wording, nothing at random (inference)
@@ -83,7 +84,7 @@ def _(annotation: Pointing, config: FormatConfig, rng: Random) -> tuple[str, ...
         return None
     label = annotation.label.lower()
     question = annotation.question or _label_request("pointing", label, config, rng)
-    return (question, write_points(annotation.points, label, order=config.point_order))
+    return (question, _written(annotation.points, label, config, rng))
 
 
 @render_turns.register
@@ -99,7 +100,7 @@ def _(annotation: Counting, config: FormatConfig, rng: Random) -> tuple[str, ...
         return None
     label = annotation.label.lower()
     question = annotation.question or _label_request("counting", label, config, rng)
-    return (question, _counting_reply(annotation.count, annotation.points, label, config))
+    return (question, _counting_reply(annotation.count, annotation.points, label, config, rng))
 
 
 def _label_request(asked: str, label: str, config: FormatConfig, rng: Random) -> str:
@@ -107,15 +108,29 @@ def _label_request(asked: str, label: str, config: FormatConfig, rng: Random) ->
     return wording("counting" if asked == "counting" else "pointing", drawn, label=label)
 
 
-def _counting_reply(count: int, points: Sequence[Point], label: str, config: FormatConfig) -> str:
+def _counting_reply(count: int, points: Sequence[Point], label: str, config: FormatConfig, rng: Random) -> str:
     if count == 0:
         return NOTHING_THERE
     if config.counting == "count" or not points:
         return str(count)
-    text = write_points(points, label, order=config.point_order)
+    if config.counted != "things" and rng is not None:
+        number = len(points) if config.counted == "anywhere" else 1 + int(rng.integers(_MOST_ANYWHERE))
+        points = [Point(float(x), float(y)) for x, y in rng.uniform(0.0, 100.0, (number, 2))]
+    text = _written(points, label, config, rng)
+    if config.counting == "points":
+        return text
     if config.counting == "count_then_point":
         return f"The total is {count}, counting the {text}."
     return f"Counting the {text} shows a total of {count}."
+
+
+def _written(points: Sequence[Point], label: str, config: FormatConfig, rng: Random, *, alt: str | None = None) -> str:
+    """A group of points in the order and form of ``config``; a random order is drawn where there is ``rng``."""
+    order = config.point_order
+    if order == "random":
+        points = points if rng is None else [points[int(i)] for i in rng.permutation(len(points))]
+        order = "given"
+    return write_points(points, label, alt=alt, order=order, form=config.point_form)
 
 
 @render_turns.register
@@ -131,7 +146,7 @@ def _(annotation: PointExplanation, config: FormatConfig, rng: Random) -> tuple[
         raise PromptError(f"the answer has {len(annotation.labels)} labels but {len(alts)} alt texts")
     texts = [pieces[0]]
     for label, alt, points, rest in zip(annotation.labels, alts, annotation.points, pieces[1:], strict=True):
-        texts += [write_points(points, label, alt=alt, order=config.point_order) if points else label, rest]
+        texts += [_written(points, label, config, rng, alt=alt) if points else label, rest]
     return (annotation.question, "".join(texts))
 
 

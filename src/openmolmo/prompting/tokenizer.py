@@ -19,6 +19,7 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.files import write_json, write_text
+from openmolmo.words.other_forms import COORDINATE_TOKENS
 
 __all__ = [
     "EOS_TOKEN",
@@ -26,6 +27,7 @@ __all__ = [
     "SPECIAL_TOKENS",
     "SpecialIds",
     "TextTokenizer",
+    "add_coordinate_tokens",
     "add_special_tokens",
     "train_bpe",
 ]
@@ -208,6 +210,19 @@ def add_special_tokens(tokenizer: tokenizers.Tokenizer, vocab_size: int | None =
     copy.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (*filler, *SPECIAL_TOKENS)])
     assert {token: copy.token_to_id(token) for token in SPECIAL_TOKENS} == wanted
     return copy
+
+
+def add_coordinate_tokens(tokenizer: TextTokenizer) -> TextTokenizer:
+    """A copy with a token for each whole percent (``FormatConfig.point_form="tokens"``) at the end of its vocabulary.
+
+    The special tokens move behind them, so a model must be made for it anew; it also writes them.
+    """
+    content = json.loads(tokenizer.to_json())
+    content["added_tokens"] = [token for token in content["added_tokens"] if token["content"] not in SPECIAL_TOKENS]
+    base = tokenizers.Tokenizer.from_str(json.dumps(content))
+    base.add_tokens([AddedToken(token, special=False, normalized=False) for token in COORDINATE_TOKENS])
+    names = tokenizer.names
+    return TextTokenizer(add_special_tokens(base), eos=names["eos_token"], bos=names.get("bos_token"))
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int = 4096, *, min_frequency: int = 2) -> TextTokenizer:

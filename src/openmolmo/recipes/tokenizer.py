@@ -10,6 +10,11 @@ That of the micro model has 1024 tokens, learnt from the text of its easy world,
 ``openmolmo/bundled/tokenizer-micro``:
 
     python -m openmolmo.recipes.tokenizer OUT micro
+
+``openmolmo/bundled/tokenizer-micro-coordinates`` is the same with a token for each coordinate, to compare them with
+coordinates in digits:
+
+    python -m openmolmo.recipes.tokenizer OUT micro-coordinates
 """
 
 from __future__ import annotations
@@ -24,9 +29,9 @@ from openmolmo.core.rng import derive
 from openmolmo.engine.synth.base import GENERATORS, make_example
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Formatter
-from openmolmo.prompting.tokenizer import TextTokenizer, train_bpe
+from openmolmo.prompting.tokenizer import TextTokenizer, add_coordinate_tokens, train_bpe
 
-__all__ = ["generated_texts", "train_micro_tokenizer", "train_nano_tokenizer"]
+__all__ = ["generated_texts", "train_coordinate_tokenizer", "train_micro_tokenizer", "train_nano_tokenizer"]
 
 _TEXT_SPLIT = "train"
 _SIZE = 64  # the words do not depend on the picture's size, and small pictures are quick
@@ -63,7 +68,16 @@ def train_micro_tokenizer(out: Path, *, vocab_size: int = 1024, scenes: int = 20
     return tokenizer
 
 
+def train_coordinate_tokenizer(out: Path) -> TextTokenizer:
+    """The micro model's tokenizer with tokens for coordinates, at ``out``."""
+    tokenizer = add_coordinate_tokens(train_micro_tokenizer(out))
+    tokenizer.save_pretrained(out)
+    return tokenizer
+
+
+_MAKERS = {"": train_nano_tokenizer, "micro": train_micro_tokenizer, "micro-coordinates": train_coordinate_tokenizer}
+
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["micro"]):
-        sys.exit("usage: python -m openmolmo.recipes.tokenizer OUT [micro]")
-    (train_micro_tokenizer if sys.argv[2:] else train_nano_tokenizer)(Path(sys.argv[1]))
+    if len(sys.argv) not in (2, 3) or "".join(sys.argv[2:]) not in _MAKERS:
+        sys.exit("usage: python -m openmolmo.recipes.tokenizer OUT [micro|micro-coordinates]")
+    _MAKERS["".join(sys.argv[2:])](Path(sys.argv[1]))

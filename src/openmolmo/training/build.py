@@ -27,6 +27,7 @@ from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.tokenizer import TextTokenizer
+from openmolmo.training.architecture import change_architecture
 from openmolmo.training.checkpoint import is_sharded, require_model_folder
 from openmolmo.training.config import BaseRunConfig, RunConfig
 from openmolmo.training.estimate.work import most_image_tokens
@@ -127,6 +128,7 @@ def build_model(
         settings = load_config(source)
     else:
         settings = PRESETS.get(config.model)(special.im_start, special.im_patch)
+    settings = change_architecture(settings, config.architecture, trained=source is not None)
     if settings.image_patch_id != special.im_patch:
         raise ConfigError(
             f"<im_patch> is token {settings.image_patch_id} for the model and {special.im_patch} for the tokenizer",

@@ -19,6 +19,7 @@ from openmolmo.training.watch.config import WatchConfig
 
 __all__ = [
     "PARTS",
+    "ArchitectureConfig",
     "BaseRunConfig",
     "DropoutConfig",
     "OptimizerConfig",
@@ -72,6 +73,8 @@ class OptimizerConfig(Config):
     their part; everything else stays with AdamW. From random weights it learns in a third of the steps
     (docs/log.md); the paper uses AdamW for all. ``decayed="layers"`` spares norms (but those of
     queries and keys), scales of layers and embeddings the weight decay, as the paper's code does.
+    ``clipping="global"`` clips all gradients by one norm, the smallest ``clip`` of the parts that are trained, in place
+    of each part by its own.
     """
 
     encoder: PartConfig = field(default_factory=lambda: PartConfig(lr=6e-6, warmup=2000))
@@ -84,6 +87,7 @@ class OptimizerConfig(Config):
     final_fraction: float = 0.1
     matrices: Literal["adamw", "muon"] = "adamw"
     muon_scale: float = 1.0
+    clipping: Literal["parts", "global"] = "parts"
 
     def __post_init__(self) -> None:
         if self.muon_scale <= 0:
@@ -120,13 +124,32 @@ class DropoutConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArchitectureConfig(Config):
+    """Settings of the model in place of the preset's (None: the preset's).
+
+    ``pooling``: how a window of patches becomes one image token (``MolmoConfig.pooling``). ``feature_layers``: the
+    encoder's blocks whose outputs are used, from the last (-1); blocks behind the last one used do not exist.
+    """
+
+    pooling: Literal["attention", "stack", "mean"] | None = None
+    feature_layers: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        layers = self.feature_layers or ()
+        if len(set(layers)) < len(layers):
+            raise ConfigError(f"architecture.feature_layers={layers} names a block twice")
+        if self.feature_layers == ():
+            raise ConfigError("architecture.feature_layers is empty", fix="name at least one block, such as -1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaseRunConfig(Config):
     """What every kind of run has.
 
-    ``model`` is a registered preset, built with fresh weights, unless ``init_from`` names a model whose
-    weights and tokenizer to start from: a checkpoint folder of ours or of a released Molmo, the folder of
-    a run, a bundled model, or OWNER/NAME at the hub. ``tokenizer`` is a folder or the name of one in the package
-    (``tokenizer-micro``), or None for the one that ``init_from`` or the package brings.
+    ``model`` is a registered preset, built with fresh weights and the changes of ``architecture``, unless
+    ``init_from`` names a model whose weights and tokenizer to start from: a checkpoint folder of ours or of a
+    released Molmo, the folder of a run, a bundled model, or OWNER/NAME at the hub. ``tokenizer`` is a folder or the
+    name of one in the package (``tokenizer-micro``), or None for the one that ``init_from`` or the package brings.
     ``crop`` and ``format`` are those of ``init_from`` where they are
     None. ``keep`` is how many checkpoints stay on disk. ``threads`` is how many CPU threads computing uses
     (0: as many as there are cores). ``precision`` is the type of matrix products; weights, gradients and
@@ -141,6 +164,7 @@ class BaseRunConfig(Config):
     name: str
     steps: int
     model: str = "nano"
+    architecture: ArchitectureConfig = field(default_factory=ArchitectureConfig)
     init_from: str | None = None
     tokenizer: str | None = None
     crop: CropConfig | None = field(default_factory=CropConfig)
@@ -176,13 +200,16 @@ class RunConfig(BaseRunConfig):
 
     With several processes that is the number of all of them together. ``freeze`` names what is not trained
     (``openmolmo.training.freeze``), as does a learning rate of 0 for a whole part. With ``lora`` adapters are
-    trained in place of the weights. With ``require_audit`` data is refused of which the audit
+    trained in place of the weights. ``normalise`` is what the loss of a batch is divided by: the loss weight of the
+    whole ``step``, or its own (``batch``), which over-weights short replies and is there to be compared with.
+    With ``require_audit`` data is refused of which the audit
     (``openmolmo data audit``) refuses a part; without, that is told.
     """
 
     mixture: MixtureConfig
     loader: LoaderConfig = field(default_factory=LoaderConfig)
     accumulate: int = 1
+    normalise: Literal["step", "batch"] = "step"
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     freeze: tuple[str, ...] = ()
     lora: LoraConfig | None = None
@@ -215,7 +242,7 @@ class SceneConfig(Config):
     size: int
     windows: int = 1
     most: int | None = None
-    world: Literal["whole", "micro", "small"] = "whole"
+    world: Literal["whole", "micro", "small", "crowd", "told", "brief", "careless"] = "whole"
 
     def __post_init__(self) -> None:
         if self.windows < 1:

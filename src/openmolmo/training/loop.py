@@ -35,7 +35,7 @@ from openmolmo.training.build import (
 from openmolmo.training.card import facts_of
 from openmolmo.training.config import RunConfig
 from openmolmo.training.incidents import examples_of, tell_skipped, too_many_skipped, write_nan_report, write_skipped
-from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, require_weight
+from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, own_weight, require_weight
 from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer, matrices_of, trained_parameters, undecayed_of
 from openmolmo.training.parallel.parallelize import Parallelized, parallelize
@@ -231,7 +231,8 @@ class Trainer:
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
                     output = self.parallelized.forward(**tensors)
                 # Gradients are averaged over the processes, and the step's is their sum.
-                torch.autograd.backward(micro_loss(output, weight / self.world.size, self.config.z_loss))
+                whole = own_weight(batch, self.config.accumulate) if self.config.normalise == "batch" else weight
+                torch.autograd.backward(micro_loss(output, whole / self.world.size, self.config.z_loss))
             loss.add(output)
         loss.read(weight)
         loss.ce, loss.z, seeing = self.world.sum([loss.ce, loss.z, seen])

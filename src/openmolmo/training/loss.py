@@ -2,7 +2,8 @@
 
 loss = sum over all supervised tokens of (cross-entropy + z_loss * logsumexp^2) * weight,
 divided by the sum of all weights of the step. Dividing each batch by its own weight instead
-would over-weight short answers (arXiv 2409.17146, appendix on training).
+would over-weight short answers (arXiv 2409.17146, appendix on training); ``normalise=batch`` does that, to be
+compared with.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from torch import Tensor
 from openmolmo.core.errors import RunError
 from openmolmo.data.loader import Batch
 
-__all__ = ["LossSums", "StepLoss", "batch_weight", "micro_loss", "require_weight", "step_weight"]
+__all__ = ["LossSums", "StepLoss", "batch_weight", "micro_loss", "own_weight", "require_weight", "step_weight"]
+
+
+_NOTHING = 1e-12  # a batch without loss has sum 0
 
 
 class LossSums(Protocol):
@@ -56,6 +60,11 @@ class StepLoss:
 def batch_weight(batches: Iterable[Batch]) -> float:
     """Total loss weight of batches."""
     return sum(float(batch.tensors["loss_weights"].double().sum()) for batch in batches)
+
+
+def own_weight(batch: Batch, batches: int) -> float:
+    """What to divide one of a step's ``batches`` by so that each counts the same, however much of it has loss."""
+    return max(batch_weight([batch]), _NOTHING) * batches
 
 
 def step_weight(batches: Iterable[Batch]) -> float:

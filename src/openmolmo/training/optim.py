@@ -159,16 +159,21 @@ class Optimizer:
         return rates
 
     def clip(self) -> dict[str, float]:
-        """Scale each part's gradients down to its largest norm; returns the norms before."""
+        """Scale each part's gradients down to its largest norm, or all to one; returns the parts' norms before."""
         gradients = {part: self._gradients(part) for part in self.parts}
         norms = {part: _norm(members, self.parts[part][0].device) for part, members in gradients.items()}
         if self._shards is not None and norms:
             squares = torch.stack(list(norms.values())).square()
             dist.all_reduce(squares, group=self._shards)
             norms = dict(zip(norms, squares.sqrt(), strict=True))
+        limits = {part: self.config.part(part).clip for part in self.parts}
+        sizes = norms
+        if self.config.clipping == "global" and norms:
+            whole = torch.stack(list(norms.values())).square().sum().sqrt()
+            sizes, limits = dict.fromkeys(norms, whole), dict.fromkeys(limits, min(limits.values()))
         for part, members in gradients.items():
             if members:
-                factor = (self.config.part(part).clip / (norms[part] + 1e-6)).clamp(max=1.0)
+                factor = (limits[part] / (sizes[part] + 1e-6)).clamp(max=1.0)
                 torch._foreach_mul_(members, factor)
         return {part: float(norm) for part, norm in norms.items()}
 

@@ -25,12 +25,23 @@ import numpy as np
 
 from openmolmo.core.errors import PromptError
 from openmolmo.records.example import Point
-from openmolmo.words.other_forms import Place, next_escaped, next_press, read_coords, read_tenths
+from openmolmo.words.other_forms import (
+    LABEL_END,
+    Place,
+    next_coordinates,
+    next_escaped,
+    next_press,
+    read_coords,
+    read_tenths,
+    write_coordinates,
+    write_coords,
+)
 
 __all__ = [
     "NOTHING_THERE",
     "NOTHING_THERE_PAPER",
     "OutOfRange",
+    "PointForm",
     "PointGroup",
     "PointOrder",
     "order_points",
@@ -40,6 +51,8 @@ __all__ = [
 ]
 
 PointOrder = Literal["xy", "yx", "given"]
+PointForm = Literal["tags", "compact", "tokens"]
+"""``tags`` as above; ``compact`` and ``tokens`` as ``other_forms`` shows them: Molmo2's, and a token a coordinate."""
 OutOfRange = Literal["drop", "keep", "clamp"]
 Written = tuple[tuple[int, int], tuple[int, int]]
 """Where (start, end) the numbers x and y of a point stand in a text."""
@@ -91,10 +104,18 @@ def _ordered(points: Sequence[Point], order: PointOrder) -> list[Point]:
     return placed
 
 
-def write_points(points: Sequence[Point], label: str, *, order: PointOrder = "xy", alt: str | None = None) -> str:
+def write_points(
+    points: Sequence[Point],
+    label: str,
+    *,
+    order: PointOrder = "xy",
+    alt: str | None = None,
+    form: PointForm = "tags",
+) -> str:
     """The text of one group of points; no points at all gives ``There are none.``
 
-    ``alt`` defaults to the label. Raises PromptError on a coordinate outside 0-100 percent.
+    ``alt`` defaults to the label; only ``tags`` write it. Form ``tokens`` is of one picture, in whole percent.
+    Raises PromptError on a coordinate outside 0-100 percent.
     """
     ordered = _ordered(points, order)
     if not ordered:
@@ -106,6 +127,10 @@ def write_points(points: Sequence[Point], label: str, *, order: PointOrder = "xy
                 fix="points are percent of the image's width and height; divide pixels by its size and multiply by 100",
             )
     inner = _escape(label)
+    if form == "compact":
+        return f'<points coords="{write_coords(ordered)}">{inner}</points>'
+    if form == "tokens":
+        return f"{write_coordinates(ordered)}{inner}{LABEL_END}"
     shown = inner if alt is None else _escape(alt)
     if len(ordered) == 1:
         return f'<point {_place(ordered[0], "")} alt="{shown}">{inner}</point>'
@@ -148,7 +173,7 @@ def read_points(text: str, *, out_of_range: OutOfRange = "drop") -> list[PointGr
     ``dropped``), ``keep`` it, or ``clamp`` it to the edge. Never raises.
     """
     # The readers of each form say where its next element is; the first of them is read.
-    readers = {reader: reader(text, 0, out_of_range) for reader in (_element, _escaped, _press)}
+    readers = {reader: reader(text, 0, out_of_range) for reader in (_element, _escaped, _press, _tokens)}
     groups: list[PointGroup] = []
     while found := min((one for one in readers.values() if one is not None), key=lambda one: one.start, default=None):
         if found.points or found.dropped:
@@ -207,6 +232,16 @@ def _press(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | N
     name, x, y, start, end, places = found
     points, written, dropped = _select([(Point(x, y), places)], out_of_range)
     return PointGroup(name, name, points, start, end, True, dropped, written)
+
+
+def _tokens(text: str, position: int, out_of_range: OutOfRange) -> PointGroup | None:
+    """The next run of coordinates that are a token each."""
+    found = next_coordinates(text, position)
+    if found is None:
+        return None
+    pairs, label, start, end, complete = found
+    points, written, dropped = _select([(Point(x[0], y[0]), (x[1], y[1])) for x, y in pairs], out_of_range)
+    return PointGroup(_clean(label), _clean(label), points, start, end, complete, dropped, written)
 
 
 def without_points(text: str) -> str:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from openmolmo.core.optional import require
 from openmolmo.data.sources.base import SOURCES
+from openmolmo.evaluation.tasks.base import image_source
 from openmolmo.pictures import open_image
 
 __all__ = ["PHOTOGRAPHS", "SIZES", "drawn", "gradients", "noise", "photographs", "plain", "strange", "variants"]
@@ -48,7 +49,7 @@ def drawn(name: str, count: int, *, split: str, seed: int, sizes: Sequence[int] 
     for size in sizes:
         source = SOURCES.get("synth")(generator=name, count=count, size=size, seed=seed, split=split)
         for place in range(count):
-            yield open_image(source[place].images[0].data)
+            yield open_image(image_source(source[place].images[0]))
 
 
 def strange(count: int, seed: int) -> Iterator[Picture]:
@@ -92,7 +93,9 @@ def _gradient(ends: Picture, height: int, width: int) -> Picture:
 
 def photographs() -> dict[str, Picture]:
     """The photographs of scikit-image by name. MissingDependencyError without that package."""
-    folder = Path(require("skimage", extra="dev").__file__).parent / "data"
+    place = require("skimage", extra="dev").__file__
+    assert place is not None
+    folder = Path(place).parent / "data"
     return {name.partition(".")[0]: open_image(folder / name) for name in PHOTOGRAPHS}
 
 

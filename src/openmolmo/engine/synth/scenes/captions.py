@@ -6,9 +6,11 @@ order. The caption grows with what there is to say: 20 to 200 words.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.engine.synth.scenes.graph import Background, Scene, Thing, relation
-from openmolmo.engine.synth.scenes.vocabulary import article, count_phrase, join_words, place_phrase, plural
+from openmolmo.engine.synth.scenes.vocabulary import SIZES, article, count_phrase, join_words, place_phrase, plural
 
 __all__ = ["background_phrase", "describe_kind", "relations", "write_caption"]
 
@@ -59,9 +61,27 @@ def write_caption(dice: Dice, scene: Scene) -> str:
 
 
 def _write_short(dice: Dice, scene: Scene) -> str:
-    """How many of what on which background, then size and place of each kind."""
-    kinds = [describe_kind(dice, kind, things, counted=False) for kind, things in scene.kinds.items()]
-    return " ".join([_overview(dice, scene, late_background=False), *kinds])
+    """How many of what on which background, then size and place of each kind; or these of some kinds alone."""
+    seen = _misseen(dice, scene) if scene.world.careless else scene
+    if scene.world.brief and dice.chance(scene.world.brief):
+        some = dice.sample(list(seen.kinds), 1 + dice.below(len(seen.kinds)))
+        return " ".join(
+            describe_kind(dice, kind, seen.kinds[kind], counted=True) for kind in seen.kinds if kind in some
+        )
+    kinds = [describe_kind(dice, kind, things, counted=False) for kind, things in seen.kinds.items()]
+    return " ".join([_overview(dice, seen, late_background=False), *kinds])
+
+
+def _misseen(dice: Dice, scene: Scene) -> Scene:
+    """The scene as a careless person takes it: some things have another shape, colour or size."""
+    words = {"shape": scene.world.shapes, "colour": scene.world.colours, "size": tuple(SIZES)}
+    things = []
+    for thing in scene.things:
+        if dice.chance(scene.world.careless):
+            name = dice.pick(tuple(words))
+            thing = replace(thing, **{name: dice.pick([w for w in words[name] if w != getattr(thing, name)])})  # type: ignore[arg-type]
+        things.append(thing)
+    return replace(scene, things=tuple(things))
 
 
 def background_phrase(background: Background) -> str:

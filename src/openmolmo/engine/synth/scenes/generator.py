@@ -20,13 +20,11 @@ from openmolmo.engine.synth.scenes.layout import Placed, choose_easy, choose_few
 from openmolmo.engine.synth.scenes.questions import make_counting, make_not_present, make_pointing
 from openmolmo.engine.synth.scenes.statements import reference_statements
 from openmolmo.engine.synth.scenes.transcripts import write_transcript
-from openmolmo.engine.synth.scenes.world import MICRO as MICRO_WORLD
-from openmolmo.engine.synth.scenes.world import SMALL as SMALL_WORLD
-from openmolmo.engine.synth.scenes.world import WHOLE, World
+from openmolmo.engine.synth.scenes.world import WHOLE, WORLDS, World
 from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
-__all__ = ["EASY", "GENERATOR", "MICRO", "SMALL", "SceneGenerator"]
+__all__ = ["BRIEF", "CARELESS", "CROWD", "EASY", "GENERATOR", "MICRO", "SMALL", "TOLD", "SceneGenerator"]
 
 _LEAST_SIZE = 64
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
@@ -66,7 +64,7 @@ class SceneGenerator:
             provenance=Provenance(
                 dataset=f"openmolmo-synth-{self.name.replace('_', '-')}",
                 licence="Apache-2.0",
-                made=dict.fromkeys(_PLAIN_KINDS if self.world.plain else _KINDS, (Made.PROGRAM,)),
+                made=dict.fromkeys(_kinds(self.world), (Made.PROGRAM,)),
                 image="program",
                 tool=f"openmolmo synth {self.name}",
                 version=self.version,
@@ -74,6 +72,12 @@ class SceneGenerator:
             split=cast(Split, split),
             facts=facts,
         )
+
+
+def _kinds(world: World) -> tuple[str, ...]:
+    if not world.plain:
+        return _KINDS
+    return (*_PLAIN_KINDS, "transcript") if world.spoken else _PLAIN_KINDS
 
 
 def make_scene(
@@ -137,6 +141,7 @@ def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
     if scene.world.plain:
         return (
             Caption(text=write_caption(dice, scene)),
+            *((Transcript(text=write_transcript(dice, scene)),) if scene.world.spoken else ()),
             *make_pointing(dice, scene, 3),
             *make_counting(dice, scene, 2),
             *make_not_present(dice, scene, 1),
@@ -158,12 +163,20 @@ EASY = SceneGenerator("easy_scenes", most=2)
 EASY.__doc__ = (
     "Scenes of one or two plain objects, medium or large, on calm backgrounds: what a new model learns to see with."
 )
-MICRO = SceneGenerator("micro_scenes", world=MICRO_WORLD)
+MICRO = SceneGenerator("micro_scenes", world=WORLDS["micro"])
 MICRO.__doc__ = (
     "Scenes of one to four plain objects, of six shapes and six colours on plain backgrounds: learnt in minutes."
 )
-SMALL = SceneGenerator("small_scenes", world=SMALL_WORLD)
+SMALL = SceneGenerator("small_scenes", world=WORLDS["small"])
 SMALL.__doc__ = (
     "Scenes of one to five small plain objects, made for pictures of 192 pixels: their shapes are lost where the "
     "picture is shrunk."
 )
+CROWD = SceneGenerator("crowd_scenes", world=WORLDS["crowd"])
+CROWD.__doc__ = "Scenes of one to ten of the micro world's objects, many of a kind, to be counted."
+TOLD = SceneGenerator("told_scenes", world=WORLDS["told"])
+TOLD.__doc__ = "Scenes of two to five of the micro world's objects, with captions and transcripts."
+BRIEF = SceneGenerator("brief_scenes", world=WORLDS["brief"])
+BRIEF.__doc__ = "The same kind of scenes; every other caption tells of some of the objects only."
+CARELESS = SceneGenerator("careless_scenes", world=WORLDS["careless"])
+CARELESS.__doc__ = "The same kind of scenes with captions that are often wrong, to be compared with."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, SHAPES
 
-__all__ = ["MICRO", "SMALL", "WHOLE", "WORLDS", "World"]
+__all__ = ["BRIEF", "CARELESS", "CROWD", "MICRO", "SMALL", "TOLD", "WHOLE", "WORLDS", "World"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +16,10 @@ class World:
     ``counts``: how likely scenes of 1, 2, ... plain objects are (none: the mixture of simple and busy scenes).
     ``again``: how often an object is the same as one before. ``scale``: of every radius.
     ``tones``: backgrounds, plain and square pictures only (none: all kinds). ``plain``: labels name neither
-    patterns nor sizes, captions are short, and there are no transcripts and explanations. ``asked``: the kinds of
-    short questions (none: all of them).
+    patterns nor sizes, captions are short, and there are no transcripts and explanations. Of such a world,
+    ``spoken``: there are transcripts after all. ``brief``: how often a caption tells of some things only, without an
+    overview. ``careless``: of how many things a caption says something wrong. ``asked``: the kinds of short questions
+    (none: all of them).
     """
 
     name: str
@@ -28,6 +30,9 @@ class World:
     scale: float = 1.0
     tones: tuple[str, ...] = ()
     plain: bool = False
+    spoken: bool = False
+    brief: float = 0.0
+    careless: float = 0.0
     asked: tuple[str, ...] = ()
 
 
@@ -54,4 +59,16 @@ SMALL = replace(
 )
 """The micro world with small things in large pictures: whoever shrinks the picture cannot tell their shapes."""
 
-WORLDS = {world.name: world for world in (WHOLE, MICRO, SMALL)}
+CROWD = replace(MICRO, name="crowd", counts=(1, 2, 2, 2, 2, 2, 2, 2, 2, 2), again=0.8, scale=0.6)
+"""One to ten things, many of a kind, to be counted; for pictures of twice a crop's side."""
+
+TOLD = replace(MICRO, name="told", counts=(0, 2, 3, 3, 2), scale=1.1, spoken=True)
+"""Two to five things, told in writing and in speech."""
+
+BRIEF = replace(TOLD, name="brief", brief=0.5)
+"""The same things, of which every other caption tells a part only."""
+
+CARELESS = replace(TOLD, name="careless", careless=0.4)
+"""The same things, told by somebody who does not look closely."""
+
+WORLDS = {world.name: world for world in (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS)}
