@@ -180,7 +180,9 @@ def test_every_encoder_gives_one_feature_a_patch(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def examples() -> list[Example]:
-    return [make_example(GENERATORS.get(name), 0, i, size=64) for name in built_in(GENERATORS) for i in range(4)]
+    unlike = {"brief_scenes", "careless_scenes"}  # captions that leave things out, or are wrong, on purpose
+    true = [name for name in built_in(GENERATORS) if name not in unlike]
+    return [make_example(GENERATORS.get(name), 0, i, size=64) for name in true for i in range(4)]
 
 
 @pytest.mark.parametrize("name", built_in(TASKS))

@@ -86,7 +86,7 @@ def test_extra_rows_serve_ids_beyond_the_vocabulary() -> None:
     [
         ({"image_patch_id": 72}, "72 lies outside the embedding table of 72"),
         ({"residual_dropout": 1.0}, "residual_dropout"),
-        ({"pooling": "mean"}, "attention, stack"),
+        ({"pooling": "middle"}, "attention, stack, mean"),
         ({"dropout_tokens": "some"}, "supervised, all, none"),
     ],
 )

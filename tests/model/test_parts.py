@@ -119,7 +119,7 @@ def test_rules_are_written_out_for_every_block() -> None:
         ({"feature_layers": []}, "feature_layers is empty"),
         ({"residual_dropout": 1.0}, "residual_dropout=1.0 must be at least 0 and below 1"),
         ({"residual_dropout": float("nan")}, "residual_dropout=nan"),
-        ({"pooling": "mean"}, "pooling='mean' must be one of attention, stack"),
+        ({"pooling": "middle"}, "pooling='middle' must be one of attention, stack, mean"),
         ({"dropout_tokens": "some"}, "dropout_tokens='some' must be one of supervised, all, none"),
         ({"image_patch_id": 108}, "image_patch_id=108 lies outside the embedding table of 108 rows"),
         ({"image_patch_id": -1}, "image_patch_id=-1 lies outside"),

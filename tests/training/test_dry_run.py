@@ -60,7 +60,7 @@ def test_nothing_is_cut_off() -> None:
 def test_settings_are_short_for_people_and_whole_for_programs() -> None:
     config = override(load_recipe("molmo_sft_7b_d"), ["optimizer.llm.lr=0.00030000000000000003"])
     description = describe(config)
-    assert len(description.shown.splitlines()) < 60 < len(description.settings.splitlines())
+    assert len(description.shown.splitlines()) < 64 < len(description.settings.splitlines())
     assert max(map(len, description.shown.splitlines())) <= 120
     short = json.loads(description.shown)
     assert short["optimizer"]["llm"]["lr"] == 0.0003

@@ -244,8 +244,9 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         if crops is None or pooled_patches is None:
             raise PromptError(f"the text has {given} image tokens but there are no crops", fix="pass crops as well")
         if patches is None:
-            patches = self.encoder(crops)
-        features: Tensor = self.connector(patches, patch_mask, pooled_patches)
+            features = self.image_features(crops, patch_mask, pooled_patches)
+        else:
+            features = self.connector(patches, patch_mask, pooled_patches)
         flat = embeds.reshape(-1, embeds.shape[-1])
         return flat.index_add(0, places, features.to(embeds)).view_as(embeds)
 

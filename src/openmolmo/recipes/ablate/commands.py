@@ -172,7 +172,7 @@ def _conclude(plans: Sequence[Plan], root: Path) -> None:
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page, with curves.")
 @click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON.")
 def report(root: Path, markdown: Path | None, html: Path | None, as_json: Path | None) -> None:
-    """Report what has been found, beside the paper's numbers. Without a file: one table."""
+    """Report what has been found, beside the paper's numbers; as one table where no file is named."""
     from openmolmo.core.files import write_json, write_text
     from openmolmo.recipes.ablate.report import (
         collect,
@@ -189,5 +189,8 @@ def report(root: Path, markdown: Path | None, html: Path | None, as_json: Path |
         write_text(html, render_html(found, root))
     if as_json:
         write_json(as_json, to_json(found))
-    if not (markdown or html or as_json):
+    written = [path for path in (markdown, html, as_json) if path]
+    for path in written:
+        click.echo(path)
+    if not written:
         print_summary(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, PaperRow
 from openmolmo.recipes.ablate.tables.worlds import EVEN, MICRO, TRAINED_ENCODER
-from openmolmo.training.config import SceneConfig
 
 __all__ = ["TABLE_2A"]
 
@@ -19,7 +18,7 @@ TABLE_2A = Ablation(
         Arm(name="same pictures", about="taught on the pictures that are asked about"),
         Arm(
             name="other pictures",
-            overrides={"see.scenes": (SceneConfig(size=96, most=4, world="whole"),)},
+            overrides={"see.scenes": ({"size": 96, "most": 4, "world": "whole"},)},
             about="taught on pictures of more shapes, colours, patterns and backgrounds, as far as one crop shows them",
         ),
         Arm(name="random", overrides={"see.steps": 1}, about="not taught before: random weights"),

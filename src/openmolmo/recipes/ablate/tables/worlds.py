@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from openmolmo.recipes.ablate.base import SEE, Drawn, Stage, World
-from openmolmo.training.config import SceneConfig
 
 __all__ = [
     "BRIEF",
@@ -34,10 +33,10 @@ SEEN_ONCE = replace(SEE, per_seed=False)
 
 SEEN: Mapping[str, Any] = {
     "see.scenes": (
-        SceneConfig(size=96, world="micro"),
-        SceneConfig(size=192, windows=2, world="small"),
-        SceneConfig(size=192, windows=2, world="crowd"),
-        SceneConfig(size=96, world="crowd"),  # large pictures as their global crop shows them
+        {"size": 96, "world": "micro"},
+        {"size": 192, "windows": 2, "world": "small"},
+        {"size": 192, "windows": 2, "world": "crowd"},
+        {"size": 96, "world": "crowd"},  # large pictures as their global crop shows them
     ),
     "see.steps": 1500,
 }
