@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from openmolmo.serving.backend import Generation
 from openmolmo.serving.local import LocalBackend
 from openmolmo.serving.openai.points import points_of
 from openmolmo.words.answer import Answer
-from openmolmo.words.requests import ask_request
+from openmolmo.words.requests import Request, ask_request
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +46,32 @@ def clouds() -> np.ndarray:
     return next(iter(strange(1, 3)))
 
 
+def short(picture: object, question: str) -> Request:
+    return replace(ask_request(picture, question), max_new_tokens=3)
+
+
 def test_every_way_of_asking_tells_the_same(nano, drawing: bytes, tmp_path: Path) -> None:
-    asked = [ask_request(drawing, "What is it?"), ask_request(clouds(), "What is it?"), ask_request(None, "Hello")]
+    asked = [short(drawing, "What is it?"), short(clouds(), "What is it?"), short(None, "Hello")]
     known, odd, text = nano.answer_batch(asked)
     assert known.out_of_world < 0.5 < odd.out_of_world and odd.unlike and not known.unlike
     assert text.out_of_world is None and "out_of_world" not in text.to_json()
     assert odd.to_json()["out_of_world"] == round(odd.out_of_world, 3) == points_of(odd)["out_of_world"]
-    assert nano.ask([drawing, clouds()], "What?").out_of_world == pytest.approx(odd.out_of_world, abs=0.01)
+    assert nano.ask([drawing, clouds()], "What?", max_new_tokens=3).out_of_world == pytest.approx(
+        odd.out_of_world, abs=0.01
+    )
     *_, last = nano.stream(asked[1])
     chat = nano.chat(clouds())
-    told = [last.answer.out_of_world, chat.ask("What?").out_of_world, chat.ask("And?").out_of_world]
+    told = [
+        last.answer.out_of_world,
+        chat.ask("What?", max_new_tokens=3).out_of_world,
+        chat.ask("And?", max_new_tokens=3).out_of_world,
+    ]
     assert told == pytest.approx([odd.out_of_world] * 3, abs=0.01)
 
     async def served() -> list[Answer]:
         backend, answers = LocalBackend(nano), []
         for _ in range(2):  # the second time from the cache
-            async for event in backend.generate(Generation(request=ask_request(clouds(), "What?"))):
+            async for event in backend.generate(Generation(request=short(clouds(), "What?"))):
                 last = event
             answers.append(last.answer)
         await backend.close()

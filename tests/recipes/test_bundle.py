@@ -12,8 +12,13 @@ from click.testing import CliRunner
 
 from openmolmo.core.errors import CheckpointError
 from openmolmo.evaluation.held_out import from_generators
+from openmolmo.evaluation.known_world.fit import statistics_of
+from openmolmo.evaluation.known_world.measure import Known
+from openmolmo.evaluation.known_world.pictures import noise
+from openmolmo.evaluation.known_world.rates import rates
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.inference.load import load
+from openmolmo.inference.predictor import Predictor
 from openmolmo.recipes import bundle as module
 from openmolmo.recipes.bundle import bundle, stage_facts
 
@@ -44,12 +49,20 @@ def test_facts_of_a_run_count_the_steps_between_lines(runs: tuple[Path, Path]) -
     assert last["hours"] == pytest.approx(0.01) and last["tokens"] == 36_000
 
 
+def few_pictures(predictor: Predictor, *_: object, **__: object) -> Known:
+    rows = statistics_of(predictor, noise())
+    return Known(rows, rows, rows)
+
+
 def test_the_bundle_is_small_loads_and_its_card_comes_again(
     runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, last = runs
     monkeypatch.setattr(module, "Setup", lambda **values: Setup(**values, limit=2, max_new_tokens=4))
     monkeypatch.setattr("openmolmo.evaluation.session.from_generators", partial(from_generators, sample=20))
+    monkeypatch.setattr(module, "known_pictures", few_pictures)
+    monkeypatch.setattr("openmolmo.evaluation.known_world.measure._STRANGE", 20)
+    monkeypatch.setattr(module, "measure", lambda predictor, world, known: rates(world, known, {"the same": known}))
     out = tmp_path / "small"
     result = CliRunner().invoke(bundle, [str(last), str(out), "--stage", str(first), "--count", "2"])
     assert result.exit_code == 0, result.exception
@@ -57,6 +70,7 @@ def test_the_bundle_is_small_loads_and_its_card_comes_again(
     card = (out / "README.md").read_text()
     assert "| `encoder` | 1,000 | 8,000 | – | 1.00 | 2.000 |" in card
     assert "openmolmo eval small --count 2" in card
+    assert "| the same | 30 |" in card and load(out).model.known_world is not None
     again = judge(Setup(model=str(out), count=2, limit=2, max_new_tokens=4))
     assert json.loads((out / "scores.json").read_text())["scores"] == json.loads(json.dumps(again.headlines()))
     assert load(out).model.num_parameters() > 8e6
