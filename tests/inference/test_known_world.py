@@ -56,16 +56,13 @@ def test_every_way_of_asking_tells_the_same(nano, drawing: bytes, tmp_path: Path
     assert known.out_of_world < 0.5 < odd.out_of_world and odd.unlike and not known.unlike
     assert text.out_of_world is None and "out_of_world" not in text.to_json()
     assert odd.to_json()["out_of_world"] == round(odd.out_of_world, 3) == points_of(odd)["out_of_world"]
-    assert nano.ask([drawing, clouds()], "What?", max_new_tokens=3).out_of_world == pytest.approx(
+    assert nano.answer_batch([replace(asked[0], images=(drawing, clouds()))])[0].out_of_world == pytest.approx(
         odd.out_of_world, abs=0.01
     )
     *_, last = nano.stream(asked[1])
     chat = nano.chat(clouds())
-    told = [
-        last.answer.out_of_world,
-        chat.ask("What?", max_new_tokens=3).out_of_world,
-        chat.ask("And?", max_new_tokens=3).out_of_world,
-    ]
+    turns = [chat.ask(question, max_new_tokens=3).out_of_world for question in ("What?", "And?")]
+    told = [last.answer.out_of_world, *turns]
     assert told == pytest.approx([odd.out_of_world] * 3, abs=0.01)
 
     async def served() -> list[Answer]:
