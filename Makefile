@@ -39,11 +39,12 @@ test-browser: $(STAMP) ## the studio in a real browser; needs Debian's chromium,
 	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 --reruns $(RERUNS) -rfER tests/engine/studio
 	@$(BIN)/python -m pytest -m "browser or postgresql" -n 0 --timeout=600 --reruns $(RERUNS) -rfER --ignore tests/engine/studio # one Playwright a process
 
-lint: $(STAMP) ## style, types and import contracts
+lint: $(STAMP) ## style, types, import contracts, and the generated reference
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python docs/generate.py --check
 
 docs: $(STAMP) ## write the generated reference pages and run every code block of the docs
 	@$(BIN)/python docs/generate.py

@@ -1,9 +1,9 @@
 """Writes docs/reference.md from the code: the command line and every built-in plug-in.
 
-    python docs/generate.py [OUT]            (make docs runs it)
+    python docs/generate.py [--check]        (make docs writes it, make lint checks it)
 
-The page holds only what the program says about itself, so it cannot drift; tests/docs checks that the
-committed page is the generated one. Prose belongs into docs/how-to.
+The page holds only what the program says about itself, so it cannot drift: --check ends with an error where the
+committed page is not the generated one. Prose belongs into docs/how-to.
 """
 
 from __future__ import annotations
@@ -183,6 +183,9 @@ def _parameter(parameter: inspect.Parameter) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
-    write_text(target, page())
-    click.echo(f"written: {target}")
+    if sys.argv[1:] == ["--check"]:
+        if page() != PAGE.read_text(encoding="utf-8"):
+            sys.exit(f"{PAGE.name} is not what the code says of itself today; write it anew: make docs")
+    else:
+        write_text(PAGE, page())
+        click.echo(f"written: {PAGE}")
