@@ -284,6 +284,8 @@ def test_html_boxes_are_exact_and_unreadable_pages_are_refused() -> None:
         ):
             with pytest.raises(RenderError, match=words):
                 session.render(page(body))
+        for word in marks_of(session.render(page("<p style='width:170px'>Handed in on 2018-02-07. Done.</p>")), "word"):
+            assert word.box[3] - word.box[1] < 25, f"{word.text} stands in one line"
         # Scripts do not run, pictures are not fetched.
         quiet = session.render(
             page("<p>still</p><script>document.body.innerHTML='gone'</script><img src='http://a.b/c'>")

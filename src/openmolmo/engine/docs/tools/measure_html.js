@@ -14,6 +14,21 @@
     const style = getComputedStyle(element);
     return style.visibility === 'hidden' || style.opacity === '0';
   };
+  // A word that goes on behind its hyphen in the next line, such as a date, would have a box over both lines.
+  const broken = [], pieces = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (pieces.nextNode())
+    for (const match of pieces.currentNode.data.matchAll(/[^ \t\r\n]+-[^ \t\r\n]+/g)) {
+      const range = document.createRange();
+      range.setStart(pieces.currentNode, match.index);
+      range.setEnd(pieces.currentNode, match.index + match[0].length);
+      const lines = new Set([...range.getClientRects()].filter((r) => r.width > 0).map((r) => Math.round(r.top)));
+      if (lines.size > 1) broken.push(range);
+    }
+  for (const range of broken.reverse()) {  // the last of a text first: places before it stay what they are
+    const whole = document.createElement('span');
+    whole.style.whiteSpace = 'nowrap';
+    range.surroundContents(whole);
+  }
   const FRAMED = new Set(['cell', 'header', 'bar', 'node', 'area']);
   const marks = [], words = [], clipped = [];
   const datumOf = (element) => { try { return JSON.parse(element.dataset.datum || '{}'); } catch { return {}; } };
