@@ -32,6 +32,8 @@ def known_world(model: str, fitting: bool, data: Path | None, synth: str, count:
     from openmolmo.model.find import find_model
 
     if out is not None:
+        if out.is_dir():
+            raise ConfigError(f"--out {out} is a folder", fix="give a file's name, e.g. rates.json")
         require_writable(out)
     predictor, folder = load(model), find_model(model)
     given = known_pictures(predictor, data, [name.strip() for name in synth.split(",") if name.strip()], count, fitting)
@@ -45,6 +47,4 @@ def known_world(model: str, fitting: bool, data: Path | None, synth: str, count:
     found = measure(predictor, world, given.test)
     click.echo(table(found))
     if out is not None:
-        if out.is_dir():
-            raise ConfigError(f"--out {out} is a folder", fix="give a file's name, e.g. rates.json")
         write_json(out, found)

@@ -23,10 +23,11 @@ def size_of(png: bytes) -> tuple[int, int]:
 def picture_of(png: bytes) -> Image.Image:
     """The picture, RGB; not to be changed. Asked for again, the last one is not read again."""
     global _latest
-    if _latest is None or _latest[0] is not png:
+    latest = _latest  # looked at once: a tool that was given up may still draw in a thread of its own
+    if latest is None or latest[0] is not png:
         with Image.open(io.BytesIO(png)) as opened:
-            _latest = (png, opened.convert("RGB"))
-    return _latest[1]
+            _latest = latest = (png, opened.convert("RGB"))
+    return latest[1]
 
 
 def on_white(picture: Image.Image) -> bytes:
@@ -37,5 +38,6 @@ def on_white(picture: Image.Image) -> bytes:
         picture = Image.alpha_composite(ground, picture.convert("RGBA")).convert("RGB")
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=_LEVEL)
-    _latest = (out.getvalue(), picture)
-    return _latest[0]
+    png = out.getvalue()
+    _latest = (png, picture)
+    return png
