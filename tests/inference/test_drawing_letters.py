@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.inference import fonts
-from openmolmo.inference.drawn import looks_drawn
 from openmolmo.inference.sampling import Sampling, next_tokens
 
 # ------------------------------------------------------------------------------------------- fonts
@@ -91,32 +90,6 @@ def test_fonts_are_sought_where_each_system_keeps_them(monkeypatch) -> None:
     monkeypatch.setattr(fonts.sys, "platform", "win32")
     monkeypatch.setenv("WINDIR", "/win")
     assert str(fonts.font_folders()[0]) == "/win/Fonts"
-
-
-# ------------------------------------------------------------------------------------- photographs
-
-
-def noise(height: int, width: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def test_small_and_plain_pictures_are_never_called_photographs() -> None:
-    assert looks_drawn(noise(255, 200))  # too small to tell
-    assert looks_drawn(np.full((600, 800, 3), 200, np.uint8))
-    stripes = np.zeros((300, 300, 3), np.uint8)
-    stripes[:, ::2] = (200, 30, 30)
-    assert looks_drawn(stripes)
-
-
-def test_many_colours_or_grey_grain_are_a_photograph() -> None:
-    assert not looks_drawn(noise(300, 300)) and not looks_drawn(noise(500, 500))
-    grain = np.random.default_rng(0).integers(100, 130, (300, 300, 1)).astype(np.uint8)
-    assert not looks_drawn(np.repeat(grain, 3, axis=2))
-    assert looks_drawn(np.repeat((grain > 115).astype(np.uint8) * 255, 3, axis=2))  # black and white dots
-
-
-def test_a_very_long_picture_can_be_looked_at() -> None:
-    assert looks_drawn(np.zeros((1, 4000, 3), np.uint8)) and looks_drawn(np.zeros((4000, 1, 3), np.uint8))
 
 
 # ---------------------------------------------------------------------------------------- sampling

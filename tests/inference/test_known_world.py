@@ -86,6 +86,11 @@ def test_the_command_line_says_it_in_a_sentence(drawing: bytes, tmp_path: Path) 
     assert "note: This picture is unlike what this model knows (" in said.stderr
     said = CliRunner().invoke(cli, ["ask", str(tmp_path / "drawing.jpg"), "What is it?", "--max-new-tokens", "3"])
     assert said.exit_code == 0 and "unlike" not in said.stderr
+    asked = [{"id": name, "image": str(tmp_path / name), "text": "What is it?"} for name in ("odd.png", "drawing.jpg")]
+    (tmp_path / "asked.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in asked))
+    answers = ["--out", str(tmp_path / "answers.jsonl"), "--max-new-tokens", "3"]
+    said = CliRunner().invoke(cli, ["answer", str(tmp_path / "asked.jsonl"), *answers])
+    assert said.exit_code == 0 and "note: 1 of these are about pictures unlike" in said.stderr
 
 
 def test_a_file_that_is_no_good_is_left_out(nano, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

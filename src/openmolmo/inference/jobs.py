@@ -35,11 +35,15 @@ class Answerer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many were answered now, and before; what is wrong with the others, by id."""
+    """How many were answered now, and before; what is wrong with the others, by id.
+
+    ``unlike``: how many of those answered now are about pictures unlike what the model knows.
+    """
 
     answered: int
     before: int
     failed: dict[str, str]
+    unlike: int = 0
 
 
 def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, settings: dict[str, Any]) -> Outcome:
@@ -60,6 +64,7 @@ def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, setting
     left = [(place, one) for place, one in enumerate(asked) if one.id not in kept]
     _keep(path, kept)
     failed: dict[str, str] = {}
+    unlike = 0
     with make_progress("failed") as progress, disk_full_as_error(path), path.open("a", encoding="utf-8") as stream:
         bar = progress.add_task("answers", total=len(asked), completed=len(asked) - len(left), failed="")
         for name, values, outcome in answered_lines(left, predictor, settings):
@@ -67,8 +72,10 @@ def answer_into(path: Path, asked: Sequence[Asked], predictor: Answerer, setting
             stream.flush()
             if isinstance(outcome, OpenMolmoError):
                 failed[name] = f"{outcome.message} -> {outcome.fix}" if outcome.fix else outcome.message
+            else:
+                unlike += outcome.unlike
             progress.update(bar, advance=1, failed=f"{len(failed)} failed" if failed else "")
-    return Outcome(len(left) - len(failed), len(asked) - len(left), failed)
+    return Outcome(len(left) - len(failed), len(asked) - len(left), failed, unlike)
 
 
 def answered_lines(

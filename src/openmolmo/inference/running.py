@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openmolmo.core.console import counted
-from openmolmo.core.errors import ImageError, OpenMolmoError, RunError
+from openmolmo.core.errors import ImageError, RunError
 from openmolmo.core.files import atomic_file, require_writable
 from openmolmo.inference.jobs import answer_into
 from openmolmo.inference.request_file import Asked
 from openmolmo.inference.settings import Settings
-from openmolmo.words.answer import Answer
+from openmolmo.words.answer import UNLIKE, Answer
 from openmolmo.words.requests import Request
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from openmolmo.inference.at_scale.job import Workers
 
 __all__ = ["Shown", "answer_file", "answer_folder", "show_answers"]
 
-_LOOKED_AT = 8  # requests of a long list whose pictures are opened before all others
 _TOLD = 5  # failures that are named on the terminal; the file names all
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -48,9 +44,14 @@ def answer_file(asked: Sequence[Asked], out: Path, settings: Settings) -> None:
         raise RunError(f"{out} is a folder; answers go to a file", fix="give a file's name, e.g. answers.jsonl")
     require_writable(out)
     predictor = settings.load()
-    _note_photographs(settings.model, _first_pictures(asked))
     outcome = answer_into(out, asked, predictor, settings.of_answers())
     click.echo(f"{out}: {outcome.answered} answered, {outcome.before} were there already", err=True)
+    if outcome.unlike:
+        click.echo(
+            f"note: {outcome.unlike} of these are about pictures unlike what this model knows (out_of_world is above "
+            f"{UNLIKE:g} in their lines): the answers may be wrong.",
+            err=True,
+        )
     if outcome.failed:
         told = [f"{name!r}: {reason}" for name, reason in list(outcome.failed.items())[:_TOLD]]
         more = [f"{len(outcome.failed) - _TOLD} more"] if len(outcome.failed) > _TOLD else []
@@ -81,8 +82,6 @@ def answer_folder(
 
 def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Shown, settings: Settings) -> None:
     """Check everything that can be wrong, load the model, ask about every picture, show the answers."""
-    from openmolmo.pictures import open_image
-
     targets = _targets(pictures, shown.out)
     if targets[0] is not None:
         require_writable(targets[0])
@@ -90,8 +89,6 @@ def show_answers(pictures: Sequence[str], requests: Sequence[Request], shown: Sh
     good = [place for place, picture in enumerate(pictures) if picture not in wrong]
     requests = [requests[place] for place in good]
     predictor = settings.load()
-    if predictor.model.known_world is None:
-        _note_photographs(settings.model, ((pictures[place], open_image(pictures[place])) for place in good))
     several = len(pictures) > 1
     if shown.stream:
         before = [f"{pictures[place]}: " if several else "" for place in good]
@@ -160,32 +157,6 @@ def _unreadable(pictures: Sequence[str]) -> dict[str, ImageError]:
 
 def _fault(error: ImageError) -> dict[str, Any]:
     return {"error": error.message, "kind": type(error).__name__}
-
-
-def _first_pictures(asked: Sequence[Asked]) -> Iterator[tuple[str, np.ndarray]]:
-    """Some pictures of a list of requests; one that cannot be read is told of in its own line of the answers."""
-    from openmolmo.pictures import open_image
-
-    for image in [image for one in asked[:_LOOKED_AT] for image in one.request.images]:
-        with contextlib.suppress(OpenMolmoError):
-            yield str(image), open_image(image)
-
-
-def _note_photographs(model: str, opened: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Say once, of all pictures, that a bundled model is asked about one that it cannot know anything of."""
-    from openmolmo.inference.drawn import looks_drawn
-    from openmolmo.model.find import bundled_models
-
-    if model not in bundled_models():
-        return
-    strange = [picture for picture, pixels in opened if not looks_drawn(pixels)]
-    if strange:
-        more = f" (nor {len(strange) - 1} more)" if len(strange) > 1 else ""
-        click.echo(
-            f"note: {strange[0]} does not look drawn{more}, and {model} has seen drawn shapes and clocks only: do not "
-            "believe it; --model names another, e.g. a released Molmo",
-            err=True,
-        )
 
 
 def _stream(predictor: Any, request: Request, before: str) -> Answer:
