@@ -65,8 +65,9 @@ def run_plans(
     try:
         while any(one.is_alive() for one in crew):
             time.sleep(_LOOK)
-            teller.look()
-            if orders.is_over() or _none_left(orders):
+            if teller.look() and _none_left(orders):  # only a result decides, and what is decided costs bootstraps
+                break
+            if orders.is_over():
                 break
             for number, one in enumerate(crew):
                 if one.exitcode:  # killed, or an error of ours: what it had begun goes on from what it saved
@@ -130,20 +131,21 @@ def _obey(orders: _Orders) -> None:
 
 
 class _Teller:
-    """Says what has come to an end, each run once."""
+    """Says what has come to an end, each run once; True where something has."""
 
     def __init__(self, orders: _Orders) -> None:
         self._orders = orders
         self._left = self._unfinished()
 
-    def look(self) -> None:
-        left = self._unfinished()
+    def look(self) -> bool:
+        left, before = self._unfinished(), len(self._left)
         for run in self._left:
             if run not in left:
                 result = read_result(self._orders.root / run.folder / RESULT)
                 score = "diverged" if result.diverged else f"{run.metric} {result.score(run.metric):.3f}"
                 say(f"  {run.title}: {score}")
         self._left = left
+        return len(left) < before
 
     def _unfinished(self) -> list[Run]:
         runs = [run for plan in self._orders.plans for run in plan.runs]
