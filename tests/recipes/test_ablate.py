@@ -71,7 +71,14 @@ def pretend(skill: dict[str, float], questions: int = 60):
 
 
 def write_result(run: Run, root: Path, rows: dict[str, list[dict[str, object]]], **more: object) -> None:
-    about = {"arm": run.arm, "seed": run.seed, "scale": run.scale, "shared": run.shared, "recipe": run.recipe}
+    about = {
+        "arm": run.arm,
+        "seed": run.seed,
+        "scale": run.scale,
+        "shared": run.shared,
+        "metric": run.metric,
+        "recipe": run.recipe,
+    }
     about |= {"status": "done", "seconds": {"answer": 60.0}, "machine": {"code": run.code, "host": "here"}, **more}
     write_json(root / run.folder / RESULT, {"rows": rows, "run": about})
 
@@ -311,6 +318,8 @@ def test_versions_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert told["contrasts"][0]["found"]["by_seed"].keys() == {0, 1, 2}
         said = CliRunner().invoke(cli, ["ablate", "list", "--dir", str(tmp_path)])
         assert said.exit_code == 0 and "rates" in said.output
+        later = findings_of(replace(TINY, metric="short_answers.within"), read_results(tmp_path, "rates"))
+        assert not later.arms[0].scores and len(later.apart) == 2  # what was made for another metric is told beside
         damaged = tmp_path / new.runs[0].folder / RESULT
         damaged.write_text("{")
         with pytest.raises(DataError, match="no result of a run"):

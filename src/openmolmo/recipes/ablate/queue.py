@@ -63,9 +63,12 @@ def adopt(plans: Sequence[Plan], root: Path) -> None:
     for plan in plans:
         for run in plan.runs:
             path = root / run.folder / RESULT
-            if path.is_file() and read_result(path).shared != run.shared:
+            if not path.is_file():
+                continue
+            found = read_result(path)
+            if (found.shared, found.metric) != (run.shared, run.metric):
                 value = json.loads(path.read_text(encoding="utf-8"))
-                value["run"] |= {"shared": run.shared, "recipe": run.recipe}
+                value["run"] |= {"shared": run.shared, "recipe": run.recipe, "metric": run.metric}
                 write_json(path, value)
 
 

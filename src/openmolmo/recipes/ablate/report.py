@@ -85,7 +85,7 @@ def collect(root: Path) -> list[Findings]:
 
 def findings_of(ablation: Ablation, results: Sequence[RunResult]) -> Findings:
     """What results say of an ablation; those of other versions are kept apart."""
-    kept, others = split_versions(results)
+    kept, others = split_versions(results, ablation.metric)
     contrasts = []
     for contrast in ablation.contrasts:
         found = contrast_of(kept, contrast, ablation)
@@ -102,7 +102,7 @@ def findings_of(ablation: Ablation, results: Sequence[RunResult]) -> Findings:
         contrasts=tuple(contrasts),
         arms=tuple(_arm(arm.name, kept, ablation.metric) for arm in ablation.arms),
         results=tuple(kept),
-        apart={version: _means(of, ablation.metric) for version, of in others.items()},
+        apart={version: _means(of) for version, of in others.items()},
     )
 
 
@@ -115,9 +115,10 @@ def _arm(name: str, results: Sequence[RunResult], metric: str) -> ArmFound:
     )
 
 
-def _means(results: Sequence[RunResult], metric: str) -> dict[str, float]:
-    arms = dict.fromkeys(one.arm for one in results)
-    return {name: _arm(name, results, metric).mean for name in arms}
+def _means(results: Sequence[RunResult]) -> dict[str, float]:
+    """Of results of one version, each by the metric that it was made for."""
+    arms = dict.fromkeys((one.arm, one.metric) for one in results)
+    return {name: _arm(name, results, metric).mean for name, metric in arms}
 
 
 def table_rows(findings: Findings) -> tuple[list[str], list[list[str]]]:

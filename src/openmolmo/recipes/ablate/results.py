@@ -20,7 +20,10 @@ RESULT = "result.json"
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One finished run. ``about`` is what it says of itself: seconds, machine, settings, and why it diverged."""
+    """One finished run, made for ``metric``.
+
+    ``about`` is what it says of itself: seconds, machine, settings, and why it diverged.
+    """
 
     path: Path
     arm: str
@@ -31,6 +34,7 @@ class RunResult:
     scale: float
     diverged: bool
     written: float
+    metric: str
     about: Mapping[str, Any]
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -75,6 +79,7 @@ def read_result(path: Path) -> RunResult:
             scale=float(about["scale"]),
             diverged=about["status"] == "diverged",
             written=path.stat().st_mtime,
+            metric=about["metric"],
             about=about,
             rows=value["rows"],
         )
@@ -85,20 +90,21 @@ def read_result(path: Path) -> RunResult:
 
 
 def split_versions(
-    results: Iterable[RunResult], shared: str | None = None
+    results: Iterable[RunResult], metric: str, shared: str | None = None
 ) -> tuple[list[RunResult], dict[str, list[RunResult]]]:
     """Results that may stand beside each other, and the others by the version that made them.
 
-    Kept are those of ``shared`` where it is given; else of the version with most runs, the newest of equals. Of an
-    arm that has been run by several recipes of one version, the newest recipe.
+    Kept are those made for ``metric``, of ``shared`` where it is given; else of the version with most runs, the newest
+    of equals. Of an arm that has been run by several recipes of one version, the newest recipe.
     """
     found = list(results)
-    if shared is None and found:
-        counts = Counter(one.shared for one in found)
-        newest = {one.shared: one.written for one in sorted(found, key=lambda one: one.written)}
+    alike = [one for one in found if one.metric == metric]
+    if shared is None and alike:
+        counts = Counter(one.shared for one in alike)
+        newest = {one.shared: one.written for one in sorted(alike, key=lambda one: one.written)}
         shared = max(counts, key=lambda name: (counts[name], newest[name]))
-    recipes = {one.arm: one.recipe for one in sorted(found, key=lambda one: one.written) if one.shared == shared}
-    kept = [one for one in found if one.shared == shared and one.recipe == recipes[one.arm]]
+    recipes = {one.arm: one.recipe for one in sorted(alike, key=lambda one: one.written) if one.shared == shared}
+    kept = [one for one in alike if one.shared == shared and one.recipe == recipes[one.arm]]
     apart: dict[str, list[RunResult]] = {}
     for one in found:
         if one not in kept:
