@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.cropping import SMALL_THINGS
-from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES, SEEN_ONCE, steps
+from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, PaperRow
+from openmolmo.recipes.ablate.cropping import SMALL_THINGS, TABLE_2D
+from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES
 
 __all__ = ["TABLE_2B"]
 
@@ -24,9 +24,9 @@ TABLE_2B = Ablation(
     title="Crops in training and in testing",
     question="Do more crops help, in training and in testing?",
     world=SMALL_THINGS,
-    base={**steps(400), "answer.crop.mode": "overlap", "answer.crop.margins": (2, 2)},
+    base={**TABLE_2D.base, "answer.crop.mode": "overlap"},  # so nine crops are trained for both tables at once
     request=LONG_REPLIES,
-    stages=(SEEN_ONCE, ANSWER),
+    stages=TABLE_2D.stages,
     arms=(_crops(1, 1), _crops(1, 9), _crops(4, 4), _crops(4, 9), _crops(9, 9)),
     contrasts=(
         Contrast(arm="9 and 9", against="4 and 4"),
