@@ -8,10 +8,10 @@ __all__ = ["SMALL_THINGS", "TABLE_2D"]
 
 SMALL_THINGS = World(
     name="small things",
-    about="Pictures of 192 px, twice as wide as one crop, with one to five things of 14 to 30 px; every question is "
-    "about a shape, which is hard to tell where the picture is shrunk into one crop.",
-    drawn={"scenes": Drawn(generator="small_scenes", size=192, train=4_000, test=150, kinds=("question_answer",))},
-    tasks=("short_answers",),
+    about="Pictures of 192 px, twice as wide as one crop, with one to five things of 14 to 30 px, to be told in a "
+    "caption; a shape is hard to tell where the picture is shrunk into one crop.",
+    drawn={"scenes": Drawn(generator="small_scenes", size=192, train=4_000, test=200, kinds=("caption",))},
+    tasks=("captions",),
 )
 
 TABLE_2D = Ablation(
@@ -36,8 +36,9 @@ TABLE_2D = Ablation(
         # The same pictures in the same steps for all arms: their rows differ in length.
         "answer.loader.packing": False,
         "answer.loader.rows": 8,
-        "answer.loader.row_length": 192,
+        "answer.loader.row_length": 256,
     },
+    request={"max_new_tokens": 192},
     arms=(
         Arm(name="single crop", overrides={"answer.crop.mode": "single"}),
         Arm(name="no overlap", overrides={"answer.crop.mode": "no_overlap"}),
@@ -48,7 +49,7 @@ TABLE_2D = Ablation(
         Contrast(arm="overlap", against="no overlap"),
         Contrast(arm="no overlap", against="single crop"),
     ),
-    metric="short_answers.accuracy",
+    metric="captions.f1",
     paper=(
         PaperRow(setting="single", arm="single crop", metric="avg11", value=62.8),
         PaperRow(setting="multi no overlap", arm="no overlap", metric="avg11", value=75.7),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import EVEN, MICRO
+from openmolmo.recipes.ablate.tables.worlds import EVEN, LONG_REPLIES, MICRO_TOLD
 
 __all__ = ["TABLE_15A"]
 
@@ -17,8 +17,9 @@ TABLE_15A = Ablation(
     table="Table 15a",
     title="Features of one block of the encoder or of two",
     question="Is it better to use the outputs of two blocks of the encoder than of one?",
-    world=MICRO,
-    base={**EVEN, "answer.steps": 450},
+    world=MICRO_TOLD,
+    base={**EVEN, "answer.steps": 350},
+    request=LONG_REPLIES,
     arms=(
         _layers("early block", -3),
         _layers("late block", -1),
@@ -29,7 +30,7 @@ TABLE_15A = Ablation(
         Contrast(arm="both", against="early block"),
         Contrast(arm="late block", against="early block"),
     ),
-    metric="short_answers.accuracy",
+    metric="captions.f1",
     paper=(
         PaperRow(setting="3rd and 10th to last", arm="both", metric="avg11", value=76.9),
         PaperRow(setting="3rd to last", arm="late block", metric="avg11", value=76.6),

@@ -19,7 +19,7 @@ TABLE_15B = Ablation(
     title="Warm-ups",
     question="Do encoder and language model need a longer warm-up than the connector?",
     world=TOLD,
-    base={**steps(400), **TRAINED_ENCODER},
+    base={**steps(350), **TRAINED_ENCODER},
     request=LONG_REPLIES,
     stages=(SEEN_ONCE, ANSWER),
     # The paper's shares of its 22,300 steps: 9 % and 0.9 %.

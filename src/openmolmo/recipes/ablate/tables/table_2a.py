@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import EVEN, MICRO, TRAINED_ENCODER
+from openmolmo.recipes.ablate.tables.worlds import EVEN, LONG_REPLIES, MICRO_TOLD, TRAINED_ENCODER
 
 __all__ = ["TABLE_2A"]
 
@@ -12,8 +12,9 @@ TABLE_2A = Ablation(
     table="Table 2a",
     title="The encoder to start from",
     question="Does it matter what the encoder has seen before?",
-    world=MICRO,
-    base={**EVEN, **TRAINED_ENCODER, "answer.steps": 450},
+    world=MICRO_TOLD,
+    base={**EVEN, **TRAINED_ENCODER, "answer.steps": 350},
+    request=LONG_REPLIES,
     arms=(
         Arm(name="same pictures", about="taught on the pictures that are asked about"),
         Arm(
@@ -28,7 +29,7 @@ TABLE_2A = Ablation(
         Contrast(arm="other pictures", against="random"),
         Contrast(arm="same pictures", against="other pictures", expected="none"),
     ),
-    metric="short_answers.accuracy",
+    metric="captions.f1",
     paper=(
         PaperRow(setting="OpenAI CLIP ViT-L/14 336px", arm="same pictures", metric="avg11", value=76.9),
         PaperRow(setting="MetaCLIP 336px", arm="other pictures", metric="avg11", value=77.2),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from openmolmo.recipes.ablate.base import ANSWER, Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.cropping import SMALL_THINGS
-from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE, steps
+from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, PaperRow
+from openmolmo.recipes.ablate.cropping import SMALL_THINGS, TABLE_2D
+from openmolmo.recipes.ablate.tables.worlds import LONG_REPLIES
 
 __all__ = ["TABLE_2B"]
 
@@ -24,8 +24,9 @@ TABLE_2B = Ablation(
     title="Crops in training and in testing",
     question="Do more crops help, in training and in testing?",
     world=SMALL_THINGS,
-    base={**steps(400), "answer.crop.mode": "overlap", "answer.crop.margins": (2, 2)},
-    stages=(SEEN_ONCE, ANSWER),
+    base={**TABLE_2D.base, "answer.crop.mode": "overlap"},  # so nine crops are trained for both tables at once
+    request=LONG_REPLIES,
+    stages=TABLE_2D.stages,
     arms=(_crops(1, 1), _crops(1, 9), _crops(4, 4), _crops(4, 9), _crops(9, 9)),
     contrasts=(
         Contrast(arm="9 and 9", against="4 and 4"),
@@ -33,7 +34,7 @@ TABLE_2B = Ablation(
         Contrast(arm="4 and 4", against="1 and 1"),
         Contrast(arm="9 and 9", against="4 and 9"),
     ),
-    metric="short_answers.accuracy",
+    metric="captions.f1",
     paper=(
         PaperRow(setting="4/4", arm="1 and 1", metric="avg11", value=71.0),
         PaperRow(setting="4/36", arm="1 and 9", metric="avg11", value=74.2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openmolmo.recipes.ablate.base import Ablation, Arm, Contrast, PaperRow
-from openmolmo.recipes.ablate.tables.worlds import EVEN, MICRO
+from openmolmo.recipes.ablate.tables.worlds import EVEN, LONG_REPLIES, MICRO_TOLD
 
 __all__ = ["TABLE_2F"]
 
@@ -12,8 +12,9 @@ TABLE_2F = Ablation(
     table="Table 2f",
     title="Pooling of patches",
     question="Is attention over a window of patches better than putting them side by side, or than their mean?",
-    world=MICRO,
-    base={**EVEN, "answer.steps": 450},
+    world=MICRO_TOLD,
+    base={**EVEN, "answer.steps": 350},
+    request=LONG_REPLIES,
     arms=(
         Arm(name="stacking", overrides={"*.architecture.pooling": "stack"}),
         Arm(name="mean", overrides={"*.architecture.pooling": "mean"}),
@@ -23,7 +24,7 @@ TABLE_2F = Ablation(
         Contrast(arm="attention", against="stacking"),
         Contrast(arm="attention", against="mean"),
     ),
-    metric="short_answers.accuracy",
+    metric="captions.f1",
     paper=(
         PaperRow(setting="stacking", arm="stacking", metric="avg11", value=76.1),
         PaperRow(setting="attention", arm="attention", metric="avg11", value=76.9),

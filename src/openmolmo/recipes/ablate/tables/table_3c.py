@@ -32,7 +32,7 @@ TABLE_3C = Ablation(
     title="What the fine-tuning mixture holds",
     question="Do pointing and captions in the mixture make a model count and answer better?",
     world=MIXED,
-    base=steps(450),
+    base=steps(350),
     stages=(SEEN_ONCE, ANSWER),
     arms=(
         Arm(name="answers only", data={"drawn.points.train": 0, "drawn.captions.train": 0}),
