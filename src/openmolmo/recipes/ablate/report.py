@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from openmolmo.core.pages import page
 from openmolmo.core.progress import print_table
 from openmolmo.recipes.ablate.base import ABLATIONS, Ablation, Contrast
@@ -137,9 +139,13 @@ def _row(one: Finding) -> list[str]:
 
 
 def print_summary(every: Sequence[Findings]) -> None:
-    """One table of all contrasts on standard output."""
-    rows = [[one.ablation.name, *_row(finding)] for one in every for finding in one.contrasts]
-    print_table("Ablations, differences in points of a hundred", ["ablation", *_HEADS], rows)
+    """One table on standard output of all contrasts that have results; what has none is named below it."""
+    rows = [[one.ablation.name, *_row(finding)] for one in every for finding in one.contrasts if finding.found]
+    if rows:
+        print_table("Ablations, differences in points of a hundred", ["ablation", *_HEADS], rows)
+    left = [one.ablation.name for one in every if not any(finding.found for finding in one.contrasts)]
+    if left:
+        click.echo(f"no results yet: {', '.join(left)}")
 
 
 def render_markdown(every: Sequence[Findings]) -> str:
