@@ -28,6 +28,7 @@ _SOFT = 0.02  # residuals of the log loss beyond which a run weighs less: two pe
 _LEAST_AMOUNT = 1e-7  # nats
 _SPARE = 2  # runs more than numbers to be found
 _LEVELS = 3  # values of a factor, below which no exponent can be found
+_EVALUATIONS = 100
 _TRIES = 20  # draws that may be thrown away for each that is kept
 
 
@@ -100,12 +101,17 @@ def fit_law(points: Sequence[Point], factors: Sequence[str], *, floor: bool = Tr
         found: NDArray[np.float64] = np.log(_losses(theta, x, floor)) - y
         return found
 
+    def slopes(theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _slopes(theta, x, floor)
+
     low = np.array([math.log(_LEAST_AMOUNT)] * (count + floor) + [FLATTEST] * count)
     high = np.array([math.log(2 * math.exp(float(y.max())))] * (count + floor) + [STEEPEST] * count)
     best: Any = None
     for start in _starts(y, count, floor, near, factors):
         begin = np.clip(start, low + 1e-6, high - 1e-6)
-        found = optimize.least_squares(residuals, begin, bounds=(low, high), loss="huber", f_scale=_SOFT, max_nfev=200)
+        found = optimize.least_squares(
+            residuals, begin, slopes, bounds=(low, high), loss="huber", f_scale=_SOFT, max_nfev=_EVALUATIONS
+        )
         if best is None or found.cost < best.cost:
             best = found
     sizes = np.exp(best.x[: count + floor])
@@ -124,6 +130,15 @@ def _losses(theta: NDArray[np.float64], x: NDArray[np.float64], floor: bool) -> 
     base = np.exp(theta[0]) if floor else 0.0
     losses: NDArray[np.float64] = base + (amounts * np.exp(-x * exponents)).sum(axis=1)
     return losses
+
+
+def _slopes(theta: NDArray[np.float64], x: NDArray[np.float64], floor: bool) -> NDArray[np.float64]:
+    """Derivatives of the log loss by all numbers of a law."""
+    count = x.shape[1]
+    parts = np.exp(theta[floor : count + floor]) * np.exp(-x * theta[count + floor :])
+    base = [np.full((len(x), 1), np.exp(theta[0]))] if floor else []
+    by: NDArray[np.float64] = np.hstack([*base, parts, -x * parts])
+    return by / _losses(theta, x, floor)[:, None]
 
 
 def _starts(

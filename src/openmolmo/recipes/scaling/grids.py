@@ -25,10 +25,10 @@ _BASE: Mapping[str, Any] = {
 
 _MODELS = {"1x128": "micro_1x128", "2x256": "micro_2x256", "4x512": "micro", "6x768": "micro_6x768"}
 """Layers and their inner width, at a width of 192."""
-_PICTURES = (640, 1280, 2560)
+_PICTURES = (320, 640, 1280, 2560)
 
 _SAID = (
-    "The drawn world has seven shapes and colours and a handful of ways to say a thing, and which one is taken no "
+    "The drawn world has six shapes, six colours and a handful of ways to say a thing, and which one is taken no "
     "picture shows: most of the floor is that, and a language of people has another one. One encoder, frozen, serves "
     "all runs; the language model starts from random weights, learns every picture once, and keeps one learning rate "
     "for all sizes. A model of a billion parameters that has read text before begins elsewhere, and no exponent found "

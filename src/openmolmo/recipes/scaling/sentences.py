@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from openmolmo.recipes.scaling.findings import Check, Found, Laws, Prediction, Range, Slope
+from openmolmo.recipes.scaling.fit import STEEPEST
 
 __all__ = ["count_of", "interval", "law_text", "says_check", "says_prediction", "says_runs", "says_slope", "verdict"]
 
 _GUESS = 10.0  # times beyond the largest run, from which a prediction is called a guess
+_LIKE = 1.05  # residuals that differ by less are called alike
 _SHOWN = 6  # names of runs that are listed
 
 
@@ -42,9 +44,10 @@ def says_slope(one: Slope) -> str:
     if one.verdict == "not shown":
         return f"{over} {nats}: these runs do not show that it falls at all, so its exponent means nothing."
     if one.verdict == "steepness unknown":
+        more = " or more" if one.exponent.high > 0.99 * STEEPEST else ""
         return (
             f"{over} {nats}; how steeply it goes on these runs do not say: the exponent lies anywhere from "
-            f"{one.exponent.low:.2f} to {one.exponent.high:.2f}."
+            f"{one.exponent.low:.2f} to {one.exponent.high:.2f}{more}."
         )
     return f"{over} {nats}, with an exponent of {interval(one.exponent, 2)}."
 
@@ -63,7 +66,8 @@ def says_check(one: Check) -> str:
 
 def says_prediction(one: Prediction, laws: Laws) -> str:
     """A prediction with how far it reaches, and how wrong it may be."""
-    better = "better" if laws.pure.spread < laws.law.spread else "worse"
+    ratio = laws.pure.spread / max(laws.law.spread, 1e-9)
+    better = "as well" if 1 / _LIKE < ratio < _LIKE else "better" if ratio < 1 else "worse"
     said = (
         f"{one.name}: {interval(one.loss)} nats; {one.without_floor:.3f} by a law without a floor, which fits {better} "
         f"({100 * laws.pure.spread:.2f} % against {100 * laws.law.spread:.2f} %). It reaches {_times(one.further)} the "
@@ -90,9 +94,8 @@ def says_prediction(one: Prediction, laws: Laws) -> str:
 
 def says_runs(found: Found) -> list[str]:
     """Which runs there are, which are missing, diverged or kept apart."""
-    said = [
-        f"{len(found.points)} runs of {len(found.points) + len(found.missing) + len(found.diverged)} are in the fit."
-    ]
+    there = len(found.points) + len(found.diverged)
+    said = [f"{there} of {there + len(found.missing)} runs are finished."]
     if found.missing:
         said.append(f"Missing: {_named(found.missing)}.")
     if found.diverged:
@@ -119,7 +122,12 @@ def _named(runs: tuple[tuple[str, int], ...]) -> str:
     return shown + (f"; and {len(runs) - _SHOWN} more" if len(runs) > _SHOWN else "")
 
 
+def _round(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _times(further: Mapping[str, float]) -> str:
     return (
-        " and ".join(f"{value:.3g} times ({name})" for name, value in further.items() if value > 1) or "no further than"
+        " and ".join(f"{_round(value)} times ({name})" for name, value in further.items() if value > 1)
+        or "no further than"
     )
