@@ -96,7 +96,7 @@ def test_a_fit_finds_the_law_that_made_the_losses() -> None:
 
 def test_what_is_said_follows_from_the_intervals(tmp_path: Path) -> None:
     fill(tmp_path)
-    laws = findings_of(SIZE, read_results(tmp_path, "size"), rounds=40).laws
+    laws = findings_of(SIZE, read_results(tmp_path, "size"), rounds=30).laws
     assert laws is not None
     assert {slope.verdict for slope in laws.slopes} == {"found"}
     assert all("exponent of 0." in says_slope(slope) for slope in laws.slopes)
