@@ -136,7 +136,8 @@ def findings_of(grid: Grid, results: Sequence[RunResult], *, rounds: int = ROUND
     kept, others = split_versions(results)
     kept = [one for one in kept if one.arm in grid.arms]
     there = {(one.arm, one.seed) for one in kept}
-    points = tuple(_point(one, grid) for one in kept if not one.diverged)
+    astray = [one for one in kept if one.diverged or not math.isfinite(one.score(METRIC))]
+    points = tuple(_point(one, grid) for one in kept if one not in astray)
     laws, refusal = None, ""
     try:
         laws = _laws(points, grid, rounds)
@@ -149,7 +150,7 @@ def findings_of(grid: Grid, results: Sequence[RunResult], *, rounds: int = ROUND
         missing=tuple(
             (arm, seed) for seed in range(grid.ablation.seeds) for arm in grid.arms if (arm, seed) not in there
         ),
-        diverged=tuple((one.arm, one.seed) for one in kept if one.diverged),
+        diverged=tuple((one.arm, one.seed) for one in astray),
         apart={version: len(of) for version, of in others.items()},
         laws=laws,
         refusal=refusal,
@@ -166,7 +167,7 @@ def _point(one: RunResult, grid: Grid) -> Point:
             fix="delete its folder: the run is made again",
         ) from error
     loss = one.score(METRIC)
-    if not (0 < loss < math.inf and all(0 < value < math.inf for value in values.values())):
+    if not (loss > 0 and all(0 < value < math.inf for value in values.values())):
         raise DataError(
             f"has a loss of {loss} at {values}", file=str(one.path), fix="delete its folder: the run is made again"
         )
