@@ -30,6 +30,7 @@ _SUMMARIES = {
     "llm": "Ask text-only language models, and check their servers.",
     "parity": "Compare two backends: do they say and point the same?",
     "point": "Point at things in a picture.",
+    "scaling": "Fit a power law to the loss of small models, and see how far it can be trusted.",
     "serve": "Answer programs and people at an address: an API and a page.",
     "studio": "People make data: speak, ask, click, check, vote.",
     "synth": "Make data: scenes, clocks, everyday things, documents, counts, questions.",

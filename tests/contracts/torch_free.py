@@ -47,6 +47,7 @@ PLAIN: dict[str, list[str]] = {
     "data show": ["set", "--out", "page.html"],
     "data stats": ["set"],
     "doctor": [],
+    "scaling list": [],
     "llm ask": ["Hello", "--llm", "mock"],
     "llm check": ["--llm", "template"],
     "llm usage": ["replies.sqlite"],
@@ -68,6 +69,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "eval captions correlate": ["--published"],
     "eval captions judge": ["drawn", "captions.jsonl", "--out", "judged captions"],
     "eval compare": ["results.json", "results.json", "--rounds", "100"],
+    "scaling report": ["--markdown", "scaling.md"],
     "eval metrics": [str(FIXTURES / "metrics/pointing.jsonl"), str(FIXTURES / "metrics/anls.jsonl")],
     "studio export": ["work out", "--dir", "work"],
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
@@ -124,6 +126,7 @@ MODELS: dict[str, list[str]] = {
     "export": ["nano", "--out", "exported"],
     "parity": ["nano", "nano", "--count", "1"],
     "point": ["pictures/a.png", "cup", "--out", "drawn.png"],
+    "scaling run": ["crops", "--scale", "0.006", "--seeds", "1", "--dir", "scaled"],
     "serve model": ["nano", "--port", "0", "--no-open"],
     "train": ["nano_sft", "--out", "run"],
 }

@@ -106,12 +106,15 @@ class Judging(Config):
 class Stage:
     """One stage of training: a registered recipe (or ``file.py:function``), started from the stage before.
 
-    With ``per_seed=False`` it is trained by the first seed alone, and every seed goes on from that.
+    With ``per_seed=False`` it is trained by the first seed alone, and every seed goes on from that. With ``new_llm``
+    only the encoder and the connector come from the stage before; the language model is that of this stage's own
+    ``model``, from random weights.
     """
 
     name: str
     recipe: str
     per_seed: bool = True
+    new_llm: bool = False
 
 
 SEE = Stage(name="see", recipe="micro_see")
@@ -166,6 +169,7 @@ class Ablation:
     ``base`` holds overrides shared by all arms, ``request`` settings of judging shared by all. ``metric`` is
     ``TASK.METRIC``. A contrast expected to be ``none`` is shown when the interval lies within ``margin`` of zero.
     ``cannot``: why it cannot be shown at this scale; then there are no arms to run, or they are run for the record.
+    With ``every_run`` the arms are points of a curve: there may be no contrast, and nothing is decided early.
     """
 
     name: str
@@ -184,6 +188,7 @@ class Ablation:
     paper: tuple[PaperRow, ...] = ()
     cannot: str = ""
     note: str = ""
+    every_run: bool = False
 
     def __post_init__(self) -> None:
         _unique([arm.name for arm in self.arms], f"ablation {self.name}: two arms are called")
@@ -197,7 +202,7 @@ class Ablation:
             )
         if same := next((one for one in self.contrasts if one.arm == one.against), None):
             raise ConfigError(f"ablation {self.name}: the arm {same.arm!r} is put beside itself")
-        if self.arms and not self.contrasts:
+        if self.arms and not self.contrasts and not self.every_run:
             raise ConfigError(f"ablation {self.name} has arms and no contrast", fix="say which arm is put beside which")
         task, dot, _ = self.metric.partition(".")
         if not dot or task not in self.world.tasks:

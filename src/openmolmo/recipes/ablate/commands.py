@@ -20,7 +20,7 @@ from openmolmo.recipes.ablate.results import read_results
 if TYPE_CHECKING:
     from openmolmo.recipes.ablate.queue import Plan
 
-__all__ = ["ablate"]
+__all__ = ["ablate", "tell_others"]
 
 _folder = click.option(
     "--dir",
@@ -103,7 +103,7 @@ def run(
     root.mkdir(parents=True, exist_ok=True)
     workers = workers or os.cpu_count() or 1
     adopt(plans, root)
-    _tell_others(plans, root)
+    tell_others(plans, root)
     forget_failures(plans, root)
     if seconds is not None:
         _tell_budget(plans, root, seconds, workers)
@@ -124,7 +124,7 @@ def _chosen(names: Sequence[str], every: bool) -> list[Ablation]:
     return [one for one in found if one.arms]
 
 
-def _tell_others(plans: Sequence[Plan], root: Path) -> None:
+def tell_others(plans: Sequence[Plan], root: Path) -> None:
     """Results of other code or settings, which stay and are not mixed in."""
     for plan in plans:
         shared = {run.shared for run in plan.runs}

@@ -15,10 +15,10 @@ from openmolmo.recipes.ablate.resolve import Run, TrainedStage, mixture_of
 from openmolmo.recipes.ablate.statistics import FEWEST_SEEDS
 from openmolmo.training.config import PatchRunConfig, RunConfig
 
-__all__ = ["measure", "minutes_to_decide", "read_budget", "too_small"]
+__all__ = ["DRAWING", "measure", "minutes_to_decide", "read_budget", "seconds_a_step", "too_small"]
 
 _TIMED, _WARMING = 4, 1  # steps of a trial, and how many of them are left out as not yet warm
-_DRAWING = 0.006  # seconds a picture
+DRAWING = 0.006  # seconds a picture
 _ASKING = 0.06  # seconds a question, with its short reply
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -43,7 +43,7 @@ def measure(plans: Sequence[Plan]) -> dict[str, float]:
         for run in plan.runs:
             for stage in run.stages:
                 if run.seed == 0 and run.arm in first and stage.folder not in found:
-                    found[stage.folder] = _seconds_a_step(run, stage)
+                    found[stage.folder] = seconds_a_step(run, stage)
     return found
 
 
@@ -64,7 +64,7 @@ def minutes_to_decide(plan: Plan, root: Path, pace: Mapping[str, float], workers
                 stages[stage.folder] = stage.config.steps * pace[measured.folder]
     questions = sum(run.judging.questions * len(run.world.tasks) for run in left)
     pictures = sum(one.train + one.test for one in left[0].world.drawn.values()) if left else 0
-    seconds = sum(stages.values()) + questions * _ASKING + pictures * _DRAWING
+    seconds = sum(stages.values()) + questions * _ASKING + pictures * DRAWING
     return seconds / 60 / max(1, min(workers, len(left)))
 
 
@@ -80,7 +80,8 @@ def too_small(plan: Plan, minutes: float, needed: float, workers: int) -> str | 
     )
 
 
-def _seconds_a_step(run: Run, stage: TrainedStage) -> float:
+def seconds_a_step(run: Run, stage: TrainedStage) -> float:
+    """Seconds of a step of a stage, from a few that are thrown away."""
     import torch
 
     from openmolmo.training.loop import Trainer

@@ -35,12 +35,17 @@ _NO_PART = frozenset({*FREE_SETTINGS, "name", "init_from", "watch"})
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedStage:
-    """A stage of one run: its settings, its key, and that of the stage it starts from."""
+    """A stage of one run: its settings, its key, and that of the stage it starts from.
+
+    ``seen``: where only encoder and connector come from, for a stage with a new language model; its ``init_from`` is
+    then made out of them.
+    """
 
     name: str
     config: BaseRunConfig
     key: str
     before: str | None
+    seen: str | None = None
 
     @property
     def folder(self) -> str:
@@ -125,7 +130,10 @@ def resolve_run(ablation: Ablation, arm: Arm, seed: int, scale: float = 1.0) -> 
         raise ConfigError(f"{said}: no stage has anything to learn from", fix="give the world pictures to train on")
     pictures = scaled(ablation.world, scale).drawn
     common = {"base": ablation.base, "request": ablation.request, "drawn": pictures, "tasks": ablation.world.tasks}
-    told = [(stage.name, stage.recipe, stage.per_seed) for stage in ablation.stages]
+    told = [
+        (stage.name, stage.recipe, stage.per_seed, *(("new llm",) if stage.new_llm else ()))
+        for stage in ablation.stages
+    ]
     alike = stages if not seed else _stages(ablation, arm, 0, scale, world, said)
     return Run(
         ablation=ablation.name,
@@ -223,10 +231,17 @@ def _trained(config: BaseRunConfig, stage: Stage, before: TrainedStage | None, s
         config = config.replace(loader=config.loader.replace(workers=0))
     told = {key: value for key, value in to_dict(config).items() if key not in _NO_PART}
     told.get("loader", {}).pop("workers", None)
-    key = _hash([told, before.key if before else None, code_version()])
-    if before is not None:
-        config = config.replace(init_from=f"{before.folder}/final")
-    return TrainedStage(name=stage.name, config=config, key=key, before=before.key if before else None)
+    grafted = before is not None and stage.new_llm
+    key = _hash([told, before.key if before else None, code_version(), *(["new llm"] if grafted else [])])
+    seen = f"{before.folder}/final" if before is not None else None
+    config = config.replace(init_from=f"starts/{stage.name}-{key}" if grafted else seen)
+    return TrainedStage(
+        name=stage.name,
+        config=config,
+        key=key,
+        before=before.key if before else None,
+        seen=seen if grafted else None,
+    )
 
 
 def _overridden(

@@ -8,7 +8,7 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,6 +20,7 @@ from openmolmo.core.progress import say
 from openmolmo.recipes.ablate.queue import Plan, in_order, state_of, work
 from openmolmo.recipes.ablate.resolve import Run
 from openmolmo.recipes.ablate.results import RESULT, read_result
+from openmolmo.recipes.ablate.work import carry_out
 
 __all__ = ["run_plans"]
 
@@ -33,6 +34,7 @@ class _Orders:
     plans: tuple[Plan, ...]
     root: Path
     until: float | None
+    carry: Callable[[Run, Path], bool] = carry_out
 
     def is_over(self) -> bool:
         return self.until is not None and time.time() >= self.until
@@ -45,14 +47,17 @@ def run_plans(
     workers: int = 1,
     seconds: float | None = None,
     executor: Executor = "processes",
+    carry: Callable[[Run, Path], bool] = carry_out,
 ) -> None:
     """Work through the plans with ``workers`` processes for so many ``seconds`` at most.
+
+    ``carry`` makes the result of one run; other processes must be able to import it.
 
     What is in progress when the time is over is saved, and goes on next time; on Ray it is brought to its end. Raises
     RunError where workers are lost again and again.
     """
     until = None if seconds is None else time.time() + seconds
-    orders = _Orders(plans=tuple(plans), root=root.resolve(), until=until)
+    orders = _Orders(plans=tuple(plans), root=root.resolve(), until=until, carry=carry)
     teller = _Teller(orders)
     if executor == "ray":
         run_shards(_obey, [orders] * workers, executor="ray", workers=workers)
@@ -127,7 +132,7 @@ def _work_alone(orders: _Orders, log: Path) -> None:
 
 
 def _obey(orders: _Orders) -> None:
-    work(orders.plans, orders.root, stop=orders.is_over)
+    work(orders.plans, orders.root, stop=orders.is_over, carry=orders.carry)
 
 
 class _Teller:

@@ -1,6 +1,7 @@
 """One run, from its data to its result; whatever another run has made already is taken as it is.
 
 DIR/data/NAME-SPLIT-KEY/      pictures
+DIR/starts/STAGE-KEY/         what a stage with a new language model starts from
 DIR/stages/STAGE-KEY/         a stage in training, and its final weights
 DIR/runs/ABLATION/ARM-.../    config.yaml, result.json
 DIR/claims/...                who works at which of these
@@ -12,7 +13,8 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,10 @@ from openmolmo.recipes.ablate.results import RESULT
 from openmolmo.recipes.ablate.version import machine
 from openmolmo.records.manifest import MANIFEST
 
-__all__ = ["carry_out", "claim_of"]
+__all__ = ["Judge", "ask", "carry_out", "claim_of"]
+
+Judge = Callable[[Run, Path], tuple[Mapping[str, Any], Mapping[str, Any]]]
+"""(a run whose stages are made, the folder of all runs) -> what becomes its result, and what it says of itself."""
 
 _DIVERGED = "diverged.json"
 
@@ -41,7 +46,14 @@ def claim_of(root: Path, folder: str) -> Path:
     return root / "claims" / folder
 
 
-def carry_out(run: Run, root: Path) -> bool:
+def ask(run: Run, root: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Judge by the questions of the run's world."""
+    from openmolmo.recipes.ablate.judging import judge_model
+
+    return judge_model(root / run.stages[-1].folder / "final", run.world, run.judging, root).to_json(), {}
+
+
+def carry_out(run: Run, root: Path, judge: Judge = ask) -> bool:
     """Make the result of a run; False where another process makes something that it needs.
 
     A loss that is not a number is a result too. Raises StoppedError, after saving, when asked to stop.
@@ -54,25 +66,26 @@ def carry_out(run: Run, root: Path) -> bool:
                 return False
     with contextlib.chdir(root):  # paths in the settings are relative, so that other machines can go on
         for stage in run.stages:
+            start = stage.config.init_from
+            if stage.seen and start and not _once(Path(), start, "config.json", partial(_grafting, stage)):
+                return False
             if not _once(Path(), stage.folder, "final", _training(stage)):
                 return False
             if (diverged := Path(stage.folder) / _DIVERGED).is_file():
                 found = json.loads(diverged.read_text(encoding="utf-8"))
                 write_json(Path(run.folder) / RESULT, {"rows": {}, "run": _about(run, status="diverged", **found)})
                 return True
-    _judge(run, root)
+    _judge(run, root, judge)
     return True
 
 
-def _judge(run: Run, root: Path) -> None:
-    from openmolmo.recipes.ablate.judging import judge_model
-
+def _judge(run: Run, root: Path, judge: Judge) -> None:
     began = time.monotonic()
-    results = judge_model(root / run.stages[-1].folder / "final", run.world, run.judging, root)
+    found, more = judge(run, root)
     seconds = {stage.name: _seconds(root / stage.folder) for stage in run.stages}
     seconds["judging"] = round(time.monotonic() - began, 1)
-    about = _about(run, status="done", seconds=seconds)
-    write_json(root / run.folder / RESULT, {**results.to_json(), "run": about})
+    about = _about(run, status="done", seconds=seconds, **more)
+    write_json(root / run.folder / RESULT, {**found, "run": about})
 
 
 def _once(root: Path, folder: str, sign: str, make: Callable[[Path], None]) -> bool:
@@ -106,6 +119,13 @@ def _drawing(drawn: Drawn, split: str, count: int) -> Callable[[Path], None]:
         )
 
     return make
+
+
+def _grafting(stage: TrainedStage, path: Path) -> None:
+    from openmolmo.recipes.ablate.graft import graft
+
+    assert stage.seen is not None
+    graft(stage.config, Path(stage.seen), path)
 
 
 def _training(stage: TrainedStage) -> Callable[[Path], None]:
