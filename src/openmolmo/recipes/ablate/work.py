@@ -68,10 +68,10 @@ def _judge(run: Run, root: Path) -> None:
     from openmolmo.recipes.ablate.judging import judge_model
 
     began = time.monotonic()
-    results = judge_model(root / run.stages[-1].folder / "final", run.world, run.judging, root)
+    results, tokens = judge_model(root / run.stages[-1].folder / "final", run.world, run.judging, root)
     seconds = {stage.name: _seconds(root / stage.folder) for stage in run.stages}
     seconds["judging"] = round(time.monotonic() - began, 1)
-    about = _about(run, status="done", seconds=seconds)
+    about = _about(run, status="done", seconds=seconds, image_tokens=round(tokens, 2))
     write_json(root / run.folder / RESULT, {**results.to_json(), "run": about})
 
 
