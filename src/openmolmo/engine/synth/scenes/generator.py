@@ -34,6 +34,7 @@ __all__ = [
     "MICRO",
     "RELATIONS",
     "SMALL",
+    "SPARSE",
     "TOLD",
     "SceneGenerator",
 ]
@@ -196,3 +197,5 @@ ATTRIBUTES = SceneGenerator("attribute_scenes", world=WORLDS["attributes"])
 ATTRIBUTES.__doc__ = "Scenes of the micro world whose short questions are about single things: colour, shape, place."
 RELATIONS = SceneGenerator("relation_scenes", world=WORLDS["relations"])
 RELATIONS.__doc__ = "Scenes of the micro world whose short questions are about several things: how many, on which side."
+SPARSE = SceneGenerator("sparse_scenes", world=WORLDS["sparse"])
+SPARSE.__doc__ = "Scenes of one or two small objects, for pictures of 192 pixels; short questions are about shapes."

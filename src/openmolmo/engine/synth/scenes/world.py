@@ -14,6 +14,7 @@ __all__ = [
     "MICRO",
     "RELATIONS",
     "SMALL",
+    "SPARSE",
     "TOLD",
     "WHOLE",
     "WORLDS",
@@ -89,5 +90,8 @@ ATTRIBUTES = replace(MICRO, name="attributes", asked=("colour", "shape", "place"
 RELATIONS = replace(MICRO, name="relations", asked=("how_many", "neighbour", "beside", "compare", "largest"))
 """The micro world, of whose things short questions ask what only several of them together tell."""
 
-_ALL = (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS, ATTRIBUTES, RELATIONS)
+SPARSE = replace(SMALL, name="sparse", counts=(5, 2), again=0.0, asked=("shape",))
+"""One small thing or two in a large picture, asked for their shapes: most of the picture is empty."""
+
+_ALL = (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS, ATTRIBUTES, RELATIONS, SPARSE)
 WORLDS = {world.name: world for world in _ALL}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from openmolmo.recipes.ablate.base import ANSWER, CHOOSE, Ablation, Arm, Contrast
-from openmolmo.recipes.ablate.cropping import SMALL_THINGS, TABLE_2D
+from openmolmo.recipes.ablate.base import ANSWER, CHOOSE, Ablation, Arm, Contrast, Drawn, World
+from openmolmo.recipes.ablate.cropping import TABLE_2D
 from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE
 
 __all__ = ["CROP_POLICY"]
@@ -23,10 +21,31 @@ CROP_POLICY = Ablation(
     table="of our own",
     title="A learned crop policy",
     question="Can a small policy tell from the whole picture, and the question, which crop is worth its tokens?",
-    world=replace(
-        SMALL_THINGS,
-        about="Pictures of 192 px, twice as wide as one crop, with one to five things of 14 to 30 px, in four crops "
-        "without overlap: what is asked about stands in one of them, mostly.",
+    world=World(
+        name="sparse things",
+        about="Pictures of 192 px, twice as wide as one crop, in four crops without overlap; one thing of 14 to 30 px "
+        "or two, so that most crops are empty. Questions are about shapes, which are lost in the shrunk whole picture. "
+        "Captions are learnt beside them, because short answers alone come slowly.",
+        drawn={
+            "scenes": Drawn(
+                generator="sparse_scenes",
+                size=192,
+                train=4000,
+                kinds=("caption", "question_answer"),
+                stages=("answer",),
+            ),
+            # Pictures that the model has not learnt from: what it knows by heart it needs no crop for.
+            "asked": Drawn(
+                generator="sparse_scenes",
+                size=192,
+                train=640,
+                test=400,
+                kinds=("question_answer",),
+                stages=("choose",),
+                seed=1,
+            ),
+        },
+        tasks=("short_answers",),
     ),
     stages=(SEEN_ONCE, ANSWER, CHOOSE),
     note="One model a seed for all arms: it learns with none to four crops of a picture, drawn anew each time, and so "
@@ -49,8 +68,8 @@ CROP_POLICY = Ablation(
         },
         "answer.loader.packing": False,
         "answer.loader.rows": 8,
-        "answer.loader.row_length": 192,
-        "choose.steps": 60,
+        "answer.loader.row_length": 224,
+        "choose.steps": 80,
         "choose.keep_crops": _BUDGET,
     },
     arms=(
