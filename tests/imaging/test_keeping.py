@@ -89,8 +89,8 @@ def test_settings_that_keep_nothing_sensible_are_refused() -> None:
     for changes, said in (
         ({"policy": "random", "keep": 13}, "max_crops=12"),
         ({"policy": "random", "keep": -1}, "0 or more"),
-        ({"policy": "random"}, "crop.keep=None"),
-        ({"policy": "random", "keep": 1, "mode": "single"}, "crop.mode=single"),
+        ({"policy": "random", "keep_from": 1}, "of how many"),
+        ({"policy": "random", "keep": 1, "mode": "single"}, "mode=single there are none"),
         ({"policy": "uniform", "keep": 3, "keep_from": 4}, "keep_from=4"),
         ({"keep": 3}, "which crops"),
     ):

@@ -106,6 +106,8 @@ def test_a_policy_of_ones_own_and_one_that_overspends(tokenizer: TextTokenizer) 
     CROP_POLICIES.register("greedy", greedy)
     with pytest.raises(ConfigError, match="'greedy' kept 4 crops of 4, it was to keep 1"):
         Processor(tokenizer, APART.replace(policy="greedy", keep=1), FormatConfig()).prompt("What?", [white(0, 0)])
+    with pytest.raises(ConfigError, match="how many is not said"):
+        Processor(tokenizer, APART.replace(policy="last"), FormatConfig())
     with pytest.raises(ConfigError, match="through a trained model"):
         Processor(tokenizer, ONE, FormatConfig()).prompt("What?", [white(0, 0)])
 

@@ -68,7 +68,9 @@ def test_the_scorer_learns_where_what_is_asked_for_is() -> None:
         trainer._update(rng)
     held_out = [asked(rng) for _ in range(60)]
     with torch.inference_mode():
-        right = [int(scorer(one.patches, one.words, one.regions).argmax()) == int(one.worth.argmax()) for one in held_out]
+        right = [
+            int(scorer(one.patches, one.words, one.regions).argmax()) == int(one.worth.argmax()) for one in held_out
+        ]
     assert np.mean(right) > 0.9  # 0.25 by chance, 0.5 for who sees things and not the question
 
 
@@ -108,7 +110,11 @@ def test_what_cannot_be_is_said(taught: tuple[Path, Path], tmp_path: Path) -> No
     model, final = taught
     with pytest.raises(CheckpointError, match="no learned crop policy"):
         load(model, crop_policy="learned", keep_crops=1)
-    with pytest.raises(ConfigError, match="keep=5.*max_crops=4"):
+    whole = save_random(tmp_path / "whole", FOUR.replace(policy="all", keep=None, keep_from=None))
+    for given, said in (({"crop_policy": "random"}, "how many"), ({"keep_crops": 2}, "which crops")):
+        with pytest.raises(ConfigError, match=said):
+            load(whole, **given)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"keep=5.*max_crops=4"):
         load(final, keep_crops=5)
     other = save_random(tmp_path / "other", seed=1)
     shutil.copyfile(final / CROP_POLICY, other / CROP_POLICY)
@@ -127,6 +133,6 @@ def test_what_cannot_be_is_said(taught: tuple[Path, Path], tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="unasked=2"):
         recipe(model, unasked=2)
     learner = micro_sft().replace(init_from=None, crop=FOUR.replace(policy="learned", keep_from=None))
-    with pytest.raises(ConfigError, match="train with crop.policy=random|trained model"):
+    with pytest.raises(ConfigError, match="training draws crops without one"):
         build_processor(learner)
     assert "questions asked" in str(describe(recipe(model)).tables)

@@ -73,25 +73,25 @@ class CropConfig(Config):
         self._check_keep()
 
     def _check_keep(self) -> None:
-        if self.policy == "all":
-            if self.keep is not None or self.keep_from is not None:
-                raise ConfigError(
-                    f"crop.keep={self.keep} and keep_from={self.keep_from} with crop.policy=all: which crops are to be "
-                    "kept is not said",
-                    fix=f"set crop.policy to one of {', '.join(CROP_POLICIES)}, or crop.keep=none",
-                )
-            return
-        if self.policy not in CROP_POLICIES:
+        if self.policy != "all" and self.policy not in CROP_POLICIES:
             CROP_POLICIES.get(self.policy)  # raises, with the names that are known
-        if self.keep is None or self.mode == "single":
+        if self.keep is None and self.keep_from is None:
+            return
+        if self.keep is None or self.policy == "all":
             raise ConfigError(
-                f"crop.policy={self.policy} chooses among crops, with crop.keep={self.keep} and crop.mode={self.mode}",
-                fix="set crop.keep to a number of crops, and crop.mode=overlap or no_overlap",
+                f"crop.keep={self.keep} and keep_from={self.keep_from} with crop.policy={self.policy}: "
+                + ("of how many crops?" if self.keep is None else "which crops are to be kept is not said"),
+                fix=f"set crop.policy to one of {', '.join(CROP_POLICIES)}, then crop.keep, then crop.keep_from",
+            )
+        if self.mode == "single":
+            raise ConfigError(
+                f"crop.keep={self.keep} chooses among crops, and with crop.mode=single there are none",
+                fix="set crop.mode=overlap or no_overlap first, or crop.keep=none",
             )
         if not 0 <= self.keep <= self.max_crops:
             raise ConfigError(
                 f"crop.keep={self.keep} must be 0 or more, and not more than there are: max_crops={self.max_crops}",
-                fix=f"set crop.keep to {self.max_crops} or less, or raise crop.max_crops",
+                fix=f"set crop.keep to {self.max_crops} or less, or raise crop.max_crops first",
             )
         if self.keep_from is not None and not 0 <= self.keep_from <= self.keep:
             raise ConfigError(f"crop.keep_from={self.keep_from} must be at least 0 and at most crop.keep={self.keep}")

@@ -150,7 +150,13 @@ def _kept_crops(crop: CropConfig, policy: str | None, keep: int | None) -> CropC
         return crop
     if policy == "all" and keep is None:
         return crop.replace(policy="all", keep=None, keep_from=None)
-    return crop.replace(policy=policy or crop.policy, keep=crop.keep if keep is None else keep, keep_from=None)
+    chosen = crop.replace(policy=policy or crop.policy, keep=crop.keep if keep is None else keep, keep_from=None)
+    if chosen.keep is None:
+        raise ConfigError(
+            f"the crop policy {chosen.policy!r} is to choose crops, and how many is not said",
+            fix=f"give keep_crops (--keep-crops), at most {chosen.max_crops}",
+        )
+    return chosen
 
 
 def _resize_mode(given: Literal["exact", "fast"]) -> Literal["exact", "fast"]:

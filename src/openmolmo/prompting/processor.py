@@ -73,6 +73,11 @@ class Processor:
         resize_mode: Literal["exact", "fast"] = "exact",
         choosing: ChoosingModel | None = None,
     ) -> None:
+        if crop.policy != "all" and crop.keep is None:
+            raise ConfigError(
+                f"crop.policy={crop.policy} is to choose crops, and how many is not said",
+                fix=f"set crop.keep (keep_crops, --keep-crops) to at most {crop.max_crops}, or crop.policy=all",
+            )
         self.tokenizer = tokenizer
         self.crop = crop
         self.format = format
@@ -129,7 +134,7 @@ class Processor:
         grids: list[Grids] = []
         crops: list[Crops] = []
         for number, image in enumerate(example.images, start=1):
-            if not pixels and image.width and image.height and self.crop.policy == "all":
+            if not pixels and image.width and image.height and self.crop.keep is None:
                 grids.append(make_plan(image.width, image.height, self.crop).token_grids)
                 continue
             file = image.path if image.data is None else None

@@ -168,12 +168,13 @@ class CropPolicyTrainer:
     def _ask(self) -> _Asked:
         """The next example that has crops to choose from, one annotation of it."""
         for _ in range(_SKIPPED):
-            example, rng = self.mixture.example(self.mixture.place(self.place))
+            place = self.mixture.place(self.place)
             self.place += 1
-            chosen = example.annotations[int(rng.integers(len(example.annotations)))]
             try:
+                example, rng = self.mixture.example(place)
+                chosen = example.annotations[int(rng.integers(len(example.annotations)))]
                 first = self.alone.tokens(example.replace(annotations=(chosen,)), self.config.seed, 0)
-            except (DataError, ImageError, PromptError):
+            except (DataError, ImageError, PromptError, OSError):
                 continue
             view = self.alone.view
             if view is None:  # the picture has one crop, or none
