@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from openmolmo.recipes.ablate.base import ANSWER, CHOOSE, Ablation, Arm, Contrast, Drawn, World
 from openmolmo.recipes.ablate.cropping import TABLE_2D
-from openmolmo.recipes.ablate.tables.worlds import SEEN_ONCE
+from openmolmo.recipes.ablate.tables.worlds import LOOK, SEEN_ONCE
 
 __all__ = ["CROP_POLICY"]
 
 _BUDGET = 1
 """High-resolution crops kept, of four."""
+
+
+_FOUR: Mapping[str, Any] = {
+    "crop_size": 96,
+    "patch_size": 12,
+    "pool": 2,
+    "margins": (0, 0),
+    "max_crops": 4,
+    "mode": "no_overlap",
+    "shift_patch_mask": False,
+}
+
+
+def _training(stage: str, steps: int, crop: Mapping[str, Any]) -> dict[str, Any]:
+    loader = {"packing": False, "rows": 8, "row_length": 224}
+    settings = {"steps": steps, "crop": dict(crop), **{f"loader.{name}": value for name, value in loader.items()}}
+    return {f"{stage}.{name}": value for name, value in settings.items()}
 
 
 def _kept(name: str, policy: str, keep: int = _BUDGET, about: str = "") -> Arm:
@@ -32,7 +52,7 @@ CROP_POLICY = Ablation(
                 size=192,
                 train=4000,
                 kinds=("caption", "question_answer"),
-                stages=("answer",),
+                stages=("look", "answer"),
             ),
             # Pictures that the model has not learnt from: what it knows by heart it needs no crop for.
             "asked": Drawn(
@@ -47,29 +67,16 @@ CROP_POLICY = Ablation(
         },
         tasks=("short_answers",),
     ),
-    stages=(SEEN_ONCE, ANSWER, CHOOSE),
-    note="One model a seed for all arms: it learns with none to four crops of a picture, drawn anew each time, and so "
-    "copes with any. The policy learns from the model's own likelihood of a reply with each crop alone. Arms differ in "
-    "which crops are kept when the model is asked; a crop that is left out is not encoded and has no tokens.",
+    stages=(SEEN_ONCE, LOOK, ANSWER, CHOOSE),
+    note="One model a seed for all arms. It first learns to look with all crops, once for all seeds, then with none to "
+    "four of them, drawn anew each time, and so copes with any. The policy learns from the model's own likelihood of a "
+    "reply with each crop alone. Arms differ in which crops are kept when the model is asked; a crop that is left out "
+    "is not encoded and has no tokens.",
     base={
         **{key: value for key, value in TABLE_2D.base.items() if key.startswith("see.")},  # the same encoder
-        "answer.steps": 450,
-        "answer.crop": {
-            "crop_size": 96,
-            "patch_size": 12,
-            "pool": 2,
-            "margins": (0, 0),
-            "max_crops": 4,
-            "mode": "no_overlap",
-            "shift_patch_mask": False,
-            "policy": "random",
-            "keep": 4,
-            "keep_from": 0,
-        },
-        "answer.loader.packing": False,
-        "answer.loader.rows": 8,
-        "answer.loader.row_length": 224,
-        "choose.steps": 80,
+        **_training("look", 800, _FOUR),
+        **_training("answer", 300, {**_FOUR, "policy": "random", "keep": 4, "keep_from": 0}),
+        "choose.steps": 60,
         "choose.keep_crops": _BUDGET,
     },
     arms=(
