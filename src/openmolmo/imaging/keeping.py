@@ -73,7 +73,7 @@ def _spans(
     ends = starts + config.crop_size
     scale = low / high
 
-    def placed(pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def placed(pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
         return low_start + np.clip(pixels - high_start, 0, high) * scale
 
     edges = np.arange(config.patches_per_side) * config.patch_size

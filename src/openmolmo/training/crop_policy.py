@@ -76,7 +76,7 @@ def run_crop_policy(config: CropPolicyRunConfig, out: Path, resume: bool = False
     that was stopped begins anew. Raises ConfigError where the model cuts no crops to choose from."""
     if finish:
         raise RunError("a crop policy has no checkpoints to finish from", fix="start it again without --finish")
-    open_out(out, resume, False)
+    open_out(out, resume)
     if config.threads:
         torch.set_num_threads(config.threads)
     trainer = CropPolicyTrainer.start(config, out, None)
