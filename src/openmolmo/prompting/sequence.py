@@ -92,7 +92,7 @@ def _bands(grid: Grid) -> Sequence[tuple[int, int]]:
         case (int(rows), int(columns)):
             return ((rows, columns),)
         case _:
-            return grid  # type: ignore[return-value]
+            return grid
 
 
 def training_sequence(
