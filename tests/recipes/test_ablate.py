@@ -328,6 +328,23 @@ def test_versions_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         del ABLATIONS._local["rates"]
 
 
+def test_arms_that_read_fewer_tokens_are_told_with_their_gain(tmp_path: Path) -> None:
+    plan = plan_of()
+    tokens = {"fast": 80.0, "slow": 16.0, "long": 32.0}
+    for run in plan.runs:
+        value = 0.75 if run.arm == "fast" else 0.5 if run.arm == "long" else 0.25
+        rows = [
+            {"id": f"p{i}", "example_id": f"p{i}", "scores": {"accuracy": float(i < 40 * value)}} for i in range(40)
+        ]
+        write_result(run, tmp_path, {"short_answers": rows}, image_tokens=tokens[run.arm])  # type: ignore[arg-type]
+    found = findings_of(TINY, read_results(tmp_path, "rates"))
+    text = render_markdown([found])
+    assert "| arm | mean | by seed | image tokens | gain for ten |" in text
+    assert "| fast | 75.0 | 75.0, 75.0, 75.0 | 80.0 | +7.8 |" in text and "| 16.0 | - |" in text
+    assert "| 32.0 | +15.6 |" in text and "<th>Image tokens</th>" in render_html([found], tmp_path)
+    assert to_json([found])["ablations"]["rates"]["arms"]["slow"]["image_tokens"] == 16.0
+
+
 def _after(count: int, root: Path):
     return lambda: len(list(root.glob(f"runs/*/*/{RESULT}"))) >= count
 

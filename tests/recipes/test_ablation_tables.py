@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.data.mixture import BLOCK
 from openmolmo.recipes.ablate.base import ABLATIONS, Ablation
 from openmolmo.recipes.ablate.resolve import resolve
 from openmolmo.recipes.ablate.results import RESULT
 from openmolmo.recipes.ablate.work import carry_out
-from openmolmo.training.config import RunConfig
+from openmolmo.training.config import CropPolicyRunConfig, RunConfig
 
 TABLES = ("2a", "2b", "2c", "2d", "2e", "2f", "3a", "3b", "3c", "4a", "4b", "4c", "4d", "12", "15a", "15b", "15c")
-OWN = ("loss-normalisation", "isolation")
+OWN = ("loss-normalisation", "isolation", "crop-policy", "curriculum")
 PUBLISHED = Path(__file__).parents[1] / "fixtures" / "recipes" / "ablations.csv"
 
 
@@ -41,7 +42,7 @@ def test_every_table_is_there_and_its_arms_differ() -> None:
         assert len({run.settings for run in runs}) == len(runs)
         for run in runs:
             last = run.stages[-1].config
-            assert isinstance(last, RunConfig) and 2 <= last.steps <= 1500
+            assert isinstance(last, RunConfig | CropPolicyRunConfig) and 2 <= last.steps <= 1500
 
 
 def test_the_papers_numbers_are_the_papers() -> None:
@@ -70,6 +71,33 @@ def test_the_expected_signs_are_those_of_the_papers_numbers() -> None:
 
 ROUNDED = {("2c", "avg11"), ("2b", "cap_f1")}
 """Where another of the paper's numbers says a little of the opposite; the sign is that of its text."""
+
+
+def test_arms_of_the_crop_policy_share_a_model_and_a_budget() -> None:
+    runs = resolve(ABLATIONS.get("crop-policy"), seeds=2)
+    first = [run for run in runs if run.seed == 0]
+    assert len({run.stages[-1].key for run in first}) == 1 and len({run.stages[-1].key for run in runs}) == 2
+    budget = {run.arm: run.judging.keep_crops for run in first}
+    assert budget["learned"] == budget["random"] == budget["uniform"] == 1
+
+
+def test_arms_of_the_curriculum_learn_the_same_in_another_order() -> None:
+    runs = {run.arm: run for run in resolve(ABLATIONS.get("curriculum"), seeds=2) if run.seed == 0}
+    halves = {}
+    for arm, run in runs.items():
+        configs = [stage.config for stage in run.stages if isinstance(stage.config, RunConfig)]
+        assert len({config.steps * config.loader.rows for config in configs}) == 1
+        assert configs[0].steps * configs[0].loader.rows % BLOCK == 0  # so that shares are exact
+        halves[arm] = [[group.sources[0] for group in config.mixture.groups] for config in configs]
+        assert len(halves[arm][0]) == len(halves[arm][1]) == 2
+    sets = [sorted(source.name for half in both for source in half) for both in halves.values()]
+    assert sets[0] == sets[1] == sets[2] and len(set(sets[0])) == 4
+    first = {arm: [source.name.partition("_")[0] for source in both[0]] for arm, both in halves.items()}
+    assert first == {
+        "perception first": ["looks", "looks"],
+        "mixed": ["looks", "thoughts"],
+        "reasoning first": ["thoughts", "thoughts"],
+    }
 
 
 @pytest.mark.slow

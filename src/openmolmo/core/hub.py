@@ -29,6 +29,7 @@ _MODEL = (
     "preprocessor_config.json",
     "processor_config.json",
     "known_world.json",
+    "crop_policy.npz",
     "*.safetensors",
     "*.safetensors.index.json",
     *_TOKENIZER,

@@ -14,21 +14,29 @@
 
 The plan (``plan``) needs no pixels, so packing counts tokens without decoding. The pictures room refuses
 hostile files; ``resize`` holds the arithmetic; ``crops`` cuts, normalises and says how much of
-each patch is real. Source: arXiv 2409.17146, section 2 and the released models.
+each patch is real; ``policies`` and ``keeping`` leave crops out where there is a budget of them.
+Source: arXiv 2409.17146, section 2 and the released models.
 """
 
 from openmolmo.imaging.config import CropConfig
 from openmolmo.imaging.crops import Crops, cut_crops
+from openmolmo.imaging.keeping import Grids, keep_crops, regions_of
 from openmolmo.imaging.plan import CropPlan, Resize, make_plan
+from openmolmo.imaging.policies import CROP_POLICIES, View
 from openmolmo.pictures import MAX_PIXELS, open_image
 
 __all__ = [
+    "CROP_POLICIES",
     "CropConfig",
     "CropPlan",
     "Crops",
+    "Grids",
     "MAX_PIXELS",
     "Resize",
+    "View",
     "cut_crops",
+    "keep_crops",
     "make_plan",
     "open_image",
+    "regions_of",
 ]

@@ -7,6 +7,7 @@ from typing import Literal
 
 from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
+from openmolmo.imaging.policies import CROP_POLICIES
 
 __all__ = ["NORMALIZATIONS", "CropConfig"]
 
@@ -48,6 +49,9 @@ class CropConfig(Config):
     resize: Literal["clip", "siglip", "dinov2", "metaclip"] = "clip"
     normalize: Literal["clip", "siglip", "imagenet"] = "clip"
     shift_patch_mask: bool = True
+    keep: int | None = None
+    policy: str = "all"
+    keep_from: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("crop_size", "patch_size", "pool", "max_crops"):
@@ -66,6 +70,31 @@ class CropConfig(Config):
                 fix=f"use {self.crop_size // self.patch_size * self.patch_size or self.patch_size}",
             )
         self._check_margins()
+        self._check_keep()
+
+    def _check_keep(self) -> None:
+        if self.policy != "all" and self.policy not in CROP_POLICIES:
+            CROP_POLICIES.get(self.policy)  # raises, with the names that are known
+        if self.keep is None and self.keep_from is None:
+            return
+        if self.keep is None or self.policy == "all":
+            raise ConfigError(
+                f"crop.keep={self.keep} and keep_from={self.keep_from} with crop.policy={self.policy}: "
+                + ("of how many crops?" if self.keep is None else "which crops are to be kept is not said"),
+                fix=f"set crop.policy to one of {', '.join(CROP_POLICIES)}, then crop.keep, then crop.keep_from",
+            )
+        if self.mode == "single":
+            raise ConfigError(
+                f"crop.keep={self.keep} chooses among crops, and with crop.mode=single there are none",
+                fix="set crop.mode=overlap or no_overlap first, or crop.keep=none",
+            )
+        if not 0 <= self.keep <= self.max_crops:
+            raise ConfigError(
+                f"crop.keep={self.keep} must be 0 or more, and not more than there are: max_crops={self.max_crops}",
+                fix=f"set crop.keep to {self.max_crops} or less, or raise crop.max_crops first",
+            )
+        if self.keep_from is not None and not 0 <= self.keep_from <= self.keep:
+            raise ConfigError(f"crop.keep_from={self.keep_from} must be at least 0 and at most crop.keep={self.keep}")
 
     def _check_margins(self) -> None:
         if not isinstance(self.margins, tuple) or len(self.margins) != 2 or min(self.margins) < 0:

@@ -37,6 +37,18 @@ _MODEL_OPTIONS = (
         help="fast: pictures at most 1/255 off; by default as the model's settings say.",
     ),
     click.option(
+        "--keep-crops",
+        default=None,
+        type=click.IntRange(min=0),
+        help="So many high-resolution crops of each picture, chosen by --crop-policy; by default as the model's say.",
+    ),
+    click.option(
+        "--crop-policy",
+        default=None,
+        metavar="NAME",
+        help="all, random, uniform, learned, or one of your own: which crops are kept.",
+    ),
+    click.option(
         "--quantize",
         default=None,
         type=click.Choice(["int8", "int4"]),

@@ -9,7 +9,9 @@ import torch
 
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import fetch_tokenizer, is_repository
+from openmolmo.imaging import CropConfig
 from openmolmo.inference.cache import CacheConfig, check_cache
+from openmolmo.inference.choosing import Looking
 from openmolmo.inference.predictor import Answering, Predictor, check_answering
 from openmolmo.model import checkpoint
 from openmolmo.model.config import MolmoConfig
@@ -27,7 +29,7 @@ __all__ = ["find_tokenizer", "load", "load_model"]
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load(
+def load(  # noqa: PLR0913  (every one a setting of its own)
     model: str | Path = "nano",
     *,
     device: str | torch.device | None = None,
@@ -36,6 +38,8 @@ def load(
     tokenizer: str | Path | None = None,
     resize_mode: Literal["exact", "fast"] | None = None,
     quantize: Quantize | None = None,
+    crop_policy: str | None = None,
+    keep_crops: int | None = None,
     **answering: Unpack[Answering],
 ) -> Predictor:
     """Load a model for answering.
@@ -55,12 +59,16 @@ def load(
             own settings say, which is exact for the released models.
         quantize: ``int8`` or ``int4``: the weights of the language model's blocks in so many bits
             (:mod:`openmolmo.model.quantize`).
+        crop_policy: how the high-resolution crops that are kept are chosen (:mod:`openmolmo.imaging.policies`), or
+            ``all``; by default as the model's settings say. ``learned`` needs the policy saved beside the model.
+        keep_crops: how many of them are kept of each picture.
         **answering: ``batch_size`` (16), requests decoded together; ``max_new_tokens`` (512), the longest reply;
             ``sampling``, how tokens are drawn (greedily); ``cache``, a static one may be compiled.
 
     Raises:
         CheckpointError: there is no such model, it is incomplete, or its parts do not fit each other.
-        ConfigError: no such device, type or setting.
+        ConfigError: no such device, type or setting; more crops to keep than there are.
+        NotRegisteredError: no such crop policy.
         MissingDependencyError: ``quantize`` needs torchao, which is not installed.
     """
     check_answering(answering)
@@ -68,10 +76,14 @@ def load(
     folder = find_model(model)
     processor = load_processor(folder, find_tokenizer(folder, tokenizer))
     processor.resize_mode = _resize_mode(resize_mode or processor.resize_mode)
+    processor.crop = _kept_crops(processor.crop, crop_policy, keep_crops)
     config = checkpoint.load_config(folder)
     _check(folder, config, processor)
     check_cache(answering.get("cache") or CacheConfig(), config.text_config)
     loaded = load_model(folder, device=device, dtype=dtype, device_map=device_map)
+    processor.choosing = looking = Looking(loaded, processor.tokenizer, folder)
+    if processor.crop.policy == "learned":
+        loaded.crop_policy = looking.policy  # what is wrong with it is said before the first question
     loaded.known_world = read_known_world(folder, loaded.encoder, loaded.encoder.width)
     if quantize is not None:
         quantize_model(loaded, quantize)
@@ -130,6 +142,21 @@ def _check(folder: Path, config: MolmoConfig, processor: Processor) -> None:
             f"{folder}: the tokenizer has {len(processor.tokenizer)} tokens, the model's embedding table {table} rows",
             fix="tokenizer and weights must come from the same run or release; copy the folder again",
         )
+
+
+def _kept_crops(crop: CropConfig, policy: str | None, keep: int | None) -> CropConfig:
+    """The crop settings with another policy or number of crops, where one is given."""
+    if policy is None and keep is None:
+        return crop
+    if policy == "all" and keep is None:
+        return crop.replace(policy="all", keep=None, keep_from=None)
+    chosen = crop.replace(policy=policy or crop.policy, keep=crop.keep if keep is None else keep, keep_from=None)
+    if chosen.keep is None:
+        raise ConfigError(
+            f"the crop policy {chosen.policy!r} is to choose crops, and how many is not said",
+            fix=f"give keep_crops (--keep-crops), at most {chosen.max_crops}",
+        )
+    return chosen
 
 
 def _resize_mode(given: Literal["exact", "fast"]) -> Literal["exact", "fast"]:

@@ -24,6 +24,8 @@ class Settings:
     resize: Literal["exact", "fast"] | None
     compile: bool
     quantize: Literal["int8", "int4"] | None = None
+    crop_policy: str | None = None
+    keep_crops: int | None = None
     alone: bool = False
     """Whether this process is for nothing else than these answers."""
 
@@ -45,6 +47,8 @@ class Settings:
             dtype=self.dtype,
             resize_mode=self.resize,
             quantize=self.quantize,
+            crop_policy=self.crop_policy,
+            keep_crops=self.keep_crops,
             batch_size=self.batch_size,
             max_new_tokens=self.max_new_tokens,
             sampling=sampling,
@@ -54,5 +58,6 @@ class Settings:
     def of_answers(self) -> dict[str, Any]:
         """What makes answers different from those of other settings."""
         values = {name: getattr(self, name) for name in ("max_new_tokens", "temperature", "top_p", "seed", "dtype")}
-        chosen = {"resize": self.resize, "quantize": self.quantize}  # named where they are not as always
+        names = ("resize", "quantize", "crop_policy", "keep_crops")
+        chosen = {name: getattr(self, name) for name in names}  # named where they are not as always
         return values | {name: value for name, value in chosen.items() if value is not None}

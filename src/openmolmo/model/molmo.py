@@ -19,6 +19,7 @@ from transformers.utils import ModelOutput
 from openmolmo.core.errors import PromptError
 from openmolmo.model.config import MolmoConfig
 from openmolmo.model.connector import Connector, PaddingEmbedding
+from openmolmo.model.crop_scorer import SavedCropPolicy
 from openmolmo.model.dropout import ResidualDropout, add_residual_dropout
 from openmolmo.model.embedding import ExtendedEmbedding
 from openmolmo.model.generation import MolmoGeneration
@@ -73,6 +74,7 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
     """
 
     known_world: KnownWorld | None = None
+    crop_policy: SavedCropPolicy | None = None
     config_class = MolmoConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
@@ -153,6 +155,8 @@ class Molmo(MolmoGeneration, PreTrainedModel, GenerationMixin):  # type: ignore[
         super().save_pretrained(save_directory, *args, **kwargs)
         if self.known_world is not None:
             self.known_world.write(Path(save_directory))
+        if self.crop_policy is not None:
+            self.crop_policy.write(Path(save_directory))
 
     def forward(  # noqa: PLR0913  (the keys of a batch)
         self,

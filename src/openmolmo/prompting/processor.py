@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +21,19 @@ import PIL.Image
 from openmolmo.core.config import from_dict, to_dict
 from openmolmo.core.errors import CheckpointError, ConfigError, DataError, PromptError
 from openmolmo.core.files import write_json
-from openmolmo.imaging import CropConfig, Crops, cut_crops, make_plan
+from openmolmo.core.rng import derive
+from openmolmo.imaging import CROP_POLICIES, CropConfig, Crops, View, cut_crops, keep_crops, make_plan, regions_of
+from openmolmo.imaging.keeping import Grids
+from openmolmo.imaging.policies import ChoosingModel, CropPolicy
 from openmolmo.pictures import open_image
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.prompting.formatter import Branch, Formatter, Turn
-from openmolmo.prompting.sequence import Grids, Tokens, prompt_sequence, training_parts, training_sequence
+from openmolmo.prompting.sequence import Tokens, prompt_sequence, training_parts, training_sequence
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.records.example import Example, ImageRef
 from openmolmo.records.names import is_whole
 
-__all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Picture", "Processor", "Prompt"]
+__all__ = ["PROCESSOR_FILE", "ImageSource", "Messages", "Picture", "Processor", "Prompt", "asked_of"]
 
 PROCESSOR_FILE, GENERATION_FILE = "processor_config.json", "generation_config.json"
 ImageSource = bytes | str | Path | PIL.Image.Image | np.ndarray[Any, Any] | ImageRef
@@ -56,7 +60,8 @@ class Processor:
     """Turns examples and questions into :class:`Tokens`, by one set of settings.
 
     ``resize_mode``: ``exact`` resizes as released weights were trained; ``fast`` is quicker and at
-    most 1/255 of the range away.
+    most 1/255 of the range away. ``choosing``: the model that a crop policy may ask
+    (:mod:`openmolmo.imaging.policies`), where there is one.
     """
 
     def __init__(
@@ -66,12 +71,21 @@ class Processor:
         format: FormatConfig,
         *,
         resize_mode: Literal["exact", "fast"] = "exact",
+        choosing: ChoosingModel | None = None,
     ) -> None:
+        if crop.policy != "all" and crop.keep is None:
+            raise ConfigError(
+                f"crop.policy={crop.policy} is to choose crops, and how many is not said",
+                fix=f"set crop.keep (keep_crops, --keep-crops) to at most {crop.max_crops}, or crop.policy=all",
+            )
         self.tokenizer = tokenizer
         self.crop = crop
         self.format = format
         self.formatter = Formatter(format)
         self.resize_mode = resize_mode
+        self.choosing = choosing
+        self.choose: CropPolicy | None = None
+        """Chooses in place of the policy that ``crop`` names, where it is set."""
 
     # -------------------------------------------------------------------------------- training
 
@@ -120,14 +134,14 @@ class Processor:
         grids: list[Grids] = []
         crops: list[Crops] = []
         for number, image in enumerate(example.images, start=1):
-            if not pixels and image.width and image.height:
+            if not pixels and image.width and image.height and self.crop.keep is None:
                 grids.append(make_plan(image.width, image.height, self.crop).token_grids)
                 continue
             file = image.path if image.data is None else None
             name = f"{file} (of example {example.id})" if file else example.id
             if not file and len(example.images) > 1:
                 name = f"{example.id}, picture {number}"
-            read = self._picture(image, name, self.crop)
+            read = self._picture(image, name, self.crop, asked_of(branches), rng)
             grids.append(read.grids)
             crops.append(read.crops)
         return branches, grids, crops if pixels or not grids else None
@@ -169,23 +183,38 @@ class Processor:
         self, turns: Sequence[Turn], images: Sequence[ImageSource | Picture] = (), *, max_crops: int | None = None
     ) -> Prompt:
         """The same for turns that have their markup already."""
-        read = self.pictures(images, max_crops)
+        read = self.pictures(images, max_crops, asked_of([turns]))
         tokens = prompt_sequence(turns, [one.grids for one in read], [one.crops for one in read], self.tokenizer)
         values = {field.name: getattr(tokens, field.name) for field in dataclasses.fields(tokens)}
         return Prompt(**values, sizes=tuple(one.size for one in read))
 
-    def pictures(self, sources: Sequence[ImageSource | Picture], max_crops: int | None = None) -> tuple[Picture, ...]:
+    def pictures(
+        self, sources: Sequence[ImageSource | Picture], max_crops: int | None = None, question: str = ""
+    ) -> tuple[Picture, ...]:
         """Open and cut pictures, those that are not yet; ``max_crops`` instead of the number of the training.
+
+        Where crops are left out, the policy that chooses them is told the ``question``, as it is tokenised.
 
         Raises ImageError, which names the picture, where one cannot be read; ConfigError for ``max_crops`` below 1.
         """
-        crop = self.crop if max_crops is None else self.crop.replace(max_crops=max_crops)
+        crop = self.crop
+        if max_crops is not None:
+            keep = None if crop.keep is None else min(crop.keep, max(max_crops, 0))
+            crop = crop.replace(max_crops=max_crops, keep=keep, keep_from=None)
         return tuple(
-            source if isinstance(source, Picture) else self._picture(source, f"image {place}", crop)
+            source if isinstance(source, Picture) else self._picture(source, f"image {place}", crop, question)
             for place, source in enumerate(sources, start=1)
         )
 
-    def _picture(self, source: ImageSource, name: str, crop: CropConfig) -> Picture:
+    def _picture(
+        self,
+        source: ImageSource,
+        name: str,
+        crop: CropConfig,
+        question: str,
+        rng: np.random.Generator | None = None,
+    ) -> Picture:
+        """``rng``: draws of training; without it the picture's own."""
         if isinstance(source, ImageRef):
             source = _bytes_or_path(source, name)
         elif isinstance(source, str | Path):
@@ -193,7 +222,28 @@ class Processor:
         image = open_image(source, name=name)
         height, width = image.shape[:2]
         plan = make_plan(width, height, crop)
-        return Picture((width, height), plan.token_grids, cut_crops(image, plan, crop, mode=self.resize_mode))
+        cut = cut_crops(image, plan, crop, mode=self.resize_mode)
+        if crop.keep is None:
+            return Picture((width, height), plan.token_grids, cut)
+        keep = crop.keep
+        if rng is None:
+            rng = derive(0, "crops", zlib.crc32(cut.pixels[0].tobytes()))
+        elif crop.keep_from is not None:
+            keep = int(rng.integers(min(crop.keep_from, plan.n_crops - 1), min(keep, plan.n_crops - 1) + 1))
+        if keep >= plan.n_crops - 1:
+            return Picture((width, height), plan.token_grids, cut)
+        view = View(
+            grid=plan.grid,
+            keep=keep,
+            pixels=cut.pixels[0],
+            regions=regions_of(plan, crop),
+            question=question,
+            rng=rng,
+            model=self.choosing,
+        )
+        policy = self.choose or CROP_POLICIES.get(crop.policy)
+        kept = () if keep == 0 else policy(view)
+        return Picture((width, height), *keep_crops(cut, plan, _require_budget(kept, view, crop), crop))
 
     # -------------------------------------------------------------------------------- files
 
@@ -204,7 +254,10 @@ class Processor:
         special = self.tokenizer.special
         ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.eos}
         write_json(Path(folder) / GENERATION_FILE, ids)
-        settings = {"crop": to_dict(self.crop), "format": to_dict(self.format), "resize_mode": self.resize_mode}
+        crop = to_dict(self.crop)
+        if self.crop.policy == "all":  # as files were before crops could be left out, which older versions read
+            crop = {key: value for key, value in crop.items() if key not in ("keep", "policy", "keep_from")}
+        settings = {"crop": crop, "format": to_dict(self.format), "resize_mode": self.resize_mode}
         write_json(Path(folder) / PROCESSOR_FILE, settings)
 
     @classmethod
@@ -227,6 +280,21 @@ class Processor:
         except (ConfigError, AttributeError) as error:
             raise CheckpointError(f"{path}: {error}", fix="was it edited, or written by another version?") from error
         return cls(TextTokenizer.from_pretrained(folder), crop, format, resize_mode=settings["resize_mode"])
+
+
+def asked_of(branches: Sequence[Sequence[Turn]]) -> str:
+    """The last question of a single branch, as it is tokenised; "" for several branches, which share their picture."""
+    asked = [turn.text for turn in branches[0] if turn.role == "user"] if len(branches) == 1 else []
+    return asked[-1] if asked else ""
+
+
+def _require_budget(kept: Sequence[int] | np.ndarray[Any, Any], view: View, crop: CropConfig) -> list[int]:
+    if len(kept) != view.keep:
+        raise ConfigError(
+            f"the crop policy {crop.policy!r} kept {len(kept)} crops of {view.n_crops}, it was to keep {view.keep}",
+            fix="a policy returns view.keep different numbers below view.n_crops",
+        )
+    return [int(one) for one in kept]
 
 
 def _bytes_or_path(reference: ImageRef, name: str) -> bytes | str:

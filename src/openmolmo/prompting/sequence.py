@@ -21,13 +21,13 @@ import numpy.typing as npt
 
 from openmolmo.core.errors import PromptError
 from openmolmo.imaging import Crops
+from openmolmo.imaging.keeping import Grid, Grids
 from openmolmo.prompting.formatter import Branch, Turn
 from openmolmo.prompting.tokenizer import IMAGE_PLACE, SpecialIds, TextTokenizer
 
 __all__ = ["Tokens", "image_token_ids", "join_images", "prompt_sequence", "training_parts", "training_sequence"]
 
 Weighting = Literal["none", "root_branches"]
-Grids = tuple[tuple[int, int], ...]  # (rows, columns) of patch tokens: the global crop, then the high-resolution grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +78,21 @@ class _Draft:
 def image_token_ids(grids: Grids, special: SpecialIds) -> tuple[int, ...]:
     """``<im_start>`` rows ``<im_end>`` for each grid; a row is its ``<im_patch>`` and one ``<im_col>``."""
     ids: list[int] = []
-    for rows, columns in grids:
-        row = [special.im_patch] * columns + [special.im_col]
-        ids += [special.im_start, *(row * rows), special.im_end]
+    for grid in grids:
+        ids.append(special.im_start)
+        for rows, columns in _bands(grid):
+            ids += ([special.im_patch] * columns + [special.im_col]) * rows
+        ids.append(special.im_end)
     return tuple(ids)
+
+
+def _bands(grid: Grid) -> Sequence[tuple[int, int]]:
+    """(rows, columns) one below the other; several where crops were left out."""
+    match grid:
+        case (int(rows), int(columns)):
+            return ((rows, columns),)
+        case _:
+            return grid
 
 
 def training_sequence(

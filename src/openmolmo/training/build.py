@@ -29,7 +29,7 @@ from openmolmo.prompting.released import load_processor
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.architecture import change_architecture
 from openmolmo.training.checkpoint import is_sharded, require_model_folder
-from openmolmo.training.config import BaseRunConfig, RunConfig
+from openmolmo.training.config import BaseRunConfig, CropPolicyRunConfig, RunConfig
 from openmolmo.training.estimate.work import most_image_tokens
 from openmolmo.training.freeze import freeze
 from openmolmo.training.lora import adapt, load_adapter
@@ -98,7 +98,13 @@ def build_processor(config: BaseRunConfig) -> Processor:
             tokenizer = None if ours and given else found.tokenizer
     if tokenizer is None:
         tokenizer = TextTokenizer.from_pretrained(given or source or BUNDLED_TOKENIZER)
-    return Processor(tokenizer, crop or CropConfig(), format or FormatConfig(), resize_mode=config.resize_mode)
+    crop = crop or CropConfig()
+    if crop.policy == "learned" and not isinstance(config, CropPolicyRunConfig):
+        raise ConfigError(
+            "crop.policy=learned looks at pictures through a trained model, and training draws crops without one",
+            fix="train with crop.policy=random, then teach the policy (recipe micro_crop_policy)",
+        )
+    return Processor(tokenizer, crop, format or FormatConfig(), resize_mode=config.resize_mode)
 
 
 def _tokenizer_of(config: BaseRunConfig) -> Path | None:

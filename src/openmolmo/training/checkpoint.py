@@ -118,6 +118,8 @@ def save_final(
             save_adapter(model, temporary)
             model = merged(model)
         save_model(model, temporary, weights=weights)
+        if model.crop_policy is not None:
+            model.crop_policy.write(temporary)
         processor.save_pretrained(temporary)
         write_card(temporary, facts)
         write_checksums(temporary)

@@ -21,6 +21,7 @@ __all__ = [
     "PARTS",
     "ArchitectureConfig",
     "BaseRunConfig",
+    "CropPolicyRunConfig",
     "DropoutConfig",
     "OptimizerConfig",
     "PartConfig",
@@ -281,3 +282,39 @@ class PatchRunConfig(BaseRunConfig):
             raise ConfigError(f"facts has {', '.join(sorted(unknown))}; known are {', '.join(FACTS)}")
         if self.optimizer.encoder.lr == 0:
             raise ConfigError("optimizer.encoder.lr=0: nothing would be trained", fix="give it a learning rate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CropPolicyRunConfig(BaseRunConfig):
+    """A run that teaches a crop policy (:mod:`openmolmo.training.crop_policy`); the model itself stays as it is.
+
+    A step asks the model of ``init_from`` one question on each of ``batch`` pictures of the mixture, with each
+    high-resolution crop alone beside the global one, and then takes ``updates`` steps at the rate ``lr`` on all
+    that was asked so far. Crops are worth as much as softmax says of the replies' likelihoods, ``temperature``
+    nats being one unit. A share ``unasked`` of the examples goes without its question, as when a picture is looked at
+    before anything is asked. The model saved keeps ``keep_crops`` by the policy ``learned``.
+    """
+
+    mixture: MixtureConfig
+    crop: CropConfig | None = None
+    format: FormatConfig | None = None
+    batch: int = 8
+    updates: int = 20
+    lr: float = 3e-3
+    temperature: float = 0.3
+    unasked: float = 0.2
+    keep_crops: int = 1
+    hidden: int = 48
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.batch < 1 or self.updates < 1 or self.hidden < 1 or self.keep_crops < 1:
+            raise ConfigError(
+                f"batch={self.batch}, updates={self.updates}, hidden={self.hidden} and keep_crops={self.keep_crops} "
+                "must be at least 1"
+            )
+        if not (self.lr > 0 and self.temperature > 0 and 0 <= self.unasked <= 1):
+            raise ConfigError(
+                f"lr={self.lr} and temperature={self.temperature} must be greater than 0, and unasked={self.unasked} "
+                "between 0 and 1"
+            )

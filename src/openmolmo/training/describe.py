@@ -10,7 +10,7 @@ import torch
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import ConfigError
 from openmolmo.data.loader import check_world
-from openmolmo.training.config import PARTS, BaseRunConfig, PatchRunConfig, RunConfig
+from openmolmo.training.config import PARTS, BaseRunConfig, CropPolicyRunConfig, PatchRunConfig, RunConfig
 from openmolmo.training.estimate.data import declared_data
 from openmolmo.training.estimate.encoder import PlannedReader, planned_reader
 from openmolmo.training.estimate.gpus import Gpu, find_gpu, gpu_called
@@ -67,6 +67,8 @@ def describe(
         if gpus and gpus > 1:
             raise ConfigError(f"{config.name} is a run of one process, and --gpus is {gpus}", fix="leave --gpus out")
         return _describe_patches(config, kind, utilisation)
+    if isinstance(config, CropPolicyRunConfig):
+        return _describe_policy(config)
     assert isinstance(config, RunConfig)
     plan = planned(config)
     count = gpus or (_fewest(config, plan, kind) if gpu and kind else 1)
@@ -102,6 +104,17 @@ def _describe_patches(config: PatchRunConfig, gpu: Gpu | None, utilisation: floa
         ("Work (estimate)", ("what", "value"), _work_of_crops(plan, config, gpu, utilisation)),
     ]
     return Description(config, tables, {"Steps": [f"weights: {plan.weights}"]})
+
+
+def _describe_policy(config: CropPolicyRunConfig) -> Description:
+    numbers: list[tuple[object, ...]] = [
+        ("model, which stays as it is", config.init_from or f"{config.model}, random weights"),
+        ("steps", f"{config.steps:,}"),
+        ("questions asked, with each crop alone", f"{config.steps * config.batch:,}"),
+        ("updates of the policy", f"{config.steps * config.updates:,}"),
+        ("crops kept by the model that is saved", config.keep_crops),
+    ]
+    return Description(config, [("Steps", ("what", "value"), numbers)], {})
 
 
 def _work_of_crops(

@@ -34,6 +34,7 @@ __all__ = [
     "ABLATIONS",
     "ANSWER",
     "CAPTION",
+    "CHOOSE",
     "SEE",
     "Ablation",
     "Arm",
@@ -90,13 +91,16 @@ class World(Config):
 class Judging(Config):
     """How a trained model is judged: ``questions`` a task at most, the same for every arm and seed.
 
-    ``max_crops`` and ``length_hint`` replace those of training and of the question. ``shuffled`` asks everything a
+    ``max_crops`` and ``length_hint`` replace those of training and of the question, ``crop_policy`` and ``keep_crops``
+    how crops are chosen, and how many. ``shuffled`` asks everything a
     second time with other pictures, as a control.
     """
 
     questions: int = 400
     max_crops: int | None = None
     length_hint: int | None = None
+    crop_policy: str | None = None
+    keep_crops: int | None = None
     max_new_tokens: int = 96
     batch_size: int = 32
     shuffled: bool = False
@@ -119,6 +123,9 @@ class Stage:
 
 SEE = Stage(name="see", recipe="micro_see")
 """Encoder and connector learn from labelled crops."""
+
+CHOOSE = Stage(name="choose", recipe="micro_crop_policy")
+"""A crop policy is taught for the model of the stage before, which stays as it is."""
 
 CAPTION = Stage(name="caption", recipe="micro_sft")
 """The whole model learns, from those sets that name this stage."""

@@ -6,14 +6,14 @@ import math
 import re
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.recipes.ablate.queue import Plan, in_order, state_of
 from openmolmo.recipes.ablate.resolve import Run, TrainedStage, mixture_of
 from openmolmo.recipes.ablate.statistics import FEWEST_SEEDS
-from openmolmo.training.config import PatchRunConfig, RunConfig
+from openmolmo.training.config import CropPolicyRunConfig, PatchRunConfig, RunConfig
 
 __all__ = ["DRAWING", "measure", "minutes_to_decide", "read_budget", "seconds_a_step", "too_small"]
 
@@ -84,18 +84,24 @@ def seconds_a_step(run: Run, stage: TrainedStage) -> float:
     """Seconds of a step of a stage, from a few that are thrown away."""
     import torch
 
+    from openmolmo.training.crop_policy import CropPolicyTrainer
     from openmolmo.training.loop import Trainer
     from openmolmo.training.patch_labels.loop import PatchTrainer
 
     torch.set_num_threads(1)  # as every run has
     config = stage.config.replace(init_from=None, steps=_TIMED)
-    if isinstance(config, RunConfig):
+    if isinstance(config, CropPolicyRunConfig):  # it goes by the settings of the model that it starts from
+        before = next(one.config for one in run.stages if one.key == stage.before)
+        config = config.replace(crop=before.crop, format=before.format, tokenizer=before.tokenizer)
+    if isinstance(config, RunConfig | CropPolicyRunConfig):
         mixture = mixture_of(run.world, stage.name, live=True)
         assert mixture is not None
         config = config.replace(mixture=mixture)
     with tempfile.TemporaryDirectory(prefix="openmolmo-ablate-") as scratch:
-        start = PatchTrainer.start if isinstance(config, PatchRunConfig) else Trainer.start
-        trial = start(config, Path(scratch), None)  # type: ignore[arg-type]
+        start: Callable[..., Trainer | PatchTrainer | CropPolicyTrainer] = Trainer.start
+        if not isinstance(config, RunConfig):
+            start = PatchTrainer.start if isinstance(config, PatchRunConfig) else CropPolicyTrainer.start
+        trial = start(config, Path(scratch), None)
         try:
             rows = [trial.take_step() for _ in range(_TIMED)]
         finally:

@@ -47,11 +47,12 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmFound:
-    """One arm: its score by seed (0 where it diverged), and how many runs diverged."""
+    """One arm: its score by seed (0 where it diverged), how many runs diverged, and the image tokens of a question."""
 
     name: str
     scores: Mapping[int, float]
     diverged: int
+    tokens: float | None = None
 
     @property
     def mean(self) -> float:
@@ -110,10 +111,12 @@ def findings_of(ablation: Ablation, results: Sequence[RunResult]) -> Findings:
 
 def _arm(name: str, results: Sequence[RunResult], metric: str) -> ArmFound:
     mine = sorted((one for one in results if one.arm == name), key=lambda one: one.seed)
+    counted = [float(one.about["image_tokens"]) for one in mine if "image_tokens" in one.about]
     return ArmFound(
         name=name,
         scores={one.seed: one.score(metric) for one in mine},
         diverged=sum(one.diverged for one in mine),
+        tokens=sum(counted) / len(counted) if counted else None,
     )
 
 
@@ -173,8 +176,7 @@ def _section(one: Findings) -> list[str]:
         lines += ["", said] if said else []
     if not one.results:
         return [*lines, "", "No runs yet."]
-    scores = [[arm.name, *_arm_cells(arm)] for arm in one.arms if arm.scores]
-    lines += ["", *_table(["arm", "mean", "by seed"], scores)]
+    lines += ["", *_table(*_arm_table(one))]
     papers = [[row.setting, row.arm or "-", row.metric, f"{row.value:g}"] for row in ablation.paper]
     if papers:
         lines += ["", *_table(["in the paper", "arm here", "metric", "value"], papers)]
@@ -183,6 +185,22 @@ def _section(one: Findings) -> list[str]:
         told = ", ".join(f"{arm} {100 * mean:.1f}" for arm, mean in means.items())
         lines += ["", f"Kept apart, by {version}: {told}."]
     return lines
+
+
+def _arm_table(one: Findings) -> tuple[list[str], list[list[str]]]:
+    """Heads and one row an arm. Where arms read pictures in more and fewer image tokens: how many, and the gain over
+    the arm that reads the fewest, in points for ten tokens more."""
+    heads, found = ["arm", "mean", "by seed"], [arm for arm in one.arms if arm.scores]
+    rows = [[arm.name, *_arm_cells(arm)] for arm in found]
+    counted = [arm for arm in found if arm.tokens is not None]
+    fewest = min(counted, key=lambda arm: arm.tokens or 0.0, default=None)
+    if fewest is None or fewest.tokens is None or len({arm.tokens for arm in counted}) == 1:
+        return heads, rows
+    for arm, row in zip(found, rows, strict=True):
+        more = 0.0 if arm.tokens is None else arm.tokens - fewest.tokens
+        gain = f"{1000 * (arm.mean - fewest.mean) / more:+.1f}" if more > 0 else "-"
+        row += ["-" if arm.tokens is None else f"{arm.tokens:.1f}", gain]
+    return [*heads, "image tokens", "gain for ten"], rows
 
 
 def _arm_cells(arm: ArmFound) -> list[str]:
@@ -217,7 +235,7 @@ def _view(one: Findings, root: Path) -> dict[str, Any]:
     return {
         "ablation": one.ablation,
         "rows": [_row(finding) for finding in one.contrasts],
-        "arms": [(arm.name, *_arm_cells(arm)) for arm in one.arms if arm.scores],
+        "arm_table": _arm_table(one),
         "apart": one.apart,
         "command": _command(one),
         "hours": one.seconds / 3600,
@@ -244,11 +262,15 @@ def _json(one: Findings) -> dict[str, Any]:
         "cannot": one.ablation.cannot,
         "command": _command(one),
         "contrasts": [_contrast_json(finding) for finding in one.contrasts],
-        "arms": {arm.name: {"seeds": arm.scores, "diverged": arm.diverged} for arm in one.arms},
+        "arms": {arm.name: {"seeds": arm.scores, "diverged": arm.diverged, **_tokens(arm)} for arm in one.arms},
         "seconds": round(one.seconds),
         "machines": list(machines.values()),
         "apart": one.apart,
     }
+
+
+def _tokens(arm: ArmFound) -> dict[str, float]:
+    return {} if arm.tokens is None else {"image_tokens": round(arm.tokens, 2)}
 
 
 def _contrast_json(one: Finding) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.evaluation.tasks import TASKS
 from openmolmo.recipes.ablate.base import Ablation, Arm, Drawn, Judging, Stage, World
 from openmolmo.recipes.ablate.version import code_version
-from openmolmo.training.config import BaseRunConfig, PatchRunConfig, RunConfig
+from openmolmo.training.config import BaseRunConfig, CropPolicyRunConfig, PatchRunConfig, RunConfig
 from openmolmo.training.recipe import load_recipe
 from openmolmo.training.resume import FREE_SETTINGS
 
@@ -154,7 +154,7 @@ def _stages(ablation: Ablation, arm: Arm, seed: int, scale: float, world: World,
     stages: list[TrainedStage] = []
     for stage in ablation.stages:
         recipe = load_recipe(stage.recipe)
-        if isinstance(recipe, RunConfig):
+        if isinstance(recipe, RunConfig | CropPolicyRunConfig):
             mixture = mixture_of(world, stage.name)
             if mixture is None:
                 continue  # there is nothing that it could learn from
@@ -307,7 +307,7 @@ def _require_fair(ablation: Ablation, one: Run, other: Run, first: Arm, second: 
 
 
 def _learnt(run: Run) -> dict[str, Any]:
-    return {stage.name: to_dict(stage.config.mixture) for stage in run.stages if isinstance(stage.config, RunConfig)}
+    return {stage.name: to_dict(stage.config.mixture) for stage in run.stages if hasattr(stage.config, "mixture")}
 
 
 def _hash(value: Any) -> str:

@@ -50,7 +50,8 @@ def ask(run: Run, root: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Judge by the questions of the run's world."""
     from openmolmo.recipes.ablate.judging import judge_model
 
-    return judge_model(root / run.stages[-1].folder / "final", run.world, run.judging, root).to_json(), {}
+    results, tokens = judge_model(root / run.stages[-1].folder / "final", run.world, run.judging, root)
+    return results.to_json(), {"image_tokens": round(tokens, 2)}
 
 
 def carry_out(run: Run, root: Path, judge: Judge = ask) -> bool:

@@ -24,7 +24,20 @@ from openmolmo.engine.synth.scenes.world import WHOLE, WORLDS, World
 from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
-__all__ = ["BRIEF", "CARELESS", "CROWD", "EASY", "GENERATOR", "MICRO", "SMALL", "TOLD", "SceneGenerator"]
+__all__ = [
+    "ATTRIBUTES",
+    "BRIEF",
+    "CARELESS",
+    "CROWD",
+    "EASY",
+    "GENERATOR",
+    "MICRO",
+    "RELATIONS",
+    "SMALL",
+    "SPARSE",
+    "TOLD",
+    "SceneGenerator",
+]
 
 _LEAST_SIZE = 64
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
@@ -180,3 +193,9 @@ BRIEF = SceneGenerator("brief_scenes", world=WORLDS["brief"])
 BRIEF.__doc__ = "The same kind of scenes; every other caption tells of some of the objects only."
 CARELESS = SceneGenerator("careless_scenes", world=WORLDS["careless"])
 CARELESS.__doc__ = "The same kind of scenes with captions that are often wrong, to be compared with."
+ATTRIBUTES = SceneGenerator("attribute_scenes", world=WORLDS["attributes"])
+ATTRIBUTES.__doc__ = "Scenes of the micro world whose short questions are about single things: colour, shape, place."
+RELATIONS = SceneGenerator("relation_scenes", world=WORLDS["relations"])
+RELATIONS.__doc__ = "Scenes of the micro world whose short questions are about several things: how many, on which side."
+SPARSE = SceneGenerator("sparse_scenes", world=WORLDS["sparse"])
+SPARSE.__doc__ = "Scenes of one or two small objects, for pictures of 192 pixels; short questions are about shapes."

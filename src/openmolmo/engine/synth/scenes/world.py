@@ -6,7 +6,20 @@ from dataclasses import dataclass, replace
 
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, SHAPES
 
-__all__ = ["BRIEF", "CARELESS", "CROWD", "MICRO", "SMALL", "TOLD", "WHOLE", "WORLDS", "World"]
+__all__ = [
+    "ATTRIBUTES",
+    "BRIEF",
+    "CARELESS",
+    "CROWD",
+    "MICRO",
+    "RELATIONS",
+    "SMALL",
+    "SPARSE",
+    "TOLD",
+    "WHOLE",
+    "WORLDS",
+    "World",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,4 +84,14 @@ BRIEF = replace(TOLD, name="brief", brief=0.5)
 CARELESS = replace(TOLD, name="careless", careless=0.4)
 """The same things, told by somebody who does not look closely."""
 
-WORLDS = {world.name: world for world in (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS)}
+ATTRIBUTES = replace(MICRO, name="attributes", asked=("colour", "shape", "place", "exists"))
+"""The micro world, of whose things short questions ask what can be seen of one alone."""
+
+RELATIONS = replace(MICRO, name="relations", asked=("how_many", "neighbour", "beside", "compare", "largest"))
+"""The micro world, of whose things short questions ask what only several of them together tell."""
+
+SPARSE = replace(SMALL, name="sparse", counts=(5, 2), again=0.0, asked=("shape",))
+"""One small thing or two in a large picture, asked for their shapes: most of the picture is empty."""
+
+_ALL = (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS, ATTRIBUTES, RELATIONS, SPARSE)
+WORLDS = {world.name: world for world in _ALL}
