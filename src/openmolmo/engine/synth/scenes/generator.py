@@ -29,6 +29,7 @@ __all__ = [
     "BRIEF",
     "CARELESS",
     "CROWD",
+    "HERD",
     "EASY",
     "GENERATOR",
     "MICRO",
@@ -187,6 +188,8 @@ SMALL.__doc__ = (
 )
 CROWD = SceneGenerator("crowd_scenes", world=WORLDS["crowd"])
 CROWD.__doc__ = "Scenes of one to ten of the micro world's objects, many of a kind, to be counted."
+HERD = SceneGenerator("herd_scenes", world=WORLDS["herd"])
+HERD.__doc__ = "Scenes of one to ten of the micro world's objects, all of one kind, to be counted."
 TOLD = SceneGenerator("told_scenes", world=WORLDS["told"])
 TOLD.__doc__ = "Scenes of two to five of the micro world's objects, with captions and transcripts."
 BRIEF = SceneGenerator("brief_scenes", world=WORLDS["brief"])

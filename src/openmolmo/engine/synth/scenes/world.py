@@ -11,6 +11,7 @@ __all__ = [
     "BRIEF",
     "CARELESS",
     "CROWD",
+    "HERD",
     "MICRO",
     "RELATIONS",
     "SMALL",
@@ -75,6 +76,9 @@ SMALL = replace(
 CROWD = replace(MICRO, name="crowd", counts=(1, 2, 2, 2, 2, 2, 2, 2, 2, 2), again=0.8, scale=0.6)
 """One to ten things, many of a kind, to be counted; for pictures of twice a crop's side."""
 
+HERD = replace(CROWD, name="herd", again=1.0)
+"""One to ten things, all of one kind: how many there are is all that there is to find out."""
+
 TOLD = replace(MICRO, name="told", counts=(0, 2, 3, 3, 2), scale=1.1, spoken=True)
 """Two to five things, told in writing and in speech."""
 
@@ -93,5 +97,5 @@ RELATIONS = replace(MICRO, name="relations", asked=("how_many", "neighbour", "be
 SPARSE = replace(SMALL, name="sparse", counts=(5, 2), again=0.0, asked=("shape",))
 """One small thing or two in a large picture, asked for their shapes: most of the picture is empty."""
 
-_ALL = (WHOLE, MICRO, SMALL, CROWD, TOLD, BRIEF, CARELESS, ATTRIBUTES, RELATIONS, SPARSE)
+_ALL = (WHOLE, MICRO, SMALL, CROWD, HERD, TOLD, BRIEF, CARELESS, ATTRIBUTES, RELATIONS, SPARSE)
 WORLDS = {world.name: world for world in _ALL}

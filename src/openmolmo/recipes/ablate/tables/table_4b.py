@@ -7,6 +7,11 @@ from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES
 
 __all__ = ["TABLE_4B"]
 
+
+def _ordered(order: str) -> dict[str, str]:
+    return {f"{stage}.format.point_order": order for stage in ("look", "answer")}
+
+
 TABLE_4B = Ablation(
     name="4b",
     table="Table 4b",
@@ -17,9 +22,9 @@ TABLE_4B = Ablation(
     request=LONG_REPLIES,
     stages=(SEEN_ONCE, LOOK, ANSWER),
     arms=(
-        Arm(name="random", overrides={"answer.format.point_order": "random"}),
-        Arm(name="rows", overrides={"answer.format.point_order": "yx"}, about="from top to bottom"),
-        Arm(name="ordered", overrides={"answer.format.point_order": "xy"}, about="from left to right, as in the paper"),
+        Arm(name="random", overrides=_ordered("random")),
+        Arm(name="rows", overrides=_ordered("yx"), about="from top to bottom"),
+        Arm(name="ordered", overrides=_ordered("xy"), about="from left to right, as in the paper"),
     ),
     contrasts=(
         Contrast(arm="ordered", against="random"),

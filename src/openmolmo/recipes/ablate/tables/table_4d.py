@@ -7,6 +7,11 @@ from openmolmo.recipes.ablate.tables.worlds import COUNTED, CROWDS, LONG_REPLIES
 
 __all__ = ["TABLE_4D"]
 
+
+def _written(form: str) -> dict[str, str]:
+    return {f"{stage}.format.point_form": form for stage in ("look", "answer")}
+
+
 TABLE_4D = Ablation(
     name="4d",
     table="Table 4d",
@@ -19,15 +24,15 @@ TABLE_4D = Ablation(
     arms=(
         Arm(
             name="special tokens",
-            overrides={"*.tokenizer": "tokenizer-micro-coordinates", "answer.format.point_form": "tokens"},
+            overrides={"*.tokenizer": "tokenizer-micro-coordinates", **_written("tokens")},
             about="a token for each whole percent",
         ),
         Arm(
             name="compact text",
-            overrides={"answer.format.point_form": "compact"},
+            overrides={**_written("compact")},
             about="one attribute with numbers in thousandths, as Molmo2 writes them",
         ),
-        Arm(name="plain text", overrides={"answer.format.point_form": "tags"}),
+        Arm(name="plain text", overrides={**_written("tags")}),
     ),
     contrasts=(
         Contrast(arm="plain text", against="special tokens"),

@@ -82,20 +82,30 @@ MICRO_TOLD = World(
 
 CROWDS = World(
     name="crowds",
-    about="Pictures of 192 px with one to ten things, many of a kind, in four crops: told in captions first, as in the "
-    "paper, then counted.",
+    about="Pictures of 192 px in four crops: crowds are told in captions and pointed at first, then one to ten things "
+    "of one kind are counted.",
     drawn={
-        "told": Drawn(generator="crowd_scenes", size=192, train=8000, kinds=("caption",), stages=("look",), seed=1),
+        "told": Drawn(generator="crowd_scenes", size=192, train=4000, kinds=("caption",), stages=("look",), seed=1),
+        "pointed": Drawn(
+            generator="herd_scenes",
+            size=192,
+            train=6000,
+            kinds=("pointing",),
+            stages=("look",),
+            max_annotations=1,
+            seed=2,
+        ),
         "crowds": Drawn(
-            generator="crowd_scenes", size=192, train=8000, test=200, kinds=("counting",), stages=("answer", "high")
+            generator="herd_scenes", size=192, train=4000, test=200, kinds=("counting",), stages=("answer", "high")
         ),
     },
     tasks=("counting",),
 )
 
 LOOK = Stage(name="look", recipe="micro_sft", per_seed=False)
-"""The whole model learns to tell of crowded pictures, once for all arms and seeds, so that counting begins with a model
-that looks: from random weights it would take most of each run, and more or less of it by chance."""
+"""The whole model learns to tell of crowded pictures and to point, once for all arms and seeds, so that counting begins
+with a model that looks: from random weights it would take most of each run, and more or less of it by chance. (The
+paper's models point beside counting, too.)"""
 
 _CROPS: Mapping[str, Any] = {
     f"{stage}.crop.{name}": value
