@@ -54,7 +54,14 @@ def finish(run: Run, root: Path, loss: float | None, **more: object) -> None:
     name, _, pictures = run.arm.partition(", ")
     point = {"parameters": SIZES.get(name, 1e6), "pictures": float(pictures.split()[0]) if pictures else 1200.0}
     point["crops"] = float(name.split()[0]) if "crop" in name else 1.0
-    about = {"arm": run.arm, "seed": run.seed, "scale": run.scale, "shared": run.shared, "recipe": run.recipe}
+    about = {
+        "arm": run.arm,
+        "seed": run.seed,
+        "scale": run.scale,
+        "shared": run.shared,
+        "recipe": run.recipe,
+        "metric": run.metric,
+    }
     about |= {"status": "diverged" if loss is None else "done", "seconds": {"judging": 60.0}, "point": point}
     about |= {"machine": {"code": run.code, "host": "here"}, **more}
     rows = {} if loss is None else {"captions": [{"id": "a", "example_id": "a", "scores": {"nats": loss}}]}

@@ -20,7 +20,7 @@ Source: arXiv 2409.17146, section 2 and the released models.
 
 from openmolmo.imaging.config import CropConfig
 from openmolmo.imaging.crops import Crops, cut_crops
-from openmolmo.imaging.keeping import Grids, keep_crops, regions_of
+from openmolmo.imaging.keeping import Grids, count_tokens, keep_crops, regions_of
 from openmolmo.imaging.plan import CropPlan, Resize, make_plan
 from openmolmo.imaging.policies import CROP_POLICIES, View
 from openmolmo.pictures import MAX_PIXELS, open_image
@@ -34,6 +34,7 @@ __all__ = [
     "MAX_PIXELS",
     "Resize",
     "View",
+    "count_tokens",
     "cut_crops",
     "keep_crops",
     "make_plan",

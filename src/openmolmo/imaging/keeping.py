@@ -18,12 +18,26 @@ from openmolmo.imaging.config import CropConfig
 from openmolmo.imaging.crops import Crops
 from openmolmo.imaging.plan import CropPlan
 
-__all__ = ["Grid", "Grids", "keep_crops", "regions_of"]
+__all__ = ["Grid", "Grids", "bands_of", "count_tokens", "keep_crops", "regions_of"]
 
 Grid = tuple[int, int] | tuple[tuple[int, int], ...]
 """(rows, columns) of patch tokens; or several such, one below the other, where crops were left out of some rows."""
 Grids = tuple[Grid, ...]
 """The global crop's, then that of the high-resolution crops, if there are any."""
+
+
+def bands_of(grid: Grid) -> tuple[tuple[int, int], ...]:
+    """(rows, columns) one below the other; several where crops were left out."""
+    match grid:
+        case (int(rows), int(columns)):
+            return ((rows, columns),)
+        case _:
+            return grid
+
+
+def count_tokens(grids: Grids) -> int:
+    """How many patch tokens a picture has; those between its rows are not among them."""
+    return sum(rows * columns for grid in grids for rows, columns in bands_of(grid))
 
 
 def keep_crops(crops: Crops, plan: CropPlan, kept: Iterable[int], config: CropConfig) -> tuple[Grids, Crops]:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from openmolmo.core.errors import PromptError
 from openmolmo.imaging import Crops
-from openmolmo.imaging.keeping import Grid, Grids
+from openmolmo.imaging.keeping import Grids, bands_of
 from openmolmo.prompting.formatter import Branch, Turn
 from openmolmo.prompting.tokenizer import IMAGE_PLACE, SpecialIds, TextTokenizer
 
@@ -80,19 +80,10 @@ def image_token_ids(grids: Grids, special: SpecialIds) -> tuple[int, ...]:
     ids: list[int] = []
     for grid in grids:
         ids.append(special.im_start)
-        for rows, columns in _bands(grid):
+        for rows, columns in bands_of(grid):
             ids += ([special.im_patch] * columns + [special.im_col]) * rows
         ids.append(special.im_end)
     return tuple(ids)
-
-
-def _bands(grid: Grid) -> Sequence[tuple[int, int]]:
-    """(rows, columns) one below the other; several where crops were left out."""
-    match grid:
-        case (int(rows), int(columns)):
-            return ((rows, columns),)
-        case _:
-            return grid
 
 
 def training_sequence(

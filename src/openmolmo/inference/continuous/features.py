@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from openmolmo.imaging import Crops
+from openmolmo.imaging import Crops, count_tokens
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import ImageSource, Picture
 
@@ -42,7 +42,7 @@ class Seen:
     @property
     def tokens(self) -> int:
         """M."""
-        return sum(rows * columns for rows, columns in self.picture.grids)
+        return count_tokens(self.picture.grids)
 
 
 @dataclass(slots=True)

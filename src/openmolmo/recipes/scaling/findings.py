@@ -133,7 +133,7 @@ def collect(root: Path, *, rounds: int = ROUNDS) -> list[Found]:
 
 def findings_of(grid: Grid, results: Sequence[RunResult], *, rounds: int = ROUNDS) -> Found:
     """What results say of a grid; those of other code or settings are kept apart, those that diverged left out."""
-    kept, others = split_versions(results)
+    kept, others = split_versions(results, grid.ablation.metric)
     kept = [one for one in kept if one.arm in grid.arms]
     there = {(one.arm, one.seed) for one in kept}
     astray = [one for one in kept if one.diverged or not math.isfinite(one.score(METRIC))]

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from openmolmo.core.errors import PromptError
-from openmolmo.imaging import CropConfig, CropPlan, make_plan
+from openmolmo.imaging import CropConfig, CropPlan, Grids, make_plan
 from openmolmo.inference.hf.messages import read_conversation
 from openmolmo.model.find import find_model
 from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.released import load_processor
-from openmolmo.prompting.sequence import Grids, image_token_ids, prompt_sequence
+from openmolmo.prompting.sequence import image_token_ids, prompt_sequence
 from openmolmo.prompting.tokenizer import IMAGE_PLACE, SpecialIds
 
 __all__ = ["chat_ids", "largest_picture", "picture_ids", "processor_of"]

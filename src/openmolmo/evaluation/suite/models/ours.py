@@ -12,6 +12,7 @@ from openmolmo.core.errors import OpenMolmoError
 from openmolmo.evaluation.suite.journal import Said
 from openmolmo.evaluation.suite.models.base import Outcomes
 from openmolmo.evaluation.tasks.base import Question, image_source, to_request
+from openmolmo.imaging import count_tokens
 from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
 from openmolmo.prompting.processor import Picture
@@ -104,7 +105,7 @@ class _Ready:
     @property
     def size(self) -> tuple[int, int]:
         """Tokens that are wanted, and those of the pictures."""
-        tokens = sum(rows * columns for picture in self.pictures for rows, columns in picture.grids)
+        tokens = sum(count_tokens(picture.grids) for picture in self.pictures)
         return self.request.max_new_tokens or 0, tokens
 
 
