@@ -75,6 +75,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio import": ["pictures", "--dir", "work", "--modes", "point"],
     "studio init": ["--dir", "new", "--project", "mine"],
     "studio worker": ["--dir", "work", "--until-idle"],
+    "synth attribute_scenes": ["--count", "1", "--size", "64", "--out", "attribute"],
     "synth brief_scenes": ["--count", "1", "--size", "64", "--out", "brief"],
     "synth careless_scenes": ["--count", "1", "--size", "64", "--out", "careless"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
@@ -82,10 +83,13 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "synth crowd_scenes": ["--count", "1", "--size", "64", "--out", "crowd"],
     "synth docs": ["--count", "2", "--tools", "matplotlib,typst", "--out", "docs"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
+    "synth herd_scenes": ["--count", "1", "--size", "64", "--out", "herd"],
     "synth icons": ["--count", "1", "--size", "64", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
+    "synth relation_scenes": ["--count", "1", "--size", "64", "--out", "relation"],
     "synth scenes": ["--count", "1", "--size", "64", "--workers", "2", "--out", "scenes"],
     "synth small_scenes": ["--count", "1", "--size", "64", "--out", "small"],
+    "synth sparse_scenes": ["--count", "1", "--size", "64", "--out", "sparse"],
     "synth told_scenes": ["--count", "1", "--size", "64", "--out", "told"],
 }
 """Without torch, with the extras download, eval, studio and synth."""
