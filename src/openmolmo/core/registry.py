@@ -1,7 +1,7 @@
 """Plug-ins: one file and one registration adds a generator, data set, task, preset or recipe.
 
 Built-in plug-ins use the same way in as anybody's: an entry point in the group
-``openmolmo.<kind>s`` of an installed package (see ``pyproject.toml``). Nothing is imported
+``openmolmo.<kind>s`` (of a policy ``policies``) of an installed package (see ``pyproject.toml``). Nothing is imported
 before it is asked for by name.
 """
 
@@ -25,11 +25,12 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.group = f"openmolmo.{kind.removesuffix('y')}ies" if kind.endswith("y") else f"openmolmo.{kind}s"
         self._local: dict[str, T] = {}
 
     @cached_property
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=f"openmolmo.{self.kind}s")}
+        return {point.name: point for point in entry_points(group=self.group)}
 
     def register(self, name: str, value: T) -> T:
         """Add a plug-in of this process (tests, notebooks, a user's own file); the newest wins."""

@@ -1,7 +1,7 @@
 """Which high-resolution crops of a picture are kept beside its global crop, under a budget of crops.
 
 A policy is a function from a :class:`View` to the crops that it keeps. One of your own is one such function and one
-registration, by :data:`CROP_POLICIES` or as an entry point of the group ``openmolmo.crop_policys``::
+registration, by :data:`CROP_POLICIES` or as an entry point of the group ``openmolmo.crop_policies``::
 
     def centre(view):
         rows, cols = view.grid
@@ -78,7 +78,7 @@ class View:
 CropPolicy = Callable[[View], Sequence[int] | npt.NDArray[np.integer]]
 
 CROP_POLICIES: Registry[CropPolicy] = Registry("crop_policy")
-"""Policies by name; entry points of the group ``openmolmo.crop_policys``. ``all``, which keeps every crop, is none."""
+"""Policies by name; entry points of the group ``openmolmo.crop_policies``. ``all``, which keeps every crop, is none."""
 
 
 def best_crops(scores: npt.NDArray[np.floating], keep: int) -> npt.NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 Its runs are made by the harness of ablations, so they share data and stages, resume, and may be worked at by many
 processes and machines. A new grid is one value and one registration in ``GRIDS`` (an entry point of the group
-``openmolmo.grids``).
+``openmolmo.scaling_grids``).
 """
 
 from __future__ import annotations
@@ -75,5 +75,5 @@ class Grid:
         return [arm.name for arm in self.ablation.arms]
 
 
-GRIDS: Registry[Grid] = Registry("grid")
-"""Grids by name; entry points of the group ``openmolmo.grids``."""
+GRIDS: Registry[Grid] = Registry("scaling_grid")
+"""Grids by name; entry points of the group ``openmolmo.scaling_grids``."""
