@@ -29,8 +29,11 @@ from openmolmo.engine.llm.providers.template import TEMPLATES
 from openmolmo.engine.synth.base import GENERATORS
 from openmolmo.evaluation.benchmarks.base import BENCHMARKS
 from openmolmo.evaluation.tasks import TASKS
+from openmolmo.imaging import CROP_POLICIES
 from openmolmo.model import PRESETS, Molmo, parameter_counts
 from openmolmo.model.encoders import ENCODERS
+from openmolmo.recipes.ablate.base import ABLATIONS
+from openmolmo.recipes.scaling.base import GRIDS
 from openmolmo.training.recipe import RECIPES
 from openmolmo.training.watch.callbacks import CALLBACKS
 from openmolmo.training.watch.writers import WRITERS
@@ -64,6 +67,19 @@ REGISTRIES: dict[str, tuple[Registry[Any], str]] = {
     "llm_template": (
         TEMPLATES,
         "What `--llm template` answers from, by purpose. [Add one](how-to/use-a-text-llm.md#without-a-model).",
+    ),
+    "ablation": (
+        ABLATIONS,
+        "One thing of a recipe changed: `openmolmo ablate run NAME`. [Write one](how-to/ablate.md#one-of-your-own).",
+    ),
+    "scaling_grid": (
+        GRIDS,
+        "Runs whose loss follows a law: `openmolmo scaling run NAME`. [Write one](how-to/scaling-laws.md).",
+    ),
+    "crop_policy": (
+        CROP_POLICIES,
+        "Which crops of a picture are kept: `crop.policy=NAME`, `--crop-policy NAME`. "
+        "[Write one](how-to/choose-crops.md).",
     ),
     "encoder": (ENCODERS, "Vision backbones: the `model_type` of a model's `vision_config`."),
 }
@@ -145,6 +161,10 @@ def _help(name: str) -> list[str]:
 def _about(kind: str, name: str, plug_in: Any) -> list[str]:
     if kind == "benchmark":
         return [f"{plug_in.title}: `{plug_in.source}`, {' or '.join(plug_in.splits)}. Headline: `{plug_in.headline}`."]
+    if kind in ("ablation", "scaling_grid"):
+        told = plug_in if kind == "ablation" else plug_in.ablation
+        arms = ", ".join(f"`{arm.name}`" for arm in told.arms)
+        return [f"{told.title}. {told.question} Metric: `{told.metric}`; world: {told.world.name}. Arms: {arms}."]
     lines = [_summary(plug_in)]
     if kind == "generator":
         lines += ["", f"Version {plug_in.version}."]
