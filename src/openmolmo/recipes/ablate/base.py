@@ -12,7 +12,7 @@
             Arm(name="single crop", overrides={"answer.crop.mode": "single"}),
         ),
         contrasts=(Contrast(arm="overlap", against="single crop", expected="better"),),
-        metric="short_answers.accuracy",
+        metric="captions.f1",
         paper=(PaperRow(arm="overlap", metric="avg11", value=76.9), ...),
     )
 
