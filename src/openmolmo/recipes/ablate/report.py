@@ -135,7 +135,7 @@ def _row(one: Finding) -> list[str]:
     contrast, found = one.contrast, one.found
     first = [f"{contrast.arm} against {contrast.against}", _SIGNS[contrast.expected], one.paper or "-"]
     if found is None:
-        return [*first, "-", "-", "0", one.verdict]
+        return [*first, "-", "-", "0", one.verdict if one.verdict == "cannot be shown here" else "not run"]
     interval = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
     seeds = f"{found.seeds}" + (f" ({found.diverged} diverged)" if found.diverged else "")
     return [*first, f"{100 * found.difference:+.1f}", interval, seeds, one.verdict]
