@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,13 @@ class Findings:
 
 def collect(root: Path) -> list[Findings]:
     """What the folder of all runs holds of every registered ablation."""
-    return [findings_of(ABLATIONS.get(name), read_results(root, name)) for name in ABLATIONS]
+    return [findings_of(ABLATIONS.get(name), read_results(root, name)) for name in sorted(ABLATIONS, key=_place)]
+
+
+def _place(name: str) -> tuple[int, str]:
+    """The tables of the paper by their numbers, 2f before 12, then those without one."""
+    number = "".join(takewhile(str.isdigit, name))
+    return int(number) if number else sys.maxsize, name
 
 
 def findings_of(ablation: Ablation, results: Sequence[RunResult]) -> Findings:
