@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from openmolmo.core.errors import ConfigError, RunError
+from openmolmo.core.errors import ConfigError
 from openmolmo.core.executors import Executor, executor_option
 from openmolmo.core.progress import print_table, say
 from openmolmo.recipes.ablate.base import ABLATIONS, Ablation
+from openmolmo.recipes.ablate.options import (
+    budget_option,
+    folder_option,
+    report_options,
+    require_none_failed,
+    scale_option,
+    workers_option,
+)
 from openmolmo.recipes.ablate.paper import paper_difference
 from openmolmo.recipes.ablate.results import read_results
 
@@ -22,14 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ablate", "tell_others"]
 
-_folder = click.option(
-    "--dir",
-    "root",
-    default="ablations",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of all runs; several machines may share it.",
-)
+_folder = folder_option("ablations")
 
 
 @click.group()
@@ -62,19 +63,11 @@ def _state(ablation: Ablation, root: Path) -> str:
 @ablate.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--all", "every", is_flag=True, help="All ablations that can be run.")
-@click.option("--budget", help="Stop after so long: 20m, 2h, 90s. What is in progress then goes on next time.")
+@budget_option
 @click.option("--seeds", type=click.IntRange(min=2), help="Seeds at most. [default: as each ablation says, mostly 3]")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Runs at once, of one core each. [default: as many as cores]"
-)
+@workers_option
 @_folder
-@click.option(
-    "--scale",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
-    help="So many times the steps, pictures and questions; small ones only show that it runs.",
-)
+@scale_option("steps, pictures and questions")
 @executor_option
 def run(
     names: tuple[str, ...],
@@ -152,25 +145,18 @@ def _tell_budget(plans: Sequence[Plan], root: Path, seconds: float, workers: int
 
 def _conclude(plans: Sequence[Plan], root: Path) -> None:
     """The table of what was found; failed runs are an error at the end."""
-    from openmolmo.recipes.ablate.queue import failure_of, finished, state_of
+    from openmolmo.recipes.ablate.queue import finished
     from openmolmo.recipes.ablate.report import findings_of, table_rows
 
     for plan in plans:
         heads, rows = table_rows(findings_of(plan.ablation, finished(plan, root)))
         print_table(f"{plan.ablation.table}: {plan.ablation.question}", heads, rows)
-    failed = [run for plan in plans for run in plan.runs if state_of(run, root) == "failed"]
-    if failed:
-        raise RunError(
-            f"{len(failed)} runs failed, the first ({failed[0].title}): {failure_of(failed[0], root)}",
-            fix="correct the cause and run the same command again: what is finished is kept",
-        )
+    require_none_failed(plans, root)
 
 
 @ablate.command()
 @_folder
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables as Markdown.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page, with curves.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON.")
+@report_options
 def report(root: Path, markdown: Path | None, html: Path | None, as_json: Path | None) -> None:
     """Report what has been found, beside the paper's numbers; as one table where no file is named."""
     from openmolmo.core.files import write_json, write_text

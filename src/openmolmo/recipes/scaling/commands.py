@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from openmolmo.core.errors import ConfigError, RunError
+from openmolmo.core.errors import ConfigError
 from openmolmo.core.executors import Executor, executor_option
 from openmolmo.core.progress import print_table, say
 from openmolmo.recipes.ablate.commands import tell_others
+from openmolmo.recipes.ablate.options import (
+    budget_option,
+    folder_option,
+    report_options,
+    require_none_failed,
+    scale_option,
+    workers_option,
+)
 from openmolmo.recipes.ablate.results import read_results
 from openmolmo.recipes.scaling.base import GRIDS, Grid
 
@@ -21,14 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["scaling"]
 
-_folder = click.option(
-    "--dir",
-    "root",
-    default="scaling",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of all runs; several machines may share it. That of ablations lends its encoder.",
-)
+_folder = folder_option("scaling", more=" That of ablations lends its encoder.")
 
 
 @click.group()
@@ -50,19 +51,11 @@ def list_(root: Path) -> None:
 
 @scaling.command()
 @click.argument("names", nargs=-1, metavar="[GRID]...")
-@click.option("--budget", help="Stop after so long: 20m, 2h, 90s. What is in progress then goes on next time.")
+@budget_option
 @click.option("--seeds", type=click.IntRange(min=1), help="Seeds of every setting. [default: as each grid says, 2]")
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Runs at once, of one core each. [default: as many as cores]"
-)
+@workers_option
 @_folder
-@click.option(
-    "--scale",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
-    help="So many times the steps and pictures; small ones only show that it runs.",
-)
+@scale_option("steps and pictures")
 @executor_option
 def run(
     names: tuple[str, ...],
@@ -112,24 +105,17 @@ def _tell_budget(grids: Sequence[Grid], plans: Sequence[Plan], root: Path, secon
 
 def _conclude(grids: Sequence[Grid], plans: Sequence[Plan], root: Path) -> None:
     """The table of what was found; failed runs are an error at the end."""
-    from openmolmo.recipes.ablate.queue import failure_of, finished, state_of
+    from openmolmo.recipes.ablate.queue import finished
     from openmolmo.recipes.scaling.findings import findings_of
     from openmolmo.recipes.scaling.report import print_summary
 
     print_summary([findings_of(grid, finished(plan, root)) for grid, plan in zip(grids, plans, strict=True)])
-    failed = [run for plan in plans for run in plan.runs if state_of(run, root) == "failed"]
-    if failed:
-        raise RunError(
-            f"{len(failed)} runs failed, the first ({failed[0].title}): {failure_of(failed[0], root)}",
-            fix="correct the cause and run the same command again: what is finished is kept",
-        )
+    require_none_failed(plans, root)
 
 
 @scaling.command()
 @_folder
-@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the tables as Markdown.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page, with curves.")
-@click.option("--json", "as_json", type=click.Path(path_type=Path, dir_okay=False), help="Write everything as JSON.")
+@report_options
 @click.option("--rounds", default=400, show_default=True, help="Draws of runs behind an interval.")
 def report(root: Path, markdown: Path | None, html: Path | None, as_json: Path | None, rounds: int) -> None:
     """Report the laws with their intervals and predictions; as one table where no file is named."""
