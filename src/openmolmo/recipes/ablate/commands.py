@@ -17,10 +17,12 @@ from openmolmo.recipes.ablate.base import ABLATIONS, Ablation
 from openmolmo.recipes.ablate.options import (
     budget_option,
     folder_option,
+    prepare,
     report_options,
     require_none_failed,
     scale_option,
     workers_option,
+    write_reports,
 )
 from openmolmo.recipes.ablate.paper import paper_difference
 from openmolmo.recipes.ablate.results import read_results
@@ -28,7 +30,7 @@ from openmolmo.recipes.ablate.results import read_results
 if TYPE_CHECKING:
     from openmolmo.recipes.ablate.queue import Plan
 
-__all__ = ["ablate", "tell_others"]
+__all__ = ["ablate"]
 
 _folder = folder_option("ablations")
 
@@ -88,16 +90,13 @@ def run(
 
     seconds = None if budget is None else read_budget(budget)
     chosen = _chosen(names, every)
-    from openmolmo.recipes.ablate.queue import Plan, adopt, forget_failures
+    from openmolmo.recipes.ablate.queue import Plan
     from openmolmo.recipes.ablate.resolve import resolve
     from openmolmo.recipes.ablate.running import run_plans
 
     plans = [Plan(ablation=one, runs=tuple(resolve(one, seeds=seeds, scale=scale))) for one in chosen]
-    root.mkdir(parents=True, exist_ok=True)
+    prepare(plans, root)
     workers = workers or os.cpu_count() or 1
-    adopt(plans, root)
-    tell_others(plans, root)
-    forget_failures(plans, root)
     if seconds is not None:
         _tell_budget(plans, root, seconds, workers)
     run_plans(plans, root, workers=workers, seconds=seconds, executor=executor)
@@ -115,19 +114,6 @@ def _chosen(names: Sequence[str], every: bool) -> list[Ablation]:
         if not one.arms and not every:
             raise ConfigError(f"{one.name} cannot be shown here: {one.cannot}", fix="choose another one")
     return [one for one in found if one.arms]
-
-
-def tell_others(plans: Sequence[Plan], root: Path) -> None:
-    """Results of other code or settings, which stay and are not mixed in."""
-    for plan in plans:
-        shared = {run.shared for run in plan.runs}
-        others = [one for one in read_results(root, plan.ablation.name) if one.shared not in shared]
-        if others:
-            codes = ", ".join(sorted({one.code for one in others}))
-            say(
-                f"note: {root} holds {len(others)} results of {plan.ablation.name} by other code or settings (code "
-                f"{codes}; now {plan.runs[0].code}, settings {plan.runs[0].shared}): they are kept apart, and not used"
-            )
 
 
 def _tell_budget(plans: Sequence[Plan], root: Path, seconds: float, workers: int) -> None:
@@ -169,14 +155,9 @@ def report(root: Path, markdown: Path | None, html: Path | None, as_json: Path |
     )
 
     found = collect(root)
-    if markdown:
-        write_text(markdown, render_markdown(found))
-    if html:
-        write_text(html, render_html(found, root))
-    if as_json:
-        write_json(as_json, to_json(found))
-    written = [path for path in (markdown, html, as_json) if path]
-    for path in written:
-        click.echo(path)
-    if not written:
+    if not write_reports(
+        (markdown, lambda path: write_text(path, render_markdown(found))),
+        (html, lambda path: write_text(path, render_html(found, root))),
+        (as_json, lambda path: write_json(path, to_json(found))),
+    ):
         print_summary(found)

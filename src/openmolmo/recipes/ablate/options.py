@@ -1,4 +1,4 @@
-"""Options that the commands of ablations and of scaling share, and the error that ends both."""
+"""What the commands of ablations and of scaling share: options, how runs begin and end, how reports are written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from openmolmo.core.errors import RunError
+from openmolmo.core.progress import say
+from openmolmo.recipes.ablate.results import read_results
 
 if TYPE_CHECKING:
     from openmolmo.recipes.ablate.queue import Plan
 
-__all__ = ["budget_option", "folder_option", "report_options", "require_none_failed", "scale_option", "workers_option"]
+__all__ = [
+    "budget_option",
+    "folder_option",
+    "prepare",
+    "report_options",
+    "require_none_failed",
+    "scale_option",
+    "workers_option",
+    "write_reports",
+]
 
 Command = Callable[..., Any]
 
@@ -66,3 +77,36 @@ def require_none_failed(plans: Sequence[Plan], root: Path) -> None:
             f"{len(failed)} runs failed, the first ({failed[0].title}): {failure_of(failed[0], root)}",
             fix="correct the cause and run the same command again: what is finished is kept",
         )
+
+
+def write_reports(*files: tuple[Path | None, Callable[[Path], None]]) -> bool:
+    """Write those that have a path, and name them on standard output; whether there was one."""
+    named = [(path, write) for path, write in files if path is not None]
+    for path, write in named:
+        write(path)
+    for path, _ in named:
+        click.echo(path)
+    return bool(named)
+
+
+def prepare(plans: Sequence[Plan], root: Path) -> None:
+    """Make the folder of all runs ready: what fits is adopted, what does not is told of, what failed is tried again."""
+    from openmolmo.recipes.ablate.queue import adopt, forget_failures
+
+    root.mkdir(parents=True, exist_ok=True)
+    adopt(plans, root)
+    _tell_others(plans, root)
+    forget_failures(plans, root)
+
+
+def _tell_others(plans: Sequence[Plan], root: Path) -> None:
+    """Results of other code or settings, which stay and are not mixed in."""
+    for plan in plans:
+        shared = {run.shared for run in plan.runs}
+        others = [one for one in read_results(root, plan.ablation.name) if one.shared not in shared]
+        if others:
+            codes = ", ".join(sorted({one.code for one in others}))
+            say(
+                f"note: {root} holds {len(others)} results of {plan.ablation.name} by other code or settings (code "
+                f"{codes}; now {plan.runs[0].code}, settings {plan.runs[0].shared}): they are kept apart, and not used"
+            )

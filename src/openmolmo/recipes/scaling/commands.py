@@ -12,14 +12,15 @@ import click
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.executors import Executor, executor_option
 from openmolmo.core.progress import print_table, say
-from openmolmo.recipes.ablate.commands import tell_others
 from openmolmo.recipes.ablate.options import (
     budget_option,
     folder_option,
+    prepare,
     report_options,
     require_none_failed,
     scale_option,
     workers_option,
+    write_reports,
 )
 from openmolmo.recipes.ablate.results import read_results
 from openmolmo.recipes.scaling.base import GRIDS, Grid
@@ -75,17 +76,14 @@ def run(
 
     seconds = None if budget is None else read_budget(budget)
     grids = [GRIDS.get(name) for name in (dict.fromkeys(names) or GRIDS.names())]
-    from openmolmo.recipes.ablate.queue import Plan, adopt, forget_failures
+    from openmolmo.recipes.ablate.queue import Plan
     from openmolmo.recipes.ablate.resolve import resolve
     from openmolmo.recipes.ablate.running import run_plans
     from openmolmo.recipes.scaling.measuring import carry_out_loss
 
     plans = [Plan(ablation=one.ablation, runs=tuple(resolve(one.ablation, seeds=seeds, scale=scale))) for one in grids]
-    root.mkdir(parents=True, exist_ok=True)
+    prepare(plans, root)
     workers = workers or os.cpu_count() or 1
-    adopt(plans, root)
-    tell_others(plans, root)
-    forget_failures(plans, root)
     if seconds is not None:
         _tell_budget(grids, plans, root, seconds, workers)
     run_plans(plans, root, workers=workers, seconds=seconds, executor=executor, carry=carry_out_loss)
@@ -126,14 +124,9 @@ def report(root: Path, markdown: Path | None, html: Path | None, as_json: Path |
     from openmolmo.recipes.scaling.report import print_summary, render_html, render_markdown, to_json
 
     found = collect(root, rounds=rounds)
-    if markdown:
-        write_text(markdown, render_markdown(found))
-    if html:
-        write_text(html, render_html(found))
-    if as_json:
-        write_json(as_json, to_json(found))
-    written = [path for path in (markdown, html, as_json) if path]
-    for path in written:
-        click.echo(path)
-    if not written:
+    if not write_reports(
+        (markdown, lambda path: write_text(path, render_markdown(found))),
+        (html, lambda path: write_text(path, render_html(found))),
+        (as_json, lambda path: write_json(path, to_json(found))),
+    ):
         print_summary(found)
