@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import struct
 from typing import Any
 
 import pytest
@@ -170,6 +173,21 @@ def test_a_worker_that_dies_is_noticed(mixture: MixtureConfig) -> None:
         pytest.raises(RunError, match=r"loader process 0 ended unexpectedly \(exit code 9\)"),
     ):
         take(loader, 1)
+
+
+def test_a_worker_killed_in_the_middle_of_a_batch_is_noticed(
+    mixture: MixtureConfig, processor: ToyProcessor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(spec: object, streams: object, results: Any) -> None:
+        os.write(results._writer.fileno(), struct.pack("!i", 1_000_000) + b"the beginning of a batch")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("openmolmo.data.workers._work", half)
+    with (
+        Loader(mixture, processor, LoaderConfig(workers=2), seed=0) as loader,
+        pytest.raises(RunError, match=r"loader process 0 ended unexpectedly \(exit code -9\)"),
+    ):
+        loader.next()
 
 
 def test_impossible_settings_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -105,6 +106,25 @@ def test_a_signal_saves_and_leaves(
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     newest = checkpoint.latest(tmp_path / "run")
     assert newest is not None and newest.name == "step-8"
+    run(config, tmp_path / "run", resume=True)
+    assert trace(tmp_path / "run") == trace(whole)
+
+
+def test_a_signal_to_every_process_of_a_run_saves_and_leaves(
+    whole: Path, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Slurm stops a job: the loader's processes get the signal too."""
+
+    def stop_all() -> None:
+        for process in multiprocessing.active_children():
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    config = config.replace(loader=config.loader.replace(workers=1))
+    with monkeypatch.context() as patch, pytest.raises(RunError, match="after step 8 of 20; it is saved"):
+        stop_after(patch, 8, stop_all)
+        run(config, tmp_path / "run")
     run(config, tmp_path / "run", resume=True)
     assert trace(tmp_path / "run") == trace(whole)
 

@@ -45,6 +45,9 @@ class WorkerPool:
             arguments = (spec, mine, results)
             process = context.Process(target=_work, args=arguments, daemon=True, name=f"loader-{worker}")  # type: ignore[attr-defined]
             process.start()
+            # Only the worker keeps the writing end: when it is killed in the middle of a batch, the pipe ends here, and
+            # this process does not wait for the rest of it for ever.
+            results._writer.close()
             self._queues.append(results)
             self._processes.append(process)
 
@@ -58,13 +61,11 @@ class WorkerPool:
             try:
                 item = self._queues[worker].get(timeout=_POLL_SECONDS)
             except queue.Empty:
-                process = self._processes[worker]
-                if process.is_alive():
+                if self._processes[worker].is_alive():
                     continue
-                raise RunError(
-                    f"loader process {worker} ended unexpectedly (exit code {process.exitcode})",
-                    fix="it may have run out of memory: use fewer workers or rows, then --resume",
-                ) from None
+                raise self._ended(worker) from None
+            except (EOFError, OSError):
+                raise self._ended(worker) from None
             if isinstance(item, OpenMolmoError):
                 raise item
             stream, made = item
@@ -72,15 +73,20 @@ class WorkerPool:
             assert isinstance(made, StreamBatch)
             return made
 
+    def _ended(self, worker: int) -> RunError:
+        process = self._processes[worker]
+        process.join(timeout=_POLL_SECONDS)
+        return RunError(
+            f"loader process {worker} ended unexpectedly (exit code {process.exitcode})",
+            fix="it may have run out of memory: use fewer workers or rows, then --resume",
+        )
+
     def close(self) -> None:
         """End the processes and drop what they had made ahead."""
         for process in self._processes:
-            process.terminate()
+            process.kill()  # they do not listen to SIGTERM, and nothing of theirs is kept
         for process in self._processes:
-            process.join(timeout=5)
-            if process.is_alive():
-                process.kill()
-                process.join()
+            process.join()
         for results in self._queues:
             results.close()
             results.cancel_join_thread()
@@ -88,8 +94,8 @@ class WorkerPool:
 
 def _work(spec: Spec, streams: list[tuple[int, dict[str, Any]]], results: Any) -> None:
     """Body of a worker: make the batches of its streams in turn until told to end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach all processes of a job; the parent decides
+        signal.signal(number, signal.SIG_IGN)
     import torch
 
     torch.set_num_threads(1)
