@@ -22,6 +22,7 @@ from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.imaging import CropConfig
 from openmolmo.inference.folders.export import export
 from openmolmo.model import Molmo, MolmoConfig, load_model, save_model
+from openmolmo.model.crop_scorer import CropScorer, SavedCropPolicy, model_mark, read_crop_policy
 from openmolmo.model.released import load_released, read_config
 from openmolmo.model.released.export import export_weights
 from openmolmo.model.released.settings import written_config
@@ -108,6 +109,16 @@ def test_the_exported_folder_answers_like_the_original(published: Path, ours: Pa
         for folder in (published, ours, tmp_path / "out")
     ]
     assert replies[0] == replies[1] == replies[2]
+
+
+def test_a_learned_crop_policy_goes_along(ours: Path, tmp_path: Path) -> None:
+    taught = shutil.copytree(ours, tmp_path / "taught")
+    model = load_model(taught)
+    mark = model_mark(model.encoder, model.embedding)
+    SavedCropPolicy(CropScorer(8, 8), mark).write(taught)
+    export(taught, tmp_path / "out", any_size=True)
+    again = load_model(tmp_path / "out")
+    assert read_crop_policy(tmp_path / "out", again.encoder, again.embedding).mark == mark
 
 
 def test_sizes_that_published_dense_code_has_built_in(published: Path, ours: Path, tmp_path: Path) -> None:

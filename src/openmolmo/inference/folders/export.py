@@ -18,6 +18,7 @@ from openmolmo.inference.folders.fits import require_mlx, require_released
 from openmolmo.inference.hf.messages import stored_template
 from openmolmo.inference.load import find_tokenizer
 from openmolmo.model.checkpoint import load_config, load_model
+from openmolmo.model.crop_scorer import CROP_POLICY
 from openmolmo.model.find import find_model
 from openmolmo.model.folder import CONFIG, read_settings, steps_done
 from openmolmo.model.known_world import KNOWN_WORLD
@@ -90,8 +91,9 @@ def export(
         _write_tokenizer(processor, net, folder, released)
         _write_processor(processor, net, folder, code=not mlx)
         _same_processor(processor, folder)
-        if (source / KNOWN_WORLD).is_file():
-            shutil.copyfile(source / KNOWN_WORLD, folder / KNOWN_WORLD)
+        for name in (KNOWN_WORLD, CROP_POLICY):  # what a model knows of pictures, beside its weights
+            if (source / name).is_file():
+                shutil.copyfile(source / name, folder / name)
         difference = check_export(net, processor, folder) if check else None
         files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return ExportReport(files, difference, steps_done(source))
