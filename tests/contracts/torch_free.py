@@ -124,6 +124,7 @@ MODELS: dict[str, list[str]] = {
     "count": ["pictures/a.png", "cups"],
     "data pack-report": ["nano_sft"],
     "demo": ["--quick", "--out", "demo"],
+    "eval card": ["nano", "--count", "2"],
     "eval known-world": ["nano", "--data", "set"],
     "eval model": ["nano", "--data", "set", "--out", "judged"],
     "eval suite": ["text_vqa", "--data", str(FIXTURES / "benchmarks/sets"), "--shuffled", "0", "--out", "suite"],

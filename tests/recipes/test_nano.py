@@ -1,4 +1,4 @@
-"""The two nano recipes: they resolve, say what they would do, and agree with each other."""
+"""The nano recipes with text: they resolve, say what they would do, and agree with each other."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from openmolmo.training.build import BUNDLED_TOKENIZER, build_processor
 from openmolmo.training.commands import train
 from openmolmo.training.recipe import RECIPES, load_recipe
 
-STAGES = ("nano_caption", "nano_sft")
+STAGES = ("nano_caption", "nano_sft", "nano_all")
 
 
 def test_both_stages_are_registered_and_fit_each_other() -> None:
     assert set(STAGES) <= set(RECIPES.names())
-    first, second = (load_recipe(name) for name in STAGES)
-    assert (first.name, second.name) == STAGES
+    first, second, last = (load_recipe(name) for name in STAGES)
+    assert (first.name, second.name, last.name) == STAGES
     assert first.init_from == "runs/nano_connector/final" and second.init_from == "runs/nano_caption/final"
     assert (
         first.crop
@@ -30,6 +30,16 @@ def test_both_stages_are_registered_and_fit_each_other() -> None:
     assert first.loader.row_length == second.loader.row_length == 512
     assert first.mixture.groups[0].sources[0].kinds == ("caption", "transcript")
     assert {g.sources[0].options["generator"] for g in second.mixture.groups} == {"scenes", "clocks"}
+
+
+def test_things_and_documents_come_after_shapes_and_clocks() -> None:
+    seeing, last = load_recipe("nano_see"), load_recipe("nano_all")
+    assert seeing.init_from == "runs/nano_sft/final" and last.init_from == "runs/nano_see/final"
+    assert seeing.tokens and {"thing", "word", "tens", "ones"} <= set(seeing.facts)
+    assert not {"thing", "word", "tens", "ones"} & set(load_recipe("nano_encoder_clocks").facts)
+    assert last.crop == seeing.crop and last.crop.max_crops == 9 and last.loader.split
+    generators = {source.options["generator"] for group in last.mixture.groups for source in group.sources}
+    assert generators == {"scenes", "icons", "cards", "clocks"}
 
 
 @pytest.mark.parametrize("name", STAGES)

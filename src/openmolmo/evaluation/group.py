@@ -11,6 +11,7 @@ __all__ = ["eval_group"]
 
 _SUMMARIES = {
     "suite": "Judge a model on benchmarks, beside the paper's models.",
+    "card": "Every score of a model card, each world by itself.",
     "captions": "Judge captions by statements: recall, precision, F1.",
     "compare": "Compare two result files question by question.",
     "known-world": "Does a model tell pictures unlike what it knows?",

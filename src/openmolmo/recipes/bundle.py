@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import platform
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,15 @@ import torch
 from openmolmo.core.errors import CheckpointError
 from openmolmo.core.files import atomic_dir, write_json, write_text
 from openmolmo.core.runlog import read_jsonl
-from openmolmo.evaluation.known_world.measure import known_pictures, learn, measure
-from openmolmo.evaluation.known_world.rates import table
-from openmolmo.evaluation.report import markdown_table
-from openmolmo.evaluation.session import Setup, judge
+from openmolmo.evaluation.card import KNOWN, judge_card
+from openmolmo.evaluation.known_world.measure import known_pictures, learn
+from openmolmo.evaluation.session import Setup
 from openmolmo.inference.load import load
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.model.components import parameter_counts
 from openmolmo.prompting.processor import Processor
 
-__all__ = ["bundle", "stage_facts", "write_card"]
+__all__ = ["bundle", "earlier_stages", "stage_facts", "write_card"]
 
 MAX_BYTES = 20_000_000
 """What a bundled model may weigh in the package."""
@@ -57,37 +58,43 @@ def stage_facts(run: Path) -> dict[str, Any]:
     }
 
 
-def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup, *, known: str = "") -> None:
-    """Judge the model in ``folder`` and write its README.md and results.json there.
+def earlier_stages(card: Path) -> list[str]:
+    """The rows of stages in a model card, for a model that was trained on from that one."""
+    rows = re.findall(r"^\| `\w+` \|.*\|$", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if not rows:
+        raise CheckpointError(f"{card} has no table of stages", fix="give the README.md of a bundled model")
+    return rows
 
-    ``known``: the table of pictures called unlike what it knows.
+
+def write_card(folder: Path, stages: list[dict[str, Any]], setup: Setup, *, before: Sequence[str] = ()) -> None:
+    """Judge the model in ``folder`` and write its README.md and scores.json there.
+
+    ``before``: rows of the stages of the model that the first stage started from.
     """
-    results = judge(setup)
-    meta = {**results.meta, "model": folder.name}
+    scores = judge_card(setup)
+    meta = {**next(iter(scores.worlds.values())).meta, "model": folder.name}
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("openmolmo.recipes"), undefined=jinja2.StrictUndefined, trim_blocks=True
     )
     card = environment.get_template("model_card.md.j2").render(
         name=folder.name,
+        before=before,
         stages=stages,
         parts=parameter_counts(load_model(folder)),
         machine=f"{torch.get_num_threads()} cores, {platform.machine()}, no GPU; torch {torch.__version__}",
-        table=markdown_table(results),
-        known=known,
+        tables=scores.tables(),
+        known=scores.known_table(),
         meta=meta,
         setup=setup,
     )
     write_text(folder / "README.md", card)
-    write_json(folder / "scores.json", {"meta": meta, "scores": results.headlines()})
+    write_json(folder / "scores.json", {"meta": meta, "scores": scores.headlines(), "known_world": scores.known})
 
 
-def _learn_world(folder: Path) -> str:
-    """Let the model learn which pictures it knows; the table of how well it tells."""
+def _learn_world(folder: Path) -> None:
+    """Let the model learn which pictures it knows, to say so of others."""
     predictor = load(folder)
-    given = known_pictures(predictor, None, ("scenes", "easy_scenes", "clocks"), 200, fitting=True)
-    world = learn(predictor, given)
-    world.write(folder)
-    return table(measure(predictor, world, given.test))
+    learn(predictor, known_pictures(predictor, None, KNOWN, 200, fitting=True)).write(folder)
 
 
 @click.command()
@@ -100,17 +107,24 @@ def _learn_world(folder: Path) -> str:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A run before it; give all, in order.",
 )
+@click.option(
+    "--continues",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Card of the model that the first stage started from: its stages come before.",
+)
 @click.option("--count", default=500, show_default=True, help="Held-out examples a generator for the card's scores.")
-def bundle(run: Path, out: Path, earlier: tuple[Path, ...], count: int) -> None:
+def bundle(run: Path, out: Path, earlier: tuple[Path, ...], continues: Path | None, count: int) -> None:
     """Write the final checkpoint of RUN as the bundled model OUT, with a model card."""
     stages = [stage_facts(folder) for folder in (*earlier, run)]
+    before = earlier_stages(continues) if continues is not None else []
     with atomic_dir(out) as folder:
         save_model(load_model(run / "final"), folder, torch.float16)
         Processor.from_pretrained(run / "final").save_pretrained(folder)
         size = sum(path.stat().st_size for path in folder.iterdir())
         if size > MAX_BYTES:
             raise CheckpointError(f"the model takes {size:,} bytes, a bundled one may take {MAX_BYTES:,}")
-    write_card(out, stages, Setup(model=str(out), count=count), known=_learn_world(out))
+    _learn_world(out)
+    write_card(out, stages, Setup(model=str(out), count=count), before=before)
 
 
 if __name__ == "__main__":

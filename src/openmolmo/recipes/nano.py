@@ -1,12 +1,15 @@
 """The nano model from scratch: first its seeing side, then the two stages of the paper, captions and everything.
 
-The released models start from encoders that have seen billions of pictures; nano's starts from random weights.
+The released models start from encoders that have seen billions of pictures; nano's starts from random weights. Five
+stages learn shapes and clocks; the last two, a stage of seeing and one of everything, add things and documents.
 
 openmolmo train nano_encoder --out runs/nano_encoder
 openmolmo train nano_encoder_clocks --out runs/nano_encoder_clocks
 openmolmo train nano_connector --out runs/nano_connector
 openmolmo train nano_caption --out runs/nano_caption
 openmolmo train nano_sft --out runs/nano_sft
+openmolmo train nano_see --out runs/nano_see
+openmolmo train nano_all --out runs/nano_all
 """
 
 from __future__ import annotations
@@ -25,12 +28,26 @@ from openmolmo.training.config import (
     SceneConfig,
 )
 
-__all__ = ["NANO_CROPS", "nano_caption", "nano_connector", "nano_encoder", "nano_encoder_clocks", "nano_sft"]
+__all__ = [
+    "NANO_CROPS",
+    "nano_all",
+    "nano_caption",
+    "nano_connector",
+    "nano_encoder",
+    "nano_encoder_clocks",
+    "nano_see",
+    "nano_sft",
+]
 
 NANO_CROPS = CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
 """112 px crops of 8x8 patches, a margin of 2 on each side, at most 6 and the global one."""
 
+_NINE_CROPS = NANO_CROPS.replace(max_crops=9)
+"""At most 9, so that 256 px are hardly made smaller: letters of documents would be lost."""
+
 _LOADER = LoaderConfig(rows=8, row_length=512, packing=True, streams=4, workers=1)
+_SPLIT_LOADER = LoaderConfig(rows=8, row_length=512, packing=True, split=True, streams=4, workers=1)
+"""Rows that hold a picture of nine crops and most of what is asked of it; what does not fit makes a second part."""
 
 # Questions with short answers and about clocks are asked without their tag too: that is how users ask.
 _UNTAGGED = (*DEMO_STYLES, "vqa2", "clocks")
@@ -58,6 +75,8 @@ def _rates(peak: float) -> OptimizerConfig:
         muon_scale=2.0,
     )
 
+
+_SHAPES_AND_TIMES = ("shape", "colour", "pattern", "size", "column", "row", "hour", "minute")
 
 _SCENES = (
     SceneConfig(size=112, most=2),
@@ -94,7 +113,7 @@ def nano_encoder_clocks() -> PatchRunConfig:
     """The encoder goes on alone: also where in the crop an object's centre is, and what time a clock shows."""
     return nano_encoder().replace(
         name="nano_encoder_clocks",
-        facts=tuple(FACTS),
+        facts=_SHAPES_AND_TIMES,
         clocks=0.4,
         clock_sizes=(112, 192),
         steps=3500,
@@ -171,4 +190,68 @@ def nano_sft() -> RunConfig:
         dropout=DropoutConfig(residual=0.0),  # every picture is new: there is nothing to overfit
         checkpoint_every=250,
         log_every=1,
+    )
+
+
+def nano_see() -> PatchRunConfig:
+    """Encoder and connector go on alone, with things, words and numbers: what each image token shows, and where it is.
+
+    Scenes, icons, cards and clocks in one stage; the labels are read behind the connector.
+    """
+    return PatchRunConfig(
+        name="nano_see",
+        scenes=_SCENES,
+        icons=0.42,
+        cards=0.2,
+        clocks=0.16,
+        clock_sizes=(112, 192),
+        facts=tuple(FACTS),
+        tokens=True,
+        steps=5500,
+        model="nano",
+        init_from="runs/nano_sft/final",
+        crop=_NINE_CROPS,
+        batch=32,
+        optimizer=OptimizerConfig(
+            encoder=PartConfig(lr=1e-3, warmup=100),
+            connector=PartConfig(lr=1e-3, warmup=100),
+            eps=1e-9,
+            weight_decay=0.02,
+            final_fraction=0.03,
+            matrices="muon",
+            muon_scale=3.0,
+        ),
+        checkpoint_every=500,
+        log_every=10,
+    )
+
+
+def nano_all() -> RunConfig:
+    """The second stage again, with things and documents: all annotations of scenes, icons and cards, and clocks.
+
+    The language model starts from what it learnt of scenes and clocks; only what it sees has changed under it.
+    """
+    asked = ("pointing", "counting", "not_present", "question_answer", "point_explanation")
+    told, million = ("caption", "transcript"), 1_000_000
+    scenes = _synth("scenes", 2 * million, (112, 192, 256, 256, 320), kinds=asked)
+    icons = _synth("icons", million, (160, 224, 256, 256, 320), kinds=asked)
+    scene_captions = _synth("scenes", 2 * million + 1, (112, 192, 256), kinds=told, name="scene_captions")
+    icon_captions = _synth("icons", million + 1, (160, 224, 256), kinds=told, name="icon_captions")
+    groups = (
+        GroupConfig(name="scenes", rate=0.28, sources=(scenes,)),
+        GroupConfig(name="icons", rate=0.28, sources=(icons,)),
+        GroupConfig(name="captions", rate=0.14, sources=(scene_captions, icon_captions)),
+        GroupConfig(name="cards", rate=0.16, sources=(_synth("cards", million, (192, 224, 256, 256)),)),
+        GroupConfig(name="clocks", rate=0.14, sources=(_synth("clocks", 2 * million, (112, 192, 256)),)),
+    )
+    before = nano_sft()
+    return before.replace(
+        name="nano_all",
+        mixture=MixtureConfig(groups=groups),
+        steps=7000,
+        attention="sdpa",  # in bfloat16 a tenth faster than eager at this length (docs/log.md)
+        init_from="runs/nano_see/final",
+        crop=_NINE_CROPS,
+        format=before.format.replace(demo_styles=(*_UNTAGGED, "text_vqa")) if before.format else None,
+        loader=_SPLIT_LOADER,
     )

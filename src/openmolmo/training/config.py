@@ -254,8 +254,9 @@ class SceneConfig(Config):
 class PatchRunConfig(BaseRunConfig):
     """A run that teaches the encoder alone: a step takes ``batch`` crops.
 
-    A share ``clocks`` of the pictures drawn are clocks of one of ``clock_sizes`` pixels, the others scenes,
-    their kinds drawn evenly. ``facts`` are the labels taught, of those in ``openmolmo.engine.synth.patch_labels``.
+    A share ``clocks`` of the pictures drawn are clocks of one of ``clock_sizes`` pixels, shares ``icons`` and
+    ``cards`` are of those generators, the others scenes, their kinds drawn evenly. ``facts`` are the labels taught,
+    of those in ``openmolmo.engine.synth.patch_labels``.
     With ``tokens`` the labels are those of image tokens, read behind the connector, which is taught too.
     The layer that reads them learns at the rate of the part that it reads; the rest of the model is saved as it
     was. ``workers`` are processes that draw the scenes (0: none beside this one).
@@ -265,6 +266,8 @@ class PatchRunConfig(BaseRunConfig):
     crop: CropConfig = field(default_factory=CropConfig)
     clocks: float = 0.0
     clock_sizes: tuple[int, ...] = (112, 192)
+    icons: float = 0.0
+    cards: float = 0.0
     facts: tuple[str, ...] = tuple(FACTS)
     tokens: bool = False
     batch: int = 32
@@ -276,8 +279,13 @@ class PatchRunConfig(BaseRunConfig):
             raise ConfigError(f"batch={self.batch} must be at least 1, and workers={self.workers} not negative")
         if not self.scenes:
             raise ConfigError("scenes is empty", fix="name at least one kind of scene")
-        if not 0 <= self.clocks < 1 or not self.clock_sizes:
-            raise ConfigError(f"clocks={self.clocks} must be at least 0 and less than 1, and clock_sizes not empty")
+        shares = (self.clocks, self.icons, self.cards)
+        if min(shares) < 0 or sum(shares) >= 1:
+            raise ConfigError(
+                f"clocks={self.clocks}, icons={self.icons} and cards={self.cards} must be shares that leave some scenes"
+            )
+        if not self.clock_sizes:
+            raise ConfigError("clock_sizes is empty", fix="name at least one size")
         if unknown := set(self.facts) - set(FACTS):
             raise ConfigError(f"facts has {', '.join(sorted(unknown))}; known are {', '.join(FACTS)}")
         if self.optimizer.encoder.lr == 0:

@@ -12,14 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from openmolmo.engine.synth.cards.words import WORDS
+from openmolmo.engine.synth.icons.catalogue import KINDS
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, PATTERNS, SHAPES, SIZES
 
-__all__ = ["BINS", "FACTS", "Window"]
+__all__ = ["BINS", "FACTS", "SPARSE", "Window"]
 
 BINS = 20
 """Parts into which the width and height of a window are divided to say where an object's centre is."""
 
 _BINS = tuple(f"{100 * i // BINS}-{100 * (i + 1) // BINS} %" for i in range(BINS))
+
+_DIGITS = tuple("0123456789")
 
 FACTS: dict[str, tuple[str, ...]] = {
     "shape": ("background", *SHAPES),
@@ -30,8 +34,15 @@ FACTS: dict[str, tuple[str, ...]] = {
     "row": _BINS,
     "hour": tuple(str(hour) for hour in range(1, 13)),
     "minute": tuple(f"{minute:02d}" for minute in range(60)),
+    "thing": ("background", *sorted(KINDS)),
+    "word": ("background", *WORDS),
+    "tens": _DIGITS,
+    "ones": _DIGITS,
 }
 """What is told of a patch -> its classes."""
+
+SPARSE = ("shape", "colour", "thing", "word")
+"""Facts whose class 0 is that nothing is there: there is much of it, and it is easy."""
 
 
 @dataclass(frozen=True, slots=True)

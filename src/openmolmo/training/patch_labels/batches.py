@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,19 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from openmolmo.core.rng import derive
+from openmolmo.engine.synth.cards.patch_labels import make_card_windows
 from openmolmo.engine.synth.clocks.patch_labels import make_clock_window
+from openmolmo.engine.synth.icons.patch_labels import make_icon_windows
 from openmolmo.engine.synth.patch_labels import Window
 from openmolmo.engine.synth.scenes.patch_labels import make_windows
 from openmolmo.engine.synth.scenes.world import WORLDS
 from openmolmo.training.config import PatchRunConfig
 
 __all__ = ["PatchBatches", "make_loader"]
+
+
+_SIZES = ((112, 1), (168, 2), (224, 3))
+"""Pixels of icons and cards, and how many crops are cut from one: as the global view shows them, to as the crops do."""
 
 
 class PatchBatches(Dataset[dict[str, Tensor]]):
@@ -44,9 +51,16 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
         made: list[Window] = []
         while len(made) < config.batch:
             rng = derive(config.seed, "patches", step, len(made))
-            if config.clocks and rng.random() < config.clocks:
+            drawn = rng.random() if config.clocks or config.icons or config.cards else 1.0
+            if drawn < config.clocks:
                 size = config.clock_sizes[int(rng.integers(len(config.clock_sizes)))]
                 made.append(make_clock_window(rng, size=size, side=crop.crop_size, patch=patch))
+                continue
+            if (drawn := drawn - config.clocks) < config.icons + config.cards:
+                size, count = _SIZES[int(rng.integers(len(_SIZES)))]
+                make = make_icon_windows if drawn < config.icons else make_card_windows
+                count = min(count, config.batch - len(made))
+                made += make(rng, count, size=size, side=crop.crop_size, patch=patch)
                 continue
             kind = config.scenes[int(rng.integers(len(config.scenes)))]
             count = min(kind.windows, config.batch - len(made))
@@ -71,6 +85,9 @@ def make_loader(config: PatchRunConfig, first: int) -> DataLoader[Any]:
 
 def _one_thread(_: int) -> None:
     import cv2
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # they reach all processes of a job; the parent decides
+        signal.signal(number, signal.SIG_IGN)
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

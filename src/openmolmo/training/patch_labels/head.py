@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.rng import derive_seed
-from openmolmo.engine.synth.patch_labels import FACTS
+from openmolmo.engine.synth.patch_labels import FACTS, SPARSE
 from openmolmo.imaging.config import NORMALIZATIONS, CropConfig
 from openmolmo.imaging.plan import make_plan
 from openmolmo.model.molmo import Molmo
@@ -19,8 +19,8 @@ from openmolmo.training.config import PatchRunConfig
 
 __all__ = ["PatchReader", "make_reader", "patch_loss", "trained_in"]
 
-_WEIGHTS = {"shape": 2.0, "pattern": 0.5, "size": 0.5}
-"""What is not 1; shapes are by far the hardest."""
+_WEIGHTS = {"shape": 2.0, "pattern": 0.5, "size": 0.5, "thing": 2.0, "word": 2.0}
+"""What is not 1; shapes, things and words are by far the hardest."""
 
 _OFFSET_WEIGHT = 2.0
 
@@ -87,7 +87,7 @@ def patch_loss(
             continue
         true, read = facts[..., index], logits[fact]
         weight = (true >= 0).float()
-        if fact in ("shape", "colour"):
+        if fact in SPARSE:
             weight = torch.where(true == 0, _BACKGROUND, weight)
         each = F.cross_entropy(read.flatten(0, 1), true.clamp(min=0).flatten(), reduction="none").view_as(weight)
         loss = (each * weight).sum() / weight.sum().clamp(min=1)
@@ -96,7 +96,10 @@ def patch_loss(
         if counted.any():
             figures[fact] = float(loss.detach())
             figures[f"{fact}_right"] = float((read.argmax(-1) == true)[counted].float().mean())
-    thing = facts[..., 0] > 0
+    names = list(FACTS)
+    thing = torch.zeros_like(facts[..., 0], dtype=torch.bool)
+    for name, first in (("shape", 1), ("thing", 1), ("word", 1), ("tens", 0)):
+        thing |= facts[..., names.index(name)] >= first
     away = F.smooth_l1_loss(found, offsets, reduction="none").mean(dim=-1)
     loss = (away * thing).sum() / thing.sum().clamp(min=1)
     figures["offset"] = float(loss.detach())
