@@ -15,7 +15,7 @@ from openmolmo.recipes.scaling.sentences import count_of
 
 __all__ = ["panel"]
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 560, 300, 52, 14, 12, 40
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 300, 52, 180, 12, 40
 _STEPS = 60
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "1 2", "12 4")
 _BEYOND = 1.15
@@ -95,8 +95,8 @@ def _curve(axes: _Axes, number: int, name: str, across: Sequence[float], curve: 
     y, safe = _TOP + 14 + 15 * number, Markup.escape(name)
     return [
         f'<polyline class="line-{colour}" stroke-dasharray="{dash}" points="{points}"><title>{safe}</title></polyline>',
-        f'<line class="line-{colour}" stroke-dasharray="{dash}" x1="{_WIDTH - 190}" x2="{_WIDTH - 160}" '
-        f'y1="{y - 4}" y2="{y - 4}"/><text x="{_WIDTH - 154}" y="{y}">{safe}</text>',
+        f'<line class="line-{colour}" stroke-dasharray="{dash}" x1="{_WIDTH - 170}" x2="{_WIDTH - 140}" '
+        f'y1="{y - 4}" y2="{y - 4}"/><text x="{_WIDTH - 134}" y="{y}">{safe}</text>',
     ]
 
 
