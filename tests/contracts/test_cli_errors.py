@@ -82,7 +82,7 @@ MISTAKES = [
     ("data audit nowhere", "nowhere does not exist"),
     ("data audit empty", "has no examples"),
     ("data audit empty.jsonl", "has no examples"),
-    ("data pack-report nano_sf", "did you mean nano_sft?"),
+    ("data pack-report nano_sf", "did you mean nano_sft"),
     ("data chekc empty", "No such command 'chekc'"),
     # synth
     ("synth cloks --out new", "did you mean clocks"),

@@ -77,6 +77,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "studio worker": ["--dir", "work", "--until-idle"],
     "synth attribute_scenes": ["--count", "1", "--size", "64", "--out", "attribute"],
     "synth brief_scenes": ["--count", "1", "--size", "64", "--out", "brief"],
+    "synth cards": ["--count", "1", "--size", "64", "--out", "cards"],
     "synth careless_scenes": ["--count", "1", "--size", "64", "--out", "careless"],
     "synth clocks": ["--count", "1", "--size", "64", "--out", "clocks"],
     "synth count": ["pictures", "--out", "counts"],

@@ -76,7 +76,7 @@ def test_a_recipe_and_a_data_set(tokenizer: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "near"),
-    [("nano_sf", "did you mean nano_sft?"), ("squars", "did you mean squares?"), ("q", "recipes: finetune_lora")],
+    [("nano_sf", "did you mean nano_sft"), ("squars", "did you mean squares?"), ("q", "recipes: finetune_lora")],
 )
 def test_what_is_neither_recipe_nor_data_set(
     target: str, near: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

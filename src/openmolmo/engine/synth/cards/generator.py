@@ -16,7 +16,7 @@ from openmolmo.records.example import Example, Made, Provenance, Split
 
 __all__ = ["GENERATOR", "CardGenerator"]
 
-_LEAST_SIZE = 96
+_LEAST_SIZE = 64
 _KINDS = ("question_answer", "pointing", "counting", "not_present")
 
 
