@@ -47,7 +47,7 @@ class WorkerPool:
             process.start()
             # Only the worker keeps the writing end: when it is killed in the middle of a batch, the pipe ends here, and
             # this process does not wait for the rest of it for ever.
-            results._writer.close()
+            results._writer.close()  # type: ignore[attr-defined]
             self._queues.append(results)
             self._processes.append(process)
 
@@ -94,8 +94,8 @@ class WorkerPool:
 
 def _work(spec: Spec, streams: list[tuple[int, dict[str, Any]]], results: Any) -> None:
     """Body of a worker: make the batches of its streams in turn until told to end."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they reach all processes of a job; the parent decides
-        signal.signal(number, signal.SIG_IGN)
+    for one in (signal.SIGINT, signal.SIGTERM):  # they reach all processes of a job; the parent decides
+        signal.signal(one, signal.SIG_IGN)
     import torch
 
     torch.set_num_threads(1)

@@ -212,15 +212,7 @@ def nano_see() -> PatchRunConfig:
         init_from="runs/nano_sft/final",
         crop=_NINE_CROPS,
         batch=32,
-        optimizer=OptimizerConfig(
-            encoder=PartConfig(lr=1e-3, warmup=100),
-            connector=PartConfig(lr=1e-3, warmup=100),
-            eps=1e-9,
-            weight_decay=0.02,
-            final_fraction=0.03,
-            matrices="muon",
-            muon_scale=3.0,
-        ),
+        optimizer=nano_encoder().optimizer.replace(connector=PartConfig(lr=1e-3, warmup=100)),
         checkpoint_every=500,
         log_every=10,
     )
