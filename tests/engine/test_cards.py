@@ -7,8 +7,10 @@ import numpy as np
 from openmolmo.core.rng import derive
 from openmolmo.engine.synth.base import GENERATORS, make_example
 from openmolmo.engine.synth.cards.patch_labels import make_card_windows
+from openmolmo.engine.synth.icons.generator import make_scene
 from openmolmo.engine.synth.icons.patch_labels import make_icon_windows
 from openmolmo.engine.synth.patch_labels import FACTS
+from openmolmo.engine.synth.scenes.dice import Dice
 from openmolmo.records.example import Counting, Pointing, QuestionAnswer
 
 
@@ -42,6 +44,16 @@ def test_patches_know_their_words_and_things() -> None:
         found = np.concatenate([window.facts[:, names.index(fact)] for window in windows])
         assert (found > 0).any() and found.max() < len(FACTS[fact])
     assert all(window.facts.shape == (16, len(FACTS)) and window.pixels.shape == (112, 112, 3) for window in cards)
+
+
+def test_a_picture_full_of_different_things_teaches_more_than_a_usual_one() -> None:
+    def names(different: int) -> list[list[str]]:
+        scenes = [make_scene(Dice(derive(0, "full", i)), 168, different)[0] for i in range(6)]
+        return [[item.name for item in scene.items] for scene in scenes]
+
+    full, usual = names(18), names(0)
+    assert all(len(set(found)) == len(found) for found in full)
+    assert sum(map(len, full)) > 2 * sum(len(set(found)) for found in usual)
 
 
 def test_rows_of_held_out_tables_are_not_all_equal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,29 @@ def test_behind_the_connector_it_teaches_both(settings: PatchRunConfig, tmp_path
     names = {name for name, _ in after.named_parameters() if name.startswith(("encoder.", "connector."))}
     assert changed == names - {"connector.padding.weight"}  # no crop here is padded
     assert set(read_jsonl(tmp_path / "run/metrics.jsonl")[-1]["lr"]) == {"encoder", "connector"}
+
+
+def test_an_anchor_holds_what_was_known_and_goes_on_exactly(settings: PatchRunConfig, tmp_path: Path) -> None:
+    part = PartConfig(lr=3e-3, warmup=2)
+    first = settings.replace(tokens=True, steps=2, optimizer=settings.optimizer.replace(connector=part))
+    start = run_patches(first, tmp_path / "first")
+    free = first.replace(steps=40, checkpoint_every=25, init_from=str(start), icons=0.4, anchor=1e-9)
+    away = {}
+    for name, run in {"free": free, "held": free.replace(anchor=20.0)}.items():
+        run_patches(run, tmp_path / name)
+        away[name] = [row["away"] for row in read_jsonl(tmp_path / name / "metrics.jsonl") if "away" in row]
+    assert away["free"][0] == away["held"][0] == 0  # the first step is taken from what they were
+    assert sum(away["held"][-10:]) < 0.2 * sum(away["free"][-10:])
+    whole = trace(tmp_path / "held")
+    shutil.rmtree(tmp_path / "held/final")
+    run_patches(free.replace(anchor=20.0), tmp_path / "held", resume=True)  # holds to init_from, not to the checkpoint
+    assert trace(tmp_path / "held") == whole
+
+
+@pytest.mark.parametrize("change", [{"anchor": -1.0}, {"anchor": 1.0, "tokens": True}, {"anchor": 1.0}])
+def test_an_anchor_without_an_earlier_model_is_refused(settings: PatchRunConfig, change: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"anchor=-?1\.0"):
+        settings.replace(**change)
 
 
 def test_stopped_and_gone_on_with_is_the_same_run(

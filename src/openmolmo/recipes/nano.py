@@ -201,18 +201,21 @@ def nano_see() -> PatchRunConfig:
     return PatchRunConfig(
         name="nano_see",
         scenes=_SCENES,
-        icons=0.42,
-        cards=0.2,
-        clocks=0.16,
+        icons=0.48,
+        cards=0.22,
+        clocks=0.12,
         clock_sizes=(112, 192),
         facts=tuple(FACTS),
         tokens=True,
-        steps=5500,
+        anchor=20.0,
+        steps=2400,
         model="nano",
         init_from="runs/nano_sft/final",
         crop=_NINE_CROPS,
         batch=32,
-        optimizer=nano_encoder().optimizer.replace(connector=PartConfig(lr=1e-3, warmup=100)),
+        optimizer=nano_encoder().optimizer.replace(
+            encoder=PartConfig(lr=5e-4, warmup=60), connector=PartConfig(lr=1e-3, warmup=60)
+        ),
         checkpoint_every=500,
         log_every=10,
     )

@@ -259,7 +259,10 @@ class PatchRunConfig(BaseRunConfig):
     of those in ``openmolmo.engine.synth.patch_labels``.
     With ``tokens`` the labels are those of image tokens, read behind the connector, which is taught too.
     The layer that reads them learns at the rate of the part that it reads; the rest of the model is saved as it
-    was. ``workers`` are processes that draw the scenes (0: none beside this one).
+    was. With ``anchor``, what the image tokens of scenes and clocks are is held near what they were in ``init_from``:
+    that many times their squared distance, over the square of what they were, is added to the loss. A language model
+    that read those still reads them, while the encoder learns the other worlds. ``workers`` are processes that draw
+    the scenes (0: none beside this one).
     """
 
     scenes: tuple[SceneConfig, ...]
@@ -270,6 +273,7 @@ class PatchRunConfig(BaseRunConfig):
     cards: float = 0.0
     facts: tuple[str, ...] = tuple(FACTS)
     tokens: bool = False
+    anchor: float = 0.0
     batch: int = 32
     workers: int = 1
 
@@ -277,6 +281,14 @@ class PatchRunConfig(BaseRunConfig):
         super().__post_init__()
         if self.batch < 1 or self.workers < 0:
             raise ConfigError(f"batch={self.batch} must be at least 1, and workers={self.workers} not negative")
+        if self.anchor < 0:
+            raise ConfigError(f"anchor={self.anchor} must not be negative: it weighs a distance")
+        if self.anchor and not (self.tokens and self.init_from):
+            raise ConfigError(
+                f"anchor={self.anchor} with tokens={self.tokens} and init_from={self.init_from!r}: there are no tokens "
+                "of an earlier model to hold to",
+                fix="set tokens=true and init_from, or anchor=0",
+            )
         if not self.scenes:
             raise ConfigError("scenes is empty", fix="name at least one kind of scene")
         shares = (self.clocks, self.icons, self.cards)

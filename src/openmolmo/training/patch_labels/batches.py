@@ -28,7 +28,8 @@ _SIZES = ((112, 1), (168, 2), (224, 3))
 
 class PatchBatches(Dataset[dict[str, Tensor]]):
     """Item i is the batch of step ``first + i``: ``pixels`` (B, 3, S, S) uint8, ``facts`` (B, P, F) int64 and
-    ``offsets`` (B, P, 2) float32, as :class:`~openmolmo.engine.synth.patch_labels.Window` has them."""
+    ``offsets`` (B, P, 2) float32, as :class:`~openmolmo.engine.synth.patch_labels.Window` has them, and ``earlier``
+    (B,) bool: of a scene or a clock, which the stages before had."""
 
     def __init__(self, config: PatchRunConfig, first: int = 1) -> None:
         self._config, self._first = config, first
@@ -37,18 +38,20 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
         return self._config.steps - self._first + 1
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        windows = self._windows(self._first + index)
+        windows, earlier = self._windows(self._first + index)
         pixels = np.stack([window.pixels for window in windows]).transpose(0, 3, 1, 2)
         return {
             "pixels": torch.from_numpy(np.ascontiguousarray(pixels)),
             "facts": torch.from_numpy(np.stack([window.facts for window in windows])),
             "offsets": torch.from_numpy(np.stack([window.offsets for window in windows])),
+            "earlier": torch.tensor(earlier),
         }
 
-    def _windows(self, step: int) -> list[Window]:
+    def _windows(self, step: int) -> tuple[list[Window], list[bool]]:
         config, crop = self._config, self._config.crop
         patch = crop.patch_size * (crop.pool if config.tokens else 1)
         made: list[Window] = []
+        new: set[int] = set()
         while len(made) < config.batch:
             rng = derive(config.seed, "patches", step, len(made))
             drawn = rng.random() if config.clocks or config.icons or config.cards else 1.0
@@ -60,6 +63,7 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
                 size, count = _SIZES[int(rng.integers(len(_SIZES)))]
                 make = make_icon_windows if drawn < config.icons else make_card_windows
                 count = min(count, config.batch - len(made))
+                new.update(range(len(made), len(made) + count))
                 made += make(rng, count, size=size, side=crop.crop_size, patch=patch)
                 continue
             kind = config.scenes[int(rng.integers(len(config.scenes)))]
@@ -68,7 +72,7 @@ class PatchBatches(Dataset[dict[str, Tensor]]):
             made += make_windows(
                 rng, count, size=kind.size, most=kind.most, world=world, side=crop.crop_size, patch=patch
             )
-        return made
+        return made, [index not in new for index in range(len(made))]
 
 
 def make_loader(config: PatchRunConfig, first: int) -> DataLoader[Any]:

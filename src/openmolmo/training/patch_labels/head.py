@@ -17,7 +17,7 @@ from openmolmo.imaging.plan import make_plan
 from openmolmo.model.molmo import Molmo
 from openmolmo.training.config import PatchRunConfig
 
-__all__ = ["PatchReader", "make_reader", "patch_loss", "trained_in"]
+__all__ = ["PatchReader", "distance", "make_reader", "patch_loss", "trained_in"]
 
 _WEIGHTS = {"shape": 2.0, "pattern": 0.5, "size": 0.5, "thing": 2.0, "word": 2.0}
 """What is not 1; shapes, things and words are by far the hardest."""
@@ -50,16 +50,19 @@ class PatchReader(nn.Module):
         self._std: Tensor
         self._windows: Tensor
 
-    def forward(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """(B, 3, S, S) 0-255 -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32.
+    def see(self, pixels: Tensor) -> Tensor:
+        """(B, 3, S, S) 0-255 -> (B, P, D) features; P counts patches, or tokens."""
+        seen: Tensor = self.encoder((pixels - self._mean) / self._std)
+        return seen if self.connector is None else self._through(self.connector, seen)
 
-        P counts patches, or tokens.
-        """
-        seen = self.encoder((pixels - self._mean) / self._std)
-        if self.connector is not None:
-            seen = self._through(self.connector, seen)
+    def read(self, seen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Features (B, P, D) -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32."""
         *facts, offsets = self.head(seen).float().split([*self._sizes, 2], dim=-1)
         return dict(zip(self.facts, facts, strict=True)), offsets
+
+    def forward(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """(B, 3, S, S) 0-255 -> what :meth:`read` says of it."""
+        return self.read(self.see(pixels))
 
     def _through(self, connector: nn.Module, features: Tensor) -> Tensor:
         crops, patches = features.shape[:2]
@@ -104,6 +107,12 @@ def patch_loss(
     loss = (away * thing).sum() / thing.sum().clamp(min=1)
     figures["offset"] = float(loss.detach())
     return total + _OFFSET_WEIGHT * loss, figures
+
+
+def distance(seen: Tensor, before: Tensor) -> Tensor:
+    """How far (N, P, D) tokens are from what they were: squared distance over the square of those, a mean; float32."""
+    away = (seen.float() - before.float()).pow(2).mean(dim=-1)
+    return (away / before.float().pow(2).mean(dim=-1).clamp(min=1e-6)).mean()
 
 
 def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:

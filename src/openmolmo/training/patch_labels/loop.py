@@ -26,7 +26,7 @@ from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.world import open_world
 from openmolmo.training.patch_labels.batches import make_loader
-from openmolmo.training.patch_labels.head import PatchReader, make_reader, patch_loss, trained_in
+from openmolmo.training.patch_labels.head import PatchReader, distance, make_reader, patch_loss, trained_in
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import run_training
 
@@ -52,6 +52,8 @@ class PatchTrainer:
     device: torch.device
     precision: torch.dtype
     batches: Iterator[dict[str, Tensor]]
+    before: PatchReader | None = None
+    """The seeing side of ``init_from``, where an anchor holds to it."""
     step: int = 0
 
     @classmethod
@@ -76,8 +78,11 @@ class PatchTrainer:
             reader.head.load_state_dict(tensors["head"])
             optimizer.load_state_dict(tensors["optimizer"])
         cut_log(out / "metrics.jsonl", step)
+        before = None
+        if config.anchor:
+            before = make_reader(config, build_model(config, processor, None)).to(device).eval().requires_grad_(False)
         precision = pick_precision(config, device)
-        return cls(config, out, processor, model, reader, optimizer, device, precision, batches, step)
+        return cls(config, out, processor, model, reader, optimizer, device, precision, batches, before, step)
 
     def take_step(self) -> dict[str, Any]:
         """One optimiser step; returns what the log says about it."""
@@ -85,8 +90,13 @@ class PatchTrainer:
         batch = {key: value.to(self.device) for key, value in next(self.batches).items()}
         waited = time.perf_counter() - began
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
-            logits, found = self.reader(batch["pixels"])
+            seen = self.reader.see(batch["pixels"])
+            logits, found = self.reader.read(seen)
+            away = self._away(batch, seen)
         loss, parts = patch_loss(logits, found, batch["facts"], batch["offsets"])
+        if away is not None:
+            loss = loss + self.config.anchor * away
+            parts["away"] = float(away.detach())
         value = float(loss.detach())
         if not math.isfinite(value):
             raise DivergedError(
@@ -110,6 +120,14 @@ class PatchTrainer:
             "seconds": round(seconds, 4),
             "wait": round(waited, 4),
         }
+
+    def _away(self, batch: dict[str, Tensor], seen: Tensor) -> Tensor | None:
+        """How far the tokens of scenes and clocks are from those of ``init_from``, where the run holds to them."""
+        if self.before is None or not batch["earlier"].any():
+            return None
+        with torch.no_grad():
+            before = self.before.see(batch["pixels"][batch["earlier"]])
+        return distance(seen[batch["earlier"]], before)
 
     def save(self, *, wait: bool = False) -> None:
         """Write a checkpoint of this moment and delete old ones."""

@@ -11,7 +11,7 @@ from openmolmo.core.errors import ConfigError
 from openmolmo.engine.synth.icons.answers import make_answers, make_explanation
 from openmolmo.engine.synth.icons.captions import write_caption, write_transcript
 from openmolmo.engine.synth.icons.draw import choose_sign, paint_items, paint_sign
-from openmolmo.engine.synth.icons.layout import Placed, choose, place
+from openmolmo.engine.synth.icons.layout import Placed, choose, choose_different, place
 from openmolmo.engine.synth.icons.questions import make_counting, make_not_present, make_pointing
 from openmolmo.engine.synth.icons.scene import Item, Scene
 from openmolmo.engine.synth.icons.stages import Stage, choose_stage
@@ -62,14 +62,15 @@ class IconGenerator:
         )
 
 
-def make_scene(dice: Dice, size: int) -> tuple[Scene, npt.NDArray[np.uint8]]:
-    """A scene and its picture (height, width, 3; RGB)."""
+def make_scene(dice: Dice, size: int, different: int = 0) -> tuple[Scene, npt.NDArray[np.uint8]]:
+    """A scene and its picture (height, width, 3; RGB); of ``different`` things, if more than 0, as many as fit."""
     width, height = ((size, size), (size, size * 3 // 4), (size * 3 // 4, size))[dice.weighted((60, 28, 12))]
-    crowd = dice.chance(0.2)
+    crowd = different > 0 or dice.chance(0.2)
     while True:
         stage = choose_stage(dice, width, height, crowd=crowd)
         sign = choose_sign(dice, stage) if dice.chance(0.4) else None
-        placed, owner = place(dice, stage, choose(dice, stage, crowd=crowd), sign.box if sign else None)
+        wanted = choose_different(dice, stage, different) if different else choose(dice, stage, crowd=crowd)
+        placed, owner = place(dice, stage, wanted, sign.box if sign else None)
         if placed:
             break
     if sign is not None:

@@ -15,7 +15,7 @@ from openmolmo.engine.synth.scenes.dice import Dice
 
 cv2 = require("cv2", extra="synth")
 
-__all__ = ["MOST", "Placed", "Wanted", "choose", "place"]
+__all__ = ["MOST", "Placed", "Wanted", "choose", "choose_different", "place"]
 
 MOST = 15
 SIZES = {"small": (0.075, 0.09), "medium": (0.115, 0.135), "large": (0.17, 0.22)}
@@ -75,6 +75,14 @@ def choose(dice: Dice, stage: Stage, *, crowd: bool) -> list[Wanted]:
     if stage.slots:  # shelves and grids are mostly well filled
         total = max(1, room - dice.weighted((4, 2, 2, 1, 1)))
     return _others(dice, stage, [], min(total, room), first)
+
+
+def choose_different(dice: Dice, stage: Stage, count: int) -> list[Wanted]:
+    """``count`` things wanted of as many kinds, in medium size mostly: what teaches most kinds a picture."""
+    kinds: list[Kind] = []
+    for _ in range(count):
+        kinds.append(_fresh(dice, stage, kinds))
+    return [Wanted(kind, dice.pick(kind.sprites), tuple(SIZES)[dice.weighted((3, 5, 2))]) for kind in kinds]
 
 
 def _others(dice: Dice, stage: Stage, kinds: list[Kind], count: int, first: Kind | None = None) -> list[Wanted]:

@@ -16,13 +16,16 @@ _NAMES = list(FACTS)
 _CLASSES = {name: place for place, name in enumerate(FACTS["thing"])}
 _LEAST_SHARE = 0.2
 
+_DENSE, _DIFFERENT = 0.75, 18
+"""Share of the pictures full of different things, and how many are tried: three times as many kinds a step."""
+
 
 def make_icon_windows(
     rng: np.random.Generator, count: int, *, size: int, side: int = 112, patch: int = 14
 ) -> list[Window]:
     """``count`` windows of one new picture of ``size`` pixels."""
     dice = Dice(rng)
-    scene, picture = make_scene(dice, size)
+    scene, picture = make_scene(dice, size, _DIFFERENT if dice.chance(_DENSE) else 0)
     owner = np.zeros((scene.height, scene.width), np.uint8)
     table = np.full((len(scene.items) + 1, len(FACTS)), -1, np.int64)
     centres = np.zeros((len(scene.items) + 1, 2), np.float32)
