@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -15,6 +16,8 @@ __all__ = ["launch", "node_modules", "screenshots"]  # fixtures; one browser's d
 
 gc.disable()  # while everything is imported: a fifth of that time went into looking for garbage among modules
 hush_libraries()
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # from `make test &`; programs inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -205,7 +205,7 @@ def test_a_server_that_is_gone_stops_the_run_and_fails_nothing(tmp_path: Path) -
         result = make(tmp_path / "out", server, 2, tools=("typst",))
     assert result.summary.pictures == 2
     line = ["--llm", "openai:x@http://127.0.0.1:9/v1", "--llm-set", "retries=0"]
-    run = CliRunner().invoke(docs, ["--out", str(tmp_path / "x"), *line])
+    run = CliRunner().invoke(docs, ["--out", str(tmp_path / "x"), "--tools", "typst", *line])
     assert run.exit_code == 1
     assert "127.0.0.1:9" in str(run.exception)
     assert not (tmp_path / "x").exists()
