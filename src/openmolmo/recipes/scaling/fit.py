@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from openmolmo.core.errors import DataError
 from openmolmo.core.optional import require
+from openmolmo.core.progress import track
 from openmolmo.core.rng import derive
 
 __all__ = ["FLATTEST", "STEEPEST", "Law", "Point", "bootstrap", "fewest_points", "fit_law", "require_enough"]
@@ -166,16 +167,17 @@ def bootstrap(points: Sequence[Point], factors: Sequence[str], law: Law, *, roun
 
     The amounts are told at the middle of all runs, as those of ``law`` are.
     """
+    draws = itertools.islice(_draws(points, factors, rounds * _TRIES, seed), rounds)
+    shown = track(draws, f"fit {' and '.join(factors)} to other draws of {len(points)} runs", total=rounds)
+    return [_moved(fit_law(chosen, factors, near=law), law.middle) for chosen in shown]
+
+
+def _draws(points: Sequence[Point], factors: Sequence[str], tries: int, seed: int) -> Iterator[list[Point]]:
     rng = derive(seed, "scaling", len(points))
-    laws: list[Law] = []
-    for _ in range(rounds * _TRIES):
+    for _ in range(tries):
         chosen = [points[k] for k in rng.integers(len(points), size=len(points))]
-        if any(len({one.values[name] for one in chosen}) < _LEVELS for name in factors):
-            continue
-        laws.append(_moved(fit_law(chosen, factors, near=law), law.middle))
-        if len(laws) == rounds:
-            break
-    return laws
+        if all(len({one.values[name] for one in chosen}) >= _LEVELS for name in factors):
+            yield chosen
 
 
 def _moved(law: Law, middle: Mapping[str, float]) -> Law:
