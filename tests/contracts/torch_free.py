@@ -85,6 +85,7 @@ WITH_EXTRAS: dict[str, list[str]] = {
     "synth docs": ["--count", "2", "--tools", "matplotlib,typst", "--out", "docs"],
     "synth easy_scenes": ["--count", "1", "--size", "64", "--out", "easy"],
     "synth herd_scenes": ["--count", "1", "--size", "64", "--out", "herd"],
+    "synth full_icons": ["--count", "1", "--size", "64", "--out", "full"],
     "synth icons": ["--count", "1", "--size", "64", "--out", "icons"],
     "synth micro_scenes": ["--count", "1", "--size", "64", "--out", "micro"],
     "synth relation_scenes": ["--count", "1", "--size", "64", "--out", "relation"],

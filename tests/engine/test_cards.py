@@ -55,6 +55,12 @@ def test_a_picture_full_of_different_things_teaches_more_than_a_usual_one() -> N
     assert all(len(set(found)) == len(found) for found in full)
     assert sum(map(len, full)) > 2 * sum(len(set(found)) for found in usual)
 
+    def asked(generator: str) -> int:
+        examples = [make_example(GENERATORS.get(generator), 0, i, size=256, split="train") for i in range(6)]
+        return sum(isinstance(one, Pointing) for example in examples for one in example.annotations)
+
+    assert asked("full_icons") > 2 * asked("icons")
+
 
 def test_rows_of_held_out_tables_are_not_all_equal() -> None:
     cards = [make_example(GENERATORS.get("cards"), 0, i, size=128, split="test").facts["card"] for i in range(80)]

@@ -16,7 +16,10 @@ __all__ = ["known_world"]
 @click.option("--fit", "fitting", is_flag=True, help="First learn what the model knows, and write it into its folder.")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), help="A data set of known pictures.")
 @click.option(
-    "--synth", default="scenes,easy_scenes,clocks", show_default=True, help="Generators of them, without --data."
+    "--synth",
+    default="scenes,easy_scenes,icons,cards,clocks",
+    show_default=True,
+    help="Generators of them, without --data.",
 )
 @click.option("--count", default=200, show_default=True, type=click.IntRange(min=20), help="Of a generator and size.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the rates as JSON here.")

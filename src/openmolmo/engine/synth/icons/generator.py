@@ -22,7 +22,7 @@ from openmolmo.engine.synth.scenes.jpeg import as_jpeg
 from openmolmo.records.example import Annotation, Caption, Example, Made, Provenance, Split, Transcript
 from openmolmo.records.masks import encode
 
-__all__ = ["GENERATOR", "IconGenerator", "make_scene"]
+__all__ = ["FULL", "GENERATOR", "IconGenerator", "make_scene"]
 
 _LEAST_SIZE = 64
 _KINDS = ("caption", "transcript", "pointing", "counting", "not_present", "question_answer", "point_explanation")
@@ -34,27 +34,30 @@ class IconGenerator:
     ``make`` is a pure function of the random stream and its arguments.
     """
 
-    name, version = "icons", "2"
+    version = "2"
+
+    def __init__(self, name: str = "icons", different: int = 0) -> None:
+        self.name, self._different = name, different
 
     def make(self, rng: np.random.Generator, index: int, *, size: int, split: str) -> Example:
         """One example; ``size`` is the longer side in pixels. Example.facts holds the scene graph."""
         if size < _LEAST_SIZE:
             raise ConfigError(f"size={size} is too small for icons", fix=f"use at least {_LEAST_SIZE} pixels")
         dice = Dice(rng)
-        scene, picture = make_scene(dice, size)
+        scene, picture = make_scene(dice, size, self._different)
         facts = scene.facts()
         facts["statements"] = sorted(map(list, reference_statements(facts)))
         tag = f"{dice.below(1 << 32):08x}"
         return Example(
             id=f"{self.name}-{split}-{tag}-{index:08d}",
             image=as_jpeg(picture),
-            annotations=_annotate(dice, scene),
+            annotations=_annotate(dice, scene, pointing=3 if self._different == 0 else 7),
             provenance=Provenance(
                 dataset="openmolmo-synth-icons",
                 licence="Apache-2.0 AND MIT",  # the drawings are Fluent Emoji
                 made=dict.fromkeys(_KINDS, (Made.PROGRAM,)),
                 image="program",
-                tool="openmolmo synth icons",
+                tool=f"openmolmo synth {self.name}",
                 version=self.version,
             ),
             split=cast(Split, split),
@@ -113,11 +116,11 @@ def _items(stage: Stage, placed: list[Placed], owner: npt.NDArray[np.uint8]) -> 
     return tuple(items)
 
 
-def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
+def _annotate(dice: Dice, scene: Scene, *, pointing: int) -> tuple[Annotation, ...]:
     return (
         Caption(text=write_caption(dice, scene)),
         Transcript(text=write_transcript(dice, scene)),
-        *make_pointing(dice, scene, 3),
+        *make_pointing(dice, scene, pointing),
         *make_counting(dice, scene, 2),
         *make_not_present(dice, scene, 1 + dice.below(2)),
         *make_answers(dice, scene, 3),
@@ -126,3 +129,5 @@ def _annotate(dice: Dice, scene: Scene) -> tuple[Annotation, ...]:
 
 
 GENERATOR = IconGenerator()
+FULL = IconGenerator("full_icons", different=14)
+FULL.__doc__ = "Pictures with as many different everyday things as have room, up to 14, and more questions about them."
