@@ -18,10 +18,10 @@ from openmolmo.inference.load import load
 
 __all__ = ["KNOWN", "WORLDS", "CardScores", "judge_card", "write_card_scores"]
 
-WORLDS = ("scenes", "clocks")
+WORLDS = ("scenes", "icons", "cards", "clocks")
 """Generators that the bundled model is judged on, each by itself: together they would hide the hardest."""
 
-KNOWN = ("scenes", "easy_scenes", "clocks")
+KNOWN = ("scenes", "easy_scenes", "icons", "cards", "clocks")
 """Generators of the pictures that the bundled model should call known."""
 
 _KNOWN_COUNT = 200

@@ -23,7 +23,7 @@ __all__ = ["named_models", "start", "start_vllm"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERY = ("0.0.0.0", "::")
-_NANO = "9 million parameters; it knows drawn shapes and drawn clocks, and has never seen a photograph"
+_NANO = "9 million parameters; it knows drawn shapes, things, clocks and cards, and has never seen a photograph"
 
 
 def start(models: Sequence[str], options: Mapping[str, Any], *, tell: Callable[[str], None]) -> None:

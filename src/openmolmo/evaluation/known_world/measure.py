@@ -79,7 +79,6 @@ def measure(predictor: Predictor, world: KnownWorld, known: Rows) -> dict[str, d
     others = {
         "photographs": photographs.values(),
         "their pieces and sizes": chain.from_iterable(map(made.variants, photographs.values())),
-        "icons": made.drawn("icons", 25, split="test", seed=0, sizes=(256, 400)),
         "one colour": made.plain(),
         "noise": made.noise(),
         "gradients": made.gradients(),
