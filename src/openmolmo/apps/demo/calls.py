@@ -35,8 +35,8 @@ def next_calls(
         (call("caption", captioned, "--model", new), "what the model trained just now says"),
         (call("data", "show", out / "data/train-micro"), "a page with the pictures and texts it learnt from"),
         (
-            call("eval", model, "--count", "200", "--out", "evaluation"),
-            "the scores of the model card: up to 500 questions a task",
+            call("eval", "card", model, "--count", "200", "--out", "evaluation"),
+            "the scores of its model card, each world by itself",
         ),
         (
             call("train", "micro_sft", f"init_from={seeing}", "steps=3000", "--out", "runs/longer"),
