@@ -7,6 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from openmolmo.engine.synth.patch_labels import FACTS
 from openmolmo.imaging import CropConfig
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.recipes.tokenizer import generated_texts
@@ -14,13 +15,14 @@ from openmolmo.training.build import BUNDLED_TOKENIZER, build_processor
 from openmolmo.training.commands import train
 from openmolmo.training.recipe import RECIPES, load_recipe
 
-STAGES = ("nano_caption", "nano_sft", "nano_all")
+THINGS = "tokenizer-things"
+STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_things")
 
 
 def test_both_stages_are_registered_and_fit_each_other() -> None:
     assert set(STAGES) <= set(RECIPES.names())
-    first, second, last = (load_recipe(name) for name in STAGES)
-    assert (first.name, second.name, last.name) == STAGES
+    first, second, *_ = stages = [load_recipe(name) for name in STAGES]
+    assert tuple(stage.name for stage in stages) == STAGES
     assert first.init_from == "runs/nano_connector/final" and second.init_from == "runs/nano_caption/final"
     assert (
         first.crop
@@ -40,6 +42,21 @@ def test_things_and_documents_come_after_shapes_and_clocks() -> None:
     assert last.crop == seeing.crop and last.crop.max_crops == 9 and last.loader.split
     generators = {source.options["generator"] for group in last.mixture.groups for source in group.sources}
     assert generators == {"scenes", "icons", "cards", "clocks"}
+
+
+def test_names_come_last_with_a_tokenizer_that_has_them_whole() -> None:
+    seeing, last = load_recipe("nano_names"), load_recipe("nano_things")
+    assert seeing.init_from == "runs/nano_all/final" and last.init_from == "runs/nano_names/final"
+    assert seeing.named == ("thing", "word") and seeing.tokenizer == "tokenizer-things" and last.tokenizer is None
+    generators = {source.options["generator"] for group in last.mixture.groups for source in group.sources}
+    assert generators == {"scenes", "icons", "full_icons", "cards", "clocks"}
+    before, after = (TextTokenizer.from_pretrained(BUNDLED_TOKENIZER.parent / n) for n in ("tokenizer", THINGS))
+    assert before.special == after.special and before.size == after.size  # a model can go from one to the other
+    names = [f" {name}" for fact in ("thing", "word") for name in FACTS[fact][1:]]
+    assert sum(len(before.encode(name)) for name in names) > 3.5 * len(names)
+    assert sum(len(after.encode(name)) for name in names) < 1.5 * len(names)
+    scenes = list(generated_texts(scenes=3, seed=5))
+    assert sum(len(after.encode(text)) for text in scenes) < 1.02 * sum(len(before.encode(text)) for text in scenes)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -110,6 +110,12 @@ class TextTokenizer:
     def __len__(self) -> int:
         return self.size
 
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Every token as the file writes it (bytes as letters) -> its id; special ones too."""
+        vocabulary: dict[str, int] = self._plain.get_vocab(with_added_tokens=True)
+        return vocabulary
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (self._with_specials.to_str(), self._eos, self._bos))
 

@@ -1,7 +1,9 @@
 """The nano model from scratch: first its seeing side, then the two stages of the paper, captions and everything.
 
 The released models start from encoders that have seen billions of pictures; nano's starts from random weights. Five
-stages learn shapes and clocks; the last two, a stage of seeing and one of everything, add things and documents.
+stages learn shapes and clocks; two more, a stage of seeing and one of everything, add things and documents. Things have
+names of four pieces then: the last two stages do the same with a tokenizer that has most names whole, and tokens of the
+picture that carry them.
 
 openmolmo train nano_encoder --out runs/nano_encoder
 openmolmo train nano_encoder_clocks --out runs/nano_encoder_clocks
@@ -10,6 +12,8 @@ openmolmo train nano_caption --out runs/nano_caption
 openmolmo train nano_sft --out runs/nano_sft
 openmolmo train nano_see --out runs/nano_see
 openmolmo train nano_all --out runs/nano_all
+openmolmo train nano_names --out runs/nano_names
+openmolmo train nano_things --out runs/nano_things
 """
 
 from __future__ import annotations
@@ -35,8 +39,10 @@ __all__ = [
     "nano_connector",
     "nano_encoder",
     "nano_encoder_clocks",
+    "nano_names",
     "nano_see",
     "nano_sft",
+    "nano_things",
 ]
 
 NANO_CROPS = CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
@@ -251,4 +257,48 @@ def nano_all() -> RunConfig:
         optimizer=_rates(8e-4),
         format=before.format.replace(demo_styles=(*_UNTAGGED, "text_vqa")) if before.format else None,
         loader=_SPLIT_LOADER,
+    )
+
+
+def nano_names() -> PatchRunConfig:
+    """The seeing side again: image tokens carry the names of things and words, as the language model reads them.
+
+    To ask for a thing is then to look for what is like its name, and to name it is to copy.
+    """
+    before = nano_see()
+    return before.replace(
+        name="nano_names",
+        tokenizer="tokenizer-things",
+        named=("thing", "word"),
+        icons=0.5,
+        cards=0.24,
+        clocks=0.1,
+        steps=1800,
+        init_from="runs/nano_all/final",
+    )
+
+
+def nano_things() -> RunConfig:
+    """Everything again, with names of one piece; half of the pictures of things are full of different ones."""
+    asked = ("pointing", "counting", "not_present", "question_answer", "point_explanation")
+    told, million = ("caption", "transcript"), 1_000_000
+    scenes = _synth("scenes", 3 * million, (112, 192, 256, 256, 320), kinds=asked)
+    icons = _synth("icons", 2 * million, (160, 224, 256, 256, 320), kinds=asked)
+    full = _synth("full_icons", 2 * million + 1, (192, 256, 256), kinds=asked, name="full_icons")
+    scene_captions = _synth("scenes", 3 * million + 1, (112, 192, 256), kinds=told, name="scene_captions")
+    icon_captions = _synth("icons", 2 * million + 2, (160, 224, 256), kinds=told, name="icon_captions")
+    groups = (
+        GroupConfig(name="scenes", rate=0.22, sources=(scenes,)),
+        GroupConfig(name="icons", rate=0.16, sources=(icons,)),
+        GroupConfig(name="full_icons", rate=0.18, sources=(full,)),
+        GroupConfig(name="scene_captions", rate=0.07, sources=(scene_captions,)),
+        GroupConfig(name="icon_captions", rate=0.1, sources=(icon_captions,)),
+        GroupConfig(name="cards", rate=0.15, sources=(_synth("cards", 2 * million, (192, 224, 256, 256)),)),
+        GroupConfig(name="clocks", rate=0.12, sources=(_synth("clocks", 3 * million, (112, 192, 256)),)),
+    )
+    return nano_all().replace(
+        name="nano_things",
+        mixture=MixtureConfig(groups=groups),
+        init_from="runs/nano_names/final",
+        steps=1500,
     )

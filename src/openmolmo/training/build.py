@@ -12,7 +12,7 @@ from torch.utils._triton import has_triton
 import openmolmo
 from openmolmo.core.errors import CheckpointError, ConfigError
 from openmolmo.core.hub import is_repository
-from openmolmo.core.progress import console
+from openmolmo.core.progress import console, say
 from openmolmo.core.rng import derive_seed
 from openmolmo.imaging import CropConfig, make_plan
 from openmolmo.model.checkpoint import load_config, load_model, load_weights
@@ -34,6 +34,7 @@ from openmolmo.training.estimate.work import most_image_tokens
 from openmolmo.training.freeze import freeze
 from openmolmo.training.lora import adapt, load_adapter
 from openmolmo.training.lora_config import LoraConfig
+from openmolmo.training.vocabulary import move_vocabulary, same_vocabulary
 
 __all__ = [
     "BUNDLED_TOKENIZER",
@@ -151,10 +152,32 @@ def build_model(
             model = Molmo(settings)
         if source is not None and not is_sharded(source):  # else they are read by load_run
             load_weights(model, source)
+    if source is not None and weights is None:
+        _follow_tokenizer(model, source, processor.tokenizer, config, moved=not empty and not is_sharded(source))
     if isinstance(config, RunConfig):
         freeze(model, config.freeze)
     model.train()
     return model
+
+
+def _follow_tokenizer(
+    model: Molmo, source: Path, tokenizer: TextTokenizer, config: BaseRunConfig, *, moved: bool
+) -> None:
+    """Where the run names another tokenizer than the checkpoint ``source`` has, move the rows of its tables."""
+    if config.tokenizer is None or read_settings(source).layout != "ours" or not (source / "tokenizer.json").is_file():
+        return
+    before = TextTokenizer.from_pretrained(source)
+    if same_vocabulary(before, tokenizer):
+        return
+    if not moved:
+        raise ConfigError(
+            f"tokenizer={config.tokenizer} is not that of {source}, and rows are moved from one to another only where "
+            "one process holds the whole model",
+            fix="take the first step with one process and without sharding, and start from its checkpoint",
+        )
+    new = move_vocabulary(model, before, tokenizer, config.seed)
+    if os.environ.get("RANK", "0") == "0":
+        say(f"tokenizer: {config.tokenizer}; rows moved to it, {new} tokens are new")
 
 
 def _set_training(settings: MolmoConfig, config: BaseRunConfig) -> None:

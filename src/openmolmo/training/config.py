@@ -10,7 +10,7 @@ from openmolmo.core.config import Config
 from openmolmo.core.errors import ConfigError
 from openmolmo.data.mixture import MixtureConfig
 from openmolmo.data.streams import LoaderConfig
-from openmolmo.engine.synth.patch_labels import FACTS
+from openmolmo.engine.synth.patch_labels import FACTS, NAMES
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
 from openmolmo.training.lora_config import LoraConfig
@@ -258,7 +258,9 @@ class PatchRunConfig(BaseRunConfig):
     ``cards`` are of those generators, the others scenes, their kinds drawn evenly. ``facts`` are the labels taught,
     of those in ``openmolmo.engine.synth.patch_labels``.
     With ``tokens`` the labels are those of image tokens, read behind the connector, which is taught too.
-    The layer that reads them learns at the rate of the part that it reads; the rest of the model is saved as it
+    The classes of the facts ``named`` are told apart by how near an image token is to the language model's embeddings
+    of their names: it learns to carry the name in the model's own terms.
+    The layer that reads the others learns at the rate of the part that it reads; the rest of the model is saved as it
     was. With ``anchor``, what the image tokens of scenes and clocks are is held near what they were in ``init_from``:
     that many times their squared distance, over the square of what they were, is added to the loss. A language model
     that read those still reads them, while the encoder learns the other worlds. ``workers`` are processes that draw
@@ -273,6 +275,7 @@ class PatchRunConfig(BaseRunConfig):
     cards: float = 0.0
     facts: tuple[str, ...] = tuple(FACTS)
     tokens: bool = False
+    named: tuple[str, ...] = ()
     anchor: float = 0.0
     batch: int = 32
     workers: int = 1
@@ -300,6 +303,16 @@ class PatchRunConfig(BaseRunConfig):
             raise ConfigError("clock_sizes is empty", fix="name at least one size")
         if unknown := set(self.facts) - set(FACTS):
             raise ConfigError(f"facts has {', '.join(sorted(unknown))}; known are {', '.join(FACTS)}")
+        if wrong := set(self.named) - (set(NAMES) & set(self.facts)):
+            raise ConfigError(
+                f"named has {', '.join(sorted(wrong))}; known are {', '.join(NAMES)}, those of them in facts"
+            )
+        if self.named and not self.tokens:
+            raise ConfigError(
+                f"named={','.join(self.named)} with tokens=false: only image tokens, behind the connector, are in the "
+                "language model's terms",
+                fix="set tokens=true",
+            )
         if self.optimizer.encoder.lr == 0:
             raise ConfigError("optimizer.encoder.lr=0: nothing would be trained", fix="give it a learning rate")
 

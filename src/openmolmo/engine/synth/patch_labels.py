@@ -16,7 +16,7 @@ from openmolmo.engine.synth.cards.words import WORDS
 from openmolmo.engine.synth.icons.catalogue import KINDS
 from openmolmo.engine.synth.scenes.vocabulary import COLOURS, PATTERNS, SHAPES, SIZES
 
-__all__ = ["BINS", "FACTS", "SPARSE", "Window"]
+__all__ = ["BINS", "FACTS", "NAMES", "SPARSE", "Window"]
 
 BINS = 20
 """Parts into which the width and height of a window are divided to say where an object's centre is."""
@@ -40,6 +40,14 @@ FACTS: dict[str, tuple[str, ...]] = {
     "ones": _DIGITS,
 }
 """What is told of a patch -> its classes."""
+
+NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "shape": tuple((shape,) for shape in SHAPES),
+    "colour": tuple((colour,) for colour in COLOURS),
+    "thing": tuple((name, KINDS[name].plural) for name in sorted(KINDS)),
+    "word": tuple((word,) for word in WORDS),
+}
+"""Fact of :data:`SPARSE` -> how people say its classes, from class 1."""
 
 SPARSE = ("shape", "colour", "thing", "word")
 """Facts whose class 0 is that nothing is there: there is much of it, and it is easy."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from openmolmo.core.errors import DataError
+from openmolmo.core.progress import track
 from openmolmo.evaluation.held_out import from_folder
 from openmolmo.evaluation.known_world import pictures as made
 from openmolmo.evaluation.known_world.fit import Rows, fit, statistics_of
@@ -23,6 +24,7 @@ from openmolmo.records.example import Example
 __all__ = ["Known", "known_pictures", "learn", "measure"]
 
 _SEEDS = {"fit": 5, "held_back": 6, "test": 7}
+_FOR = {"fit": "learn from", "held_back": "choose a threshold", "test": "measure"}
 _STRANGE = 600
 
 
@@ -49,7 +51,8 @@ def known_pictures(
 
     def of(part: str, split: str, number: int) -> Rows:
         drawn = (made.drawn(name, number, split=split, seed=_SEEDS[part]) for name in generators)
-        return statistics_of(predictor, chain.from_iterable(drawn))
+        total = number * len(made.SIZES) * len(generators)
+        return statistics_of(predictor, track(chain.from_iterable(drawn), f"pictures it knows, to {_FOR[part]}", total))
 
     fewer = max(20, round(0.3 * count))
     test = of("test", "test", fewer)
@@ -69,7 +72,7 @@ def _opened(examples: Sequence[Example]) -> Iterator[np.ndarray[Any, Any]]:
 def learn(predictor: Predictor, known: Known) -> KnownWorld:
     """What the model knows, told from noise; no photograph is looked at."""
     assert known.fit is not None and known.held_back is not None
-    strange = statistics_of(predictor, made.strange(_STRANGE, 0))
+    strange = statistics_of(predictor, track(made.strange(_STRANGE, 0), "pictures it does not know", _STRANGE))
     return fit(known.fit, known.held_back, strange, predictor.model.encoder)
 
 

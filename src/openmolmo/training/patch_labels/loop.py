@@ -26,7 +26,14 @@ from openmolmo.training.optim import Optimizer, matrices_of, undecayed_of
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.world import open_world
 from openmolmo.training.patch_labels.batches import make_loader
-from openmolmo.training.patch_labels.head import PatchReader, distance, make_reader, patch_loss, trained_in
+from openmolmo.training.patch_labels.head import (
+    PatchReader,
+    distance,
+    make_reader,
+    name_embeddings,
+    patch_loss,
+    trained_in,
+)
 from openmolmo.training.resume import check_same_run
 from openmolmo.training.steps import run_training
 
@@ -69,7 +76,8 @@ class PatchTrainer:
         device = pick_device(config)
         processor = build_processor(config)
         model = build_model(config, processor, folder).to(device)
-        reader = make_reader(config, model).to(device)
+        names = {fact: name_embeddings(fact, model, processor.tokenizer) for fact in config.named}
+        reader = make_reader(config, model, names).to(device)
         write_json(out / "config.json", to_dict(config))
         optimizer = Optimizer(
             trained_in(reader), config.optimizer, config.steps, matrices_of(reader), undecayed=undecayed_of(reader)
@@ -80,7 +88,8 @@ class PatchTrainer:
         cut_log(out / "metrics.jsonl", step)
         before = None
         if config.anchor:
-            before = make_reader(config, build_model(config, processor, None)).to(device).eval().requires_grad_(False)
+            first = config.replace(named=(), tokenizer=None)  # of its text nothing is read
+            before = make_reader(first, build_model(first, processor)).to(device).eval().requires_grad_(False)
         precision = pick_precision(config, device)
         return cls(config, out, processor, model, reader, optimizer, device, precision, batches, before, step)
 
