@@ -16,7 +16,7 @@ from openmolmo.training.commands import train
 from openmolmo.training.recipe import RECIPES, load_recipe
 
 THINGS = "tokenizer-things"
-STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_things")
+STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_things", "nano_many")
 
 
 def test_both_stages_are_registered_and_fit_each_other() -> None:
@@ -50,6 +50,9 @@ def test_names_come_last_with_a_tokenizer_that_has_them_whole() -> None:
     assert seeing.named == ("thing", "word") and seeing.tokenizer == "tokenizer-things" and last.tokenizer is None
     generators = {source.options["generator"] for group in last.mixture.groups for source in group.sources}
     assert generators == {"scenes", "icons", "full_icons", "cards", "clocks"}
+    most = load_recipe("nano_many")
+    assert (most.init_from, most.seeing_from) == ("runs/nano_things/final", "runs/nano_names/final")
+    assert most.optimizer.connector.lr == most.optimizer.encoder.lr == 0  # the names stay
     before, after = (TextTokenizer.from_pretrained(BUNDLED_TOKENIZER.parent / n) for n in ("tokenizer", THINGS))
     assert before.special == after.special and before.size == after.size  # a model can go from one to the other
     names = [f" {name}" for fact in ("thing", "word") for name in FACTS[fact][1:]]

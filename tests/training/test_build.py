@@ -47,6 +47,29 @@ def test_a_run_is_a_place_to_start_from(config: RunConfig, saved: Path) -> None:
     assert all(torch.equal(tensor, expected[name]) for name, tensor in model.state_dict().items())
 
 
+def test_the_seeing_side_can_be_another_models(config: RunConfig, saved: Path, tmp_path: Path) -> None:
+    other = config.replace(seed=config.seed + 1)
+    processor = build_processor(other)
+    save_model(build_model(other, processor), tmp_path / "other/final")
+    processor.save_pretrained(tmp_path / "other/final")
+    both = config.replace(init_from=str(saved), seeing_from=str(tmp_path / "other"))
+    model = build_model(both, build_processor(both)).state_dict()
+    text, seeing = load_model(saved / "final").state_dict(), load_model(tmp_path / "other/final").state_dict()
+    for name, tensor in model.items():
+        theirs = seeing if name.startswith(("encoder.", "connector.")) else text
+        assert torch.equal(tensor, theirs[name]), name
+    resumed = build_model(both, build_processor(both), saved / "final").state_dict()  # weights of the run itself
+    assert all(torch.equal(tensor, text[name]) for name, tensor in resumed.items())
+    with pytest.raises(ConfigError, match="init_from, which is None"):
+        config.replace(seeing_from=str(saved))
+    with pytest.raises(ConfigError, match=r"connector of .* does not fit"):
+        pooled = other.replace(architecture=ArchitectureConfig(pooling="mean"))
+        save_model(build_model(pooled, build_processor(pooled)), tmp_path / "other/final")
+        build_model(both, build_processor(both))
+    with pytest.raises(CheckpointError, match="no such folder"):
+        build_model(both.replace(seeing_from="nowhere"), build_processor(both))
+
+
 def test_a_bundled_model_is_found_by_its_name(config: RunConfig) -> None:
     assert (find_source(config.replace(init_from="nano")) or Path()).name == "nano"
 

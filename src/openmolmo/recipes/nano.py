@@ -2,8 +2,8 @@
 
 The released models start from encoders that have seen billions of pictures; nano's starts from random weights. Five
 stages learn shapes and clocks; two more, a stage of seeing and one of everything, add things and documents. Things have
-names of four pieces then: the last two stages do the same with a tokenizer that has most names whole, and tokens of the
-picture that carry them.
+names of four pieces then: two stages do the same with a tokenizer that has most names whole, and tokens of the picture
+that carry them; the last holds on to those tokens, and reads many small pictures with them.
 
 openmolmo train nano_encoder --out runs/nano_encoder
 openmolmo train nano_encoder_clocks --out runs/nano_encoder_clocks
@@ -14,6 +14,7 @@ openmolmo train nano_see --out runs/nano_see
 openmolmo train nano_all --out runs/nano_all
 openmolmo train nano_names --out runs/nano_names
 openmolmo train nano_things --out runs/nano_things
+openmolmo train nano_many --out runs/nano_many
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ __all__ = [
     "nano_connector",
     "nano_encoder",
     "nano_encoder_clocks",
+    "nano_many",
     "nano_names",
     "nano_see",
     "nano_sft",
@@ -301,4 +303,37 @@ def nano_things() -> RunConfig:
         mixture=MixtureConfig(groups=groups),
         init_from="runs/nano_names/final",
         steps=1500,
+    )
+
+
+def nano_many() -> RunConfig:
+    """Many small pictures, mostly full of different things; the seeing side is that of ``nano_names``, and stays.
+
+    In the stage before, text changed the connector until half of the names were gone from its tokens; and a picture of
+    256 px has eight times the tokens of one of 112 px, for the same names.
+    """
+    asked = ("pointing", "counting", "not_present", "question_answer", "point_explanation")
+    told, million = ("caption", "transcript"), 1_000_000
+    full = _synth("full_icons", 3 * million, (112, 144, 160), kinds=asked, name="full_icons")
+    icons = _synth("icons", 3 * million + 1, (112, 160, 224, 256), kinds=asked)
+    icon_captions = _synth("icons", 3 * million + 2, (112, 160, 224), kinds=told, name="icon_captions")
+    scenes = _synth("scenes", 4 * million, (112, 192, 256), kinds=asked)
+    scene_captions = _synth("scenes", 4 * million + 1, (112, 192, 256), kinds=told, name="scene_captions")
+    groups = (
+        GroupConfig(name="full_icons", rate=0.3, sources=(full,)),
+        GroupConfig(name="icons", rate=0.18, sources=(icons,)),
+        GroupConfig(name="icon_captions", rate=0.14, sources=(icon_captions,)),
+        GroupConfig(name="scenes", rate=0.16, sources=(scenes,)),
+        GroupConfig(name="scene_captions", rate=0.05, sources=(scene_captions,)),
+        GroupConfig(name="cards", rate=0.1, sources=(_synth("cards", 3 * million, (160, 192, 256)),)),
+        GroupConfig(name="clocks", rate=0.07, sources=(_synth("clocks", 4 * million, (112, 192)),)),
+    )
+    rates = _rates(6e-4)
+    return nano_things().replace(
+        name="nano_many",
+        mixture=MixtureConfig(groups=groups),
+        init_from="runs/nano_things/final",
+        seeing_from="runs/nano_names/final",
+        optimizer=rates.replace(connector=PartConfig(lr=0.0)),
+        steps=700,
     )

@@ -155,9 +155,34 @@ def build_model(
     if source is not None and weights is None:
         _follow_tokenizer(model, source, processor.tokenizer, config, moved=not empty and not is_sharded(source))
     if isinstance(config, RunConfig):
+        if config.seeing_from is not None and weights is None:
+            _take_seeing(model, config, whole=not empty and not is_sharded(source or Path()))
         freeze(model, config.freeze)
     model.train()
     return model
+
+
+def _take_seeing(model: Molmo, config: RunConfig, *, whole: bool) -> None:
+    """Put the encoder and connector of ``config.seeing_from`` in place of the model's."""
+    folder = find_source(config.replace(init_from=config.seeing_from, seeing_from=None))
+    if not whole or folder is None:
+        raise ConfigError(
+            f"seeing_from={config.seeing_from} is taken over only where one process holds the whole model",
+            fix="take the first step with one process and without sharding, and start from its checkpoint",
+        )
+    with torch.no_grad():
+        other = load_model(folder, torch.float32)
+        for part, ours, theirs in (
+            ("encoder", model.encoder, other.encoder),
+            ("connector", model.connector, other.connector),
+        ):
+            state = theirs.state_dict()
+            if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in ours.state_dict().items()}:
+                raise ConfigError(
+                    f"the {part} of {folder} does not fit that of {config.init_from}: other sizes, or another kind",
+                    fix="set seeing_from to a model made from the same settings",
+                )
+            ours.load_state_dict(state)
 
 
 def _follow_tokenizer(

@@ -203,6 +203,8 @@ class RunConfig(BaseRunConfig):
     (``openmolmo.training.freeze``), as does a learning rate of 0 for a whole part. With ``lora`` adapters are
     trained in place of the weights. ``normalise`` is what the loss of a batch is divided by: the loss weight of the
     whole ``step``, or its own (``batch``), which over-weights short replies and is there to be compared with.
+    ``seeing_from`` names a model of the same sizes whose encoder and connector take the place of those of
+    ``init_from``: a seeing side that was taught further, or that text has not changed.
     With ``require_audit`` data is refused of which the audit
     (``openmolmo data audit``) refuses a part; without, that is told.
     """
@@ -214,6 +216,7 @@ class RunConfig(BaseRunConfig):
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     freeze: tuple[str, ...] = ()
     lora: LoraConfig | None = None
+    seeing_from: str | None = None
     require_audit: bool = False
 
     def __post_init__(self) -> None:
@@ -224,6 +227,12 @@ class RunConfig(BaseRunConfig):
             raise ConfigError(
                 f"optimizer.matrices=muon needs whole matrices, and parallel.mode={self.parallel.mode} shards them",
                 fix="set optimizer.matrices=adamw, or parallel.mode=ddp",
+            )
+        if self.seeing_from is not None and (self.init_from is None or self.lora is not None):
+            raise ConfigError(
+                f"seeing_from={self.seeing_from} replaces parts of the model of init_from, which is {self.init_from}, "
+                "and adapters (lora) go onto a model as it is",
+                fix="set init_from to a model and lora=none, or seeing_from=none",
             )
         if self.lora is not None and (self.parallel.sharded or self.init_from is None):
             raise ConfigError(
