@@ -125,7 +125,8 @@ def test_an_encoders_activations_are_those_that_torch_keeps(name: str) -> None:
     model = build_model(config, processor)
     names = {fact: name_embeddings(fact, model, processor.tokenizer) for fact in config.named}
     reader = make_reader(config, model, names)
-    weights = {parameter.untyped_storage().data_ptr() for parameter in reader.parameters()}
+    stay = (*reader.parameters(), *reader.buffers())
+    weights = {tensor.untyped_storage().data_ptr() for tensor in stay}
     kept: dict[int, int] = {}
 
     def note(tensor: torch.Tensor) -> torch.Tensor:
