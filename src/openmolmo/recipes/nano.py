@@ -1,9 +1,10 @@
 """The nano model from scratch: first its seeing side, then the two stages of the paper, captions and everything.
 
 The released models start from encoders that have seen billions of pictures; nano's starts from random weights. Five
-stages learn shapes and clocks; two more, a stage of seeing and one of everything, add things and documents. Things have
-names of four pieces then: two stages do the same with a tokenizer that has most names whole, and tokens of the picture
-that carry them; the last holds on to those tokens, and reads many small pictures with them.
+stages learn shapes and clocks; two more, a stage of seeing and one of everything, add things and documents. The bundled
+model ends there. Things have names of four pieces in it: ``nano_names`` and ``nano_things`` do the same with a
+tokenizer that has most names whole, and tokens of the picture that carry them; ``nano_many`` holds on to those tokens,
+and reads many small pictures with them. They see more and answer no better (docs/log.md).
 
 openmolmo train nano_encoder --out runs/nano_encoder
 openmolmo train nano_encoder_clocks --out runs/nano_encoder_clocks
