@@ -144,19 +144,20 @@ def build_model(
     _set_training(settings, config)
     if lora and source:
         return _build_adapted(config, lora, source, weights)
+    whole = not empty and (source is None or not is_sharded(source))  # else its weights are read by load_run
     if empty and source is not None:
         model = empty_model(settings)
     else:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, "weights") % 2**63)
             model = Molmo(settings)
-        if source is not None and not is_sharded(source):  # else they are read by load_run
+        if source is not None and whole:
             load_weights(model, source)
     if source is not None and weights is None:
-        _follow_tokenizer(model, source, processor.tokenizer, config, moved=not empty and not is_sharded(source))
+        _follow_tokenizer(model, source, processor.tokenizer, config, whole=whole)
     if isinstance(config, RunConfig):
         if config.seeing_from is not None and weights is None:
-            _take_seeing(model, config, whole=not empty and not is_sharded(source or Path()))
+            _take_seeing(model, config, whole=whole)
         freeze(model, config.freeze)
     model.train()
     return model
@@ -186,7 +187,7 @@ def _take_seeing(model: Molmo, config: RunConfig, *, whole: bool) -> None:
 
 
 def _follow_tokenizer(
-    model: Molmo, source: Path, tokenizer: TextTokenizer, config: BaseRunConfig, *, moved: bool
+    model: Molmo, source: Path, tokenizer: TextTokenizer, config: BaseRunConfig, *, whole: bool
 ) -> None:
     """Where the run names another tokenizer than the checkpoint ``source`` has, move the rows of its tables."""
     if config.tokenizer is None or read_settings(source).layout != "ours" or not (source / "tokenizer.json").is_file():
@@ -194,7 +195,7 @@ def _follow_tokenizer(
     before = TextTokenizer.from_pretrained(source)
     if same_vocabulary(before, tokenizer):
         return
-    if not moved:
+    if not whole:
         raise ConfigError(
             f"tokenizer={config.tokenizer} is not that of {source}, and rows are moved from one to another only where "
             "one process holds the whole model",

@@ -41,16 +41,14 @@ FACTS: dict[str, tuple[str, ...]] = {
 }
 """What is told of a patch -> its classes."""
 
-NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "shape": tuple((shape,) for shape in SHAPES),
-    "colour": tuple((colour,) for colour in COLOURS),
-    "thing": tuple((name, KINDS[name].plural) for name in sorted(KINDS)),
-    "word": tuple((word,) for word in WORDS),
-}
-"""Fact of :data:`SPARSE` -> how people say its classes, from class 1."""
-
 SPARSE = ("shape", "colour", "thing", "word")
 """Facts whose class 0 is that nothing is there: there is much of it, and it is easy."""
+
+NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
+    fact: tuple((name, KINDS[name].plural) if fact == "thing" else (name,) for name in FACTS[fact][1:])
+    for fact in SPARSE
+}
+"""Fact of :data:`SPARSE` -> how people say its classes, from class 1."""
 
 
 @dataclass(frozen=True, slots=True)

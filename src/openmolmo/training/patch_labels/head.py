@@ -75,10 +75,11 @@ class PatchReader(nn.Module):
         """Features (B, P, D) -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32."""
         *facts, offsets = self.head(seen).float().split([*self._sizes, 2], dim=-1)
         logits = dict(zip(self.facts, facts, strict=True))
-        direction = F.normalize(seen.float(), dim=-1)
-        for fact in self._named:
-            near = direction @ self.get_buffer(f"_names_{fact}").T
-            logits[fact] = torch.cat([logits[fact], _SHARPNESS * near], dim=-1)
+        if self._named:
+            direction = F.normalize(seen.float(), dim=-1)
+            for fact in self._named:
+                near = direction @ self.get_buffer(f"_names_{fact}").T
+                logits[fact] = torch.cat([logits[fact], _SHARPNESS * near], dim=-1)
         return logits, offsets
 
     def forward(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
