@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from openmolmo.core.errors import CheckpointError, ConfigError
@@ -23,6 +24,7 @@ from openmolmo.evaluation.results import Results
 from openmolmo.evaluation.session import Setup, judge
 from openmolmo.inference.load import load
 from openmolmo.inference.predictor import Predictor
+from openmolmo.model.checkpoint import load_model
 from openmolmo.recipes import bundle as module
 from openmolmo.recipes.bundle import bundle, earlier_stages, stage_facts
 
@@ -97,6 +99,24 @@ def test_the_bundle_is_small_loads_and_its_card_comes_again(
     assert again["scores"]["clocks"] == written["scores"]["clocks"] and again["known_world"] == written["known_world"]
     assert "## clocks" in (tmp_path / "card/scores.md").read_text()
     assert (tmp_path / "card/clocks/report.html").exists()
+
+
+def test_known_pictures_come_from_a_model_with_the_same_encoder_only(random_model: Path, tmp_path: Path) -> None:
+    known, same, other = (shutil.copytree(random_model, tmp_path / name) for name in ("known", "same", "other"))
+    with pytest.raises(CheckpointError, match=r"known has nothing on known pictures"):
+        module.take_known_world(known, same)
+    predictor = load(random_model)
+    rows = statistics_of(predictor, noise())
+    module.learn(predictor, Known(rows, rows, rows)).write(known)
+    module.take_known_world(known, same)
+    assert (same / "known_world.json").read_bytes() == (known / "known_world.json").read_bytes()
+    assert load(same).model.known_world is not None
+    changed = load_model(other)
+    with torch.no_grad():
+        next(changed.encoder.parameters()).add_(1)
+    module.save_model(changed, other)
+    with pytest.raises(CheckpointError, match=r"goes with the encoder of .*other"):
+        module.take_known_world(known, other)
 
 
 def judge_few(setup: Setup, count: int) -> Results:

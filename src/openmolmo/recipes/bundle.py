@@ -29,9 +29,10 @@ from openmolmo.evaluation.session import Setup
 from openmolmo.inference.load import load
 from openmolmo.model.checkpoint import load_model, save_model
 from openmolmo.model.components import parameter_counts
+from openmolmo.model.known_world import read_known_world
 from openmolmo.prompting.processor import Processor
 
-__all__ = ["bundle", "earlier_stages", "stage_facts", "write_card"]
+__all__ = ["bundle", "earlier_stages", "stage_facts", "take_known_world", "write_card"]
 
 MAX_BYTES = 20_000_000
 """What a bundled model may weigh in the package."""
@@ -97,6 +98,21 @@ def _learn_world(folder: Path) -> None:
     learn(predictor, known_pictures(predictor, None, KNOWN, 200, fitting=True)).write(folder)
 
 
+def take_known_world(known: Path, folder: Path) -> None:
+    """Give the model in ``folder`` what another one knows of the pictures that it knows.
+
+    That is a matter of the encoder. Raises CheckpointError where theirs differ, or where there is nothing to take.
+    """
+    encoder = load_model(folder).encoder
+    world = read_known_world(known, encoder, encoder.width)
+    if world is None:
+        raise CheckpointError(
+            f"{known} has nothing on known pictures that goes with the encoder of {folder}",
+            fix="leave --known out: it is learnt",
+        )
+    world.write(folder)
+
+
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("out", type=click.Path(path_type=Path))
@@ -112,8 +128,15 @@ def _learn_world(folder: Path) -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Card of the model that the first stage started from: its stages come before.",
 )
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A model with the same encoder, which knows what pictures it knows: that is taken over, and not learnt anew.",
+)
 @click.option("--count", default=500, show_default=True, help="Held-out examples a generator for the card's scores.")
-def bundle(run: Path, out: Path, earlier: tuple[Path, ...], continues: Path | None, count: int) -> None:
+def bundle(
+    run: Path, out: Path, earlier: tuple[Path, ...], continues: Path | None, known: Path | None, count: int
+) -> None:
     """Write the final checkpoint of RUN as the bundled model OUT, with a model card."""
     stages = [stage_facts(folder) for folder in (*earlier, run)]
     before = earlier_stages(continues) if continues is not None else []
@@ -123,7 +146,10 @@ def bundle(run: Path, out: Path, earlier: tuple[Path, ...], continues: Path | No
         size = sum(path.stat().st_size for path in folder.iterdir())
         if size > MAX_BYTES:
             raise CheckpointError(f"the model takes {size:,} bytes, a bundled one may take {MAX_BYTES:,}")
-    _learn_world(out)
+    if known is None:
+        _learn_world(out)
+    else:
+        take_known_world(known, out)
     write_card(out, stages, Setup(model=str(out), count=count), before=before)
 
 
