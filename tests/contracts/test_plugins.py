@@ -26,7 +26,7 @@ from openmolmo.records.audit import audit_dataset
 from openmolmo.records.check import check_dataset
 from openmolmo.records.example import Example
 from openmolmo.records.rules import violations
-from openmolmo.training.config import CropPolicyRunConfig, PatchRunConfig
+from openmolmo.training.config import CropPolicyRunConfig, NameRunConfig, PatchRunConfig
 from openmolmo.training.describe import describe
 from openmolmo.training.recipe import RECIPES, load_recipe
 from openmolmo.words.answer import read_answer
@@ -152,7 +152,7 @@ def test_every_recipe_resolves_and_dry_runs(name: str) -> None:
     description = describe(recipe)
     assert f'"name": "{name}"' in description.settings
     titles = [title.split()[0] for title, _, _ in description.tables]
-    if isinstance(recipe, CropPolicyRunConfig):  # it asks a finished model, whose size says what that takes
+    if isinstance(recipe, CropPolicyRunConfig | NameRunConfig):  # of a finished model, whose size says what it takes
         assert titles == ["Steps"]
     else:
         assert titles == [*(["Scenes"] if alone else ["Data", "Parameters"]), "Steps", "Memory", "Work"]

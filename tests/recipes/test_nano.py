@@ -16,7 +16,7 @@ from openmolmo.training.commands import train
 from openmolmo.training.recipe import RECIPES, load_recipe
 
 THINGS = "tokenizer-things"
-STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_things", "nano_many")
+STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_look", "nano_point")
 
 
 def test_both_stages_are_registered_and_fit_each_other() -> None:
@@ -45,14 +45,16 @@ def test_things_and_documents_come_after_shapes_and_clocks() -> None:
 
 
 def test_names_come_last_with_a_tokenizer_that_has_them_whole() -> None:
-    seeing, last = load_recipe("nano_names"), load_recipe("nano_things")
-    assert seeing.init_from == "runs/nano_all/final" and last.init_from == "runs/nano_names/final"
-    assert seeing.named == ("thing", "word") and seeing.tokenizer == "tokenizer-things" and last.tokenizer is None
+    look, names, last = (load_recipe(name) for name in ("nano_look", "nano_names", "nano_point"))
+    assert (look.init_from, names.init_from) == ("runs/nano_all/final", "runs/nano_look/final")
+    assert last.init_from == "runs/nano_names/final" and last.tokenizer is None  # that of the names
+    assert set(names.names) == {"thing", "word", "shape"} and names.tokenizer == "tokenizer-things"
+    assert look.grounding == last.grounding and (names.layer, names.heads) == (
+        last.grounding.layer,
+        last.grounding.heads,
+    )
     generators = {source.options["generator"] for group in last.mixture.groups for source in group.sources}
     assert generators == {"scenes", "icons", "full_icons", "cards", "clocks"}
-    most = load_recipe("nano_many")
-    assert (most.init_from, most.seeing_from) == ("runs/nano_things/final", "runs/nano_names/final")
-    assert most.optimizer.connector.lr == most.optimizer.encoder.lr == 0  # the names stay
     before, after = (TextTokenizer.from_pretrained(BUNDLED_TOKENIZER.parent / n) for n in ("tokenizer", THINGS))
     assert before.special == after.special and before.size == after.size  # a model can go from one to the other
     names = [f" {name}" for fact in ("thing", "word") for name in FACTS[fact][1:]]
@@ -64,8 +66,7 @@ def test_names_come_last_with_a_tokenizer_that_has_them_whole() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_dry_run(name: str) -> None:
-    alone = (["seeing_from=none"] if name == "nano_many" else []) + ["init_from=none"]
-    result = CliRunner().invoke(train, [name, "steps=7", *alone, "--dry-run"])
+    result = CliRunner().invoke(train, [name, "steps=7", "init_from=none", "--dry-run"])
     assert result.exit_code == 0, result.exception
     settings = json.loads(result.stdout[: result.stdout.index("\n}\n") + 3])
     assert settings["name"] == name and settings["steps"] == 7

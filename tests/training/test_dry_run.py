@@ -18,7 +18,7 @@ from openmolmo.training.commands import train
 from openmolmo.training.config import PatchRunConfig, RunConfig
 from openmolmo.training.describe import Description, describe
 from openmolmo.training.estimate.encoder import planned_reader
-from openmolmo.training.patch_labels.head import make_reader, name_embeddings
+from openmolmo.training.patch_labels.head import make_reader
 from openmolmo.training.recipe import load_recipe
 
 
@@ -116,15 +116,14 @@ def test_time_is_a_range_with_the_sending_or_by_a_measured_share() -> None:
         describe(config, utilisation=35)
 
 
-@pytest.mark.parametrize("name", ["nano_encoder", "nano_connector", "nano_names"])
+@pytest.mark.parametrize("name", ["nano_encoder", "nano_connector", "nano_see"])
 def test_an_encoders_activations_are_those_that_torch_keeps(name: str) -> None:
     config = load_recipe(name).replace(anchor=0.0)
     assert isinstance(config, PatchRunConfig)
     config = config.replace(batch=2, init_from=None)
     processor = build_processor(config)
     model = build_model(config, processor)
-    names = {fact: name_embeddings(fact, model, processor.tokenizer) for fact in config.named}
-    reader = make_reader(config, model, names)
+    reader = make_reader(config, model)
     stay = (*reader.parameters(), *reader.buffers())
     weights = {tensor.untyped_storage().data_ptr() for tensor in stay}
     kept: dict[int, int] = {}

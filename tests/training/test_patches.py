@@ -22,7 +22,7 @@ from openmolmo.training.build import build_model, build_processor
 from openmolmo.training.commands import train
 from openmolmo.training.config import OptimizerConfig, PartConfig, PatchRunConfig, SceneConfig
 from openmolmo.training.patch_labels.batches import PatchBatches
-from openmolmo.training.patch_labels.head import make_reader, name_embeddings, patch_loss
+from openmolmo.training.patch_labels.head import patch_loss
 from openmolmo.training.patch_labels.loop import PatchTrainer, run_patches
 
 SAME = ("step", "loss", "offset", "lr", "norm")
@@ -101,55 +101,6 @@ def test_an_anchor_holds_what_was_known_and_goes_on_exactly(settings: PatchRunCo
 @pytest.mark.parametrize("change", [{"anchor": -1.0}, {"anchor": 1.0, "tokens": True}, {"anchor": 1.0}])
 def test_an_anchor_without_an_earlier_model_is_refused(settings: PatchRunConfig, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"anchor=-?1\.0"):
-        settings.replace(**change)
-
-
-def test_tokens_learn_to_carry_names_and_the_language_model_is_left_alone(
-    settings: PatchRunConfig, tmp_path: Path
-) -> None:
-    part = PartConfig(lr=3e-3, warmup=2)
-    named = settings.replace(
-        tokens=True, named=("shape", "colour"), clocks=0.0, optimizer=settings.optimizer.replace(connector=part)
-    ).replace(steps=60, checkpoint_every=30, batch=16, scenes=(SceneConfig(size=64, windows=4),))
-    whole = run_patches(named, tmp_path / "whole")
-    before = build_model(named, build_processor(named))
-    changed = {n for n, p in load_model(whole).named_parameters() if not torch.equal(p, before.state_dict()[n])}
-    assert changed and all(name.startswith(("encoder.", "connector.")) for name in changed)
-    losses = [row["colour"] for row in read_jsonl(tmp_path / "whole/metrics.jsonl")]
-    assert sum(losses[-10:]) < 0.9 * sum(losses[:10]), (losses[:10], losses[-10:])
-    (tmp_path / "part").mkdir()
-    shutil.copytree(tmp_path / "whole/step-30", tmp_path / "part/step-30")
-    run_patches(named, tmp_path / "part", resume=True)
-    assert trace(tmp_path / "part") == trace(tmp_path / "whole")[30:]
-
-
-def test_a_name_is_told_by_what_the_language_model_reads(settings: PatchRunConfig) -> None:
-    named = settings.replace(tokens=True, named=("thing", "colour"))
-    processor = build_processor(named)
-    model = build_model(named, processor)
-    names = {fact: name_embeddings(fact, model, processor.tokenizer) for fact in named.named}
-    assert names["thing"].shape == (len(FACTS["thing"]) - 1, model.config.text_config.hidden_size)
-    reader = make_reader(named, model, names)
-    table = model.embedding.base.weight.detach()
-    told = [table[processor.tokenizer.encode(f" {colour}")].mean(dim=0) for colour in FACTS["colour"][1:]]
-    seen = torch.stack(told) - torch.stack(told).mean(dim=0)
-    logits, _ = reader.read(7.0 * seen)  # however long a token is
-    assert {fact: values.shape[-1] for fact, values in logits.items()} == {f: len(FACTS[f]) for f in named.facts}
-    assert logits["colour"][:, 1:].argmax(dim=-1).tolist() == list(range(len(told)))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"named": ("thing",)}, "tokens=false"),
-        ({"named": ("hour",), "tokens": True}, "named has hour"),
-        ({"named": ("thing",), "facts": ("shape",), "tokens": True}, "named has thing"),
-    ],
-)
-def test_names_that_cannot_be_carried_are_refused(
-    settings: PatchRunConfig, change: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=message):
         settings.replace(**change)
 
 

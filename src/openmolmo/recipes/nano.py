@@ -2,9 +2,8 @@
 
 The released models start from encoders that have seen billions of pictures; nano's starts from random weights. Five
 stages learn shapes and clocks; two more, a stage of seeing and one of everything, add things and documents. The bundled
-model ends there. Things have names of four pieces in it: ``nano_names`` and ``nano_things`` do the same with a
-tokenizer that has most names whole, and tokens of the picture that carry them; ``nano_many`` holds on to those tokens,
-and reads many small pictures with them. They see more and answer no better (docs/log.md).
+model ends there. In three more points also teach where to look, and names to look for what they name, with a tokenizer
+that has most names whole: a first run found more things, and forgot too much of scenes (docs/log.md).
 
 openmolmo train nano_encoder --out runs/nano_encoder
 openmolmo train nano_encoder_clocks --out runs/nano_encoder_clocks
@@ -13,9 +12,9 @@ openmolmo train nano_caption --out runs/nano_caption
 openmolmo train nano_sft --out runs/nano_sft
 openmolmo train nano_see --out runs/nano_see
 openmolmo train nano_all --out runs/nano_all
+openmolmo train nano_look --out runs/nano_look
 openmolmo train nano_names --out runs/nano_names
-openmolmo train nano_things --out runs/nano_things
-openmolmo train nano_many --out runs/nano_many
+openmolmo train nano_point --out runs/nano_point
 """
 
 from __future__ import annotations
@@ -27,12 +26,14 @@ from openmolmo.imaging import CropConfig
 from openmolmo.prompting.format_config import DEMO_STYLES, FormatConfig
 from openmolmo.training.config import (
     DropoutConfig,
+    NameRunConfig,
     OptimizerConfig,
     PartConfig,
     PatchRunConfig,
     RunConfig,
     SceneConfig,
 )
+from openmolmo.training.grounding_config import GroundingConfig
 
 __all__ = [
     "NANO_CROPS",
@@ -41,11 +42,11 @@ __all__ = [
     "nano_connector",
     "nano_encoder",
     "nano_encoder_clocks",
-    "nano_many",
+    "nano_look",
     "nano_names",
+    "nano_point",
     "nano_see",
     "nano_sft",
-    "nano_things",
 ]
 
 NANO_CROPS = CropConfig(crop_size=112, patch_size=14, pool=2, margins=(2, 2), max_crops=6, shift_patch_mask=False)
@@ -263,78 +264,70 @@ def nano_all() -> RunConfig:
     )
 
 
-def nano_names() -> PatchRunConfig:
-    """The seeing side again: image tokens carry the names of things and words, as the language model reads them.
-
-    To ask for a thing is then to look for what is like its name, and to name it is to copy.
-    """
-    before = nano_see()
-    return before.replace(
-        name="nano_names",
-        tokenizer="tokenizer-things",
-        named=("thing", "word"),
-        icons=0.5,
-        cards=0.24,
-        clocks=0.1,
-        steps=1800,
-        init_from="runs/nano_all/final",
-    )
-
-
-def nano_things() -> RunConfig:
-    """Everything again, with names of one piece; half of the pictures of things are full of different ones."""
+def _asked(
+    scenes: tuple[float, float], icons: tuple[float, float, float], cards: float, clocks: float, first: int
+) -> MixtureConfig:
+    """Pictures of moderate size of every world: of scenes and icons the rates of questions and of captions, between
+    those of icons the rate of pictures full of different things. ``first``: number of the data's seeds."""
     asked = ("pointing", "counting", "not_present", "question_answer", "point_explanation")
-    told, million = ("caption", "transcript"), 1_000_000
-    scenes = _synth("scenes", 3 * million, (112, 192, 256, 256, 320), kinds=asked)
-    icons = _synth("icons", 2 * million, (160, 224, 256, 256, 320), kinds=asked)
-    full = _synth("full_icons", 2 * million + 1, (192, 256, 256), kinds=asked, name="full_icons")
-    scene_captions = _synth("scenes", 3 * million + 1, (112, 192, 256), kinds=told, name="scene_captions")
-    icon_captions = _synth("icons", 2 * million + 2, (160, 224, 256), kinds=told, name="icon_captions")
+    told, start = ("caption", "transcript"), 1_000_000 * first
     groups = (
-        GroupConfig(name="scenes", rate=0.22, sources=(scenes,)),
-        GroupConfig(name="icons", rate=0.16, sources=(icons,)),
-        GroupConfig(name="full_icons", rate=0.18, sources=(full,)),
-        GroupConfig(name="scene_captions", rate=0.07, sources=(scene_captions,)),
-        GroupConfig(name="icon_captions", rate=0.1, sources=(icon_captions,)),
-        GroupConfig(name="cards", rate=0.15, sources=(_synth("cards", 2 * million, (192, 224, 256, 256)),)),
-        GroupConfig(name="clocks", rate=0.12, sources=(_synth("clocks", 3 * million, (112, 192, 256)),)),
+        ("scenes", "scenes", scenes[0], start, (112, 192, 256, 256), asked),
+        ("icons", "icons", icons[0], start, (160, 224, 256), asked),
+        ("full_icons", "full_icons", icons[1], start + 1, (160, 224, 256), asked),
+        ("scene_captions", "scenes", scenes[1], start + 1, (112, 192), told),
+        ("icon_captions", "icons", icons[2], start + 2, (160, 224), told),
+        ("cards", "cards", cards, start, (192, 224, 256), ()),
+        ("clocks", "clocks", clocks, start, (112, 192), ()),
     )
+    return MixtureConfig(
+        groups=tuple(
+            GroupConfig(name=name, rate=rate, sources=(_synth(generator, count, sizes, name=name, kinds=kinds),))
+            for name, generator, rate, count, sizes, kinds in groups
+        )
+    )
+
+
+def nano_look() -> RunConfig:
+    """Questions again, and points also teach where to look and image tokens where they are (``grounding``)."""
     return nano_all().replace(
-        name="nano_things",
-        mixture=MixtureConfig(groups=groups),
+        name="nano_look",
+        mixture=_asked((0.2, 0.05), (0.15, 0.3, 0.08), 0.13, 0.09, 7),
+        grounding=GroundingConfig(),
+        init_from="runs/nano_all/final",
+        optimizer=_rates(1e-3).replace(connector=PartConfig(lr=0.0)),
+        steps=800,
+    )
+
+
+def nano_names() -> NameRunConfig:
+    """Names, most of one token now, learn to look for what they name: each of 32 windows' tokens among hundreds."""
+    return NameRunConfig(
+        name="nano_names",
+        scenes=_SCENES,
+        tokenizer="tokenizer-things",
+        steps=850,
+        model="nano",
+        init_from="runs/nano_look/final",
+        crop=_NINE_CROPS,
+        optimizer=OptimizerConfig(
+            llm=PartConfig(lr=9e-3, warmup=20),
+            eps=1e-9,
+            weight_decay=0.0,
+            final_fraction=0.05,
+            matrices="muon",
+            muon_scale=2 / 3,
+        ),
+        checkpoint_every=250,
+        log_every=10,
+    )
+
+
+def nano_point() -> RunConfig:
+    """The same with names that look for their things already (``nano_names``): everything comes together."""
+    return nano_look().replace(
+        name="nano_point",
+        mixture=_asked((0.28, 0.1), (0.12, 0.2, 0.06), 0.1, 0.14, 8),
         init_from="runs/nano_names/final",
-        steps=1500,
-    )
-
-
-def nano_many() -> RunConfig:
-    """Many small pictures, mostly full of different things; the seeing side is that of ``nano_names``, and stays.
-
-    In the stage before, text changed the connector until half of the names were gone from its tokens; and a picture of
-    256 px has eight times the tokens of one of 112 px, for the same names.
-    """
-    asked = ("pointing", "counting", "not_present", "question_answer", "point_explanation")
-    told, million = ("caption", "transcript"), 1_000_000
-    full = _synth("full_icons", 3 * million, (112, 144, 160), kinds=asked, name="full_icons")
-    icons = _synth("icons", 3 * million + 1, (112, 160, 224, 256), kinds=asked)
-    icon_captions = _synth("icons", 3 * million + 2, (112, 160, 224), kinds=told, name="icon_captions")
-    scenes = _synth("scenes", 4 * million, (112, 192, 256), kinds=asked)
-    scene_captions = _synth("scenes", 4 * million + 1, (112, 192, 256), kinds=told, name="scene_captions")
-    groups = (
-        GroupConfig(name="full_icons", rate=0.3, sources=(full,)),
-        GroupConfig(name="icons", rate=0.18, sources=(icons,)),
-        GroupConfig(name="icon_captions", rate=0.14, sources=(icon_captions,)),
-        GroupConfig(name="scenes", rate=0.16, sources=(scenes,)),
-        GroupConfig(name="scene_captions", rate=0.05, sources=(scene_captions,)),
-        GroupConfig(name="cards", rate=0.1, sources=(_synth("cards", 3 * million, (160, 192, 256)),)),
-        GroupConfig(name="clocks", rate=0.07, sources=(_synth("clocks", 4 * million, (112, 192)),)),
-    )
-    rates = _rates(6e-4)
-    return nano_things().replace(
-        name="nano_many",
-        mixture=MixtureConfig(groups=groups),
-        init_from="runs/nano_things/final",
-        seeing_from="runs/nano_names/final",
-        optimizer=rates.replace(connector=PartConfig(lr=0.0)),
-        steps=700,
+        steps=4000,
     )

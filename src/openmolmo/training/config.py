@@ -13,6 +13,7 @@ from openmolmo.data.streams import LoaderConfig
 from openmolmo.engine.synth.patch_labels import FACTS, NAMES
 from openmolmo.imaging.config import CropConfig
 from openmolmo.prompting.format_config import FormatConfig
+from openmolmo.training.grounding_config import GroundingConfig, require_heads
 from openmolmo.training.lora_config import LoraConfig
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.watch.config import WatchConfig
@@ -25,6 +26,7 @@ __all__ = [
     "DropoutConfig",
     "OptimizerConfig",
     "PartConfig",
+    "NameRunConfig",
     "PatchRunConfig",
     "RunConfig",
     "SceneConfig",
@@ -205,6 +207,7 @@ class RunConfig(BaseRunConfig):
     whole ``step``, or its own (``batch``), which over-weights short replies and is there to be compared with.
     ``seeing_from`` names a model of the same sizes whose encoder and connector take the place of those of
     ``init_from``: a seeing side that was taught further, or that text has not changed.
+    With ``grounding`` points also teach where to look, and image tokens where they are (one process only).
     With ``require_audit`` data is refused of which the audit
     (``openmolmo data audit``) refuses a part; without, that is told.
     """
@@ -217,6 +220,7 @@ class RunConfig(BaseRunConfig):
     freeze: tuple[str, ...] = ()
     lora: LoraConfig | None = None
     seeing_from: str | None = None
+    grounding: GroundingConfig | None = None
     require_audit: bool = False
 
     def __post_init__(self) -> None:
@@ -233,6 +237,13 @@ class RunConfig(BaseRunConfig):
                 f"seeing_from={self.seeing_from} replaces parts of the model of init_from, which is {self.init_from}, "
                 "and adapters (lora) go onto a model as it is",
                 fix="set init_from to a model and lora=none, or seeing_from=none",
+            )
+        if self.grounding is not None and (self.parallel.sharded or self.lora is not None or not self.loader.isolate):
+            raise ConfigError(
+                "grounding supervises whole weights, of examples by themselves; "
+                f"lora={'set' if self.lora else 'none'}, parallel.mode={self.parallel.mode}, "
+                f"loader.isolate={str(self.loader.isolate).lower()}",
+                fix="set grounding=none, or lora=none, parallel.mode=none and loader.isolate=true",
             )
         if self.lora is not None and (self.parallel.sharded or self.init_from is None):
             raise ConfigError(
@@ -267,8 +278,6 @@ class PatchRunConfig(BaseRunConfig):
     ``cards`` are of those generators, the others scenes, their kinds drawn evenly. ``facts`` are the labels taught,
     of those in ``openmolmo.engine.synth.patch_labels``.
     With ``tokens`` the labels are those of image tokens, read behind the connector, which is taught too.
-    The classes of the facts ``named`` are told apart by how near an image token is to the language model's embeddings
-    of their names: it learns to carry the name in the model's own terms.
     The layer that reads the others learns at the rate of the part that it reads; the rest of the model is saved as it
     was. With ``anchor``, what the image tokens of scenes and clocks are is held near what they were in ``init_from``:
     that many times their squared distance, over the square of what they were, is added to the loss. A language model
@@ -284,7 +293,6 @@ class PatchRunConfig(BaseRunConfig):
     cards: float = 0.0
     facts: tuple[str, ...] = tuple(FACTS)
     tokens: bool = False
-    named: tuple[str, ...] = ()
     anchor: float = 0.0
     batch: int = 32
     workers: int = 1
@@ -312,18 +320,62 @@ class PatchRunConfig(BaseRunConfig):
             raise ConfigError("clock_sizes is empty", fix="name at least one size")
         if unknown := set(self.facts) - set(FACTS):
             raise ConfigError(f"facts has {', '.join(sorted(unknown))}; known are {', '.join(FACTS)}")
-        if wrong := set(self.named) - (set(NAMES) & set(self.facts)):
-            raise ConfigError(
-                f"named has {', '.join(sorted(wrong))}; known are {', '.join(NAMES)}, those of them in facts"
-            )
-        if self.named and not self.tokens:
-            raise ConfigError(
-                f"named={','.join(self.named)} with tokens=false: only image tokens, behind the connector, are in the "
-                "language model's terms",
-                fix="set tokens=true",
-            )
         if self.optimizer.encoder.lr == 0:
             raise ConfigError("optimizer.encoder.lr=0: nothing would be trained", fix="give it a learning rate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameRunConfig(BaseRunConfig):
+    """A run that teaches names to look for what they name (:mod:`openmolmo.training.grounding.names`).
+
+    Only the embeddings of tokens, and the queries and keys of ``heads`` in the language model's layer number
+    ``layer`` (both from 0), learn, at the rate of the language model; the seeing side stays as it is. A step takes
+    ``windows``, drawn and labelled as the encoder's stages have them (a share of the ``icons`` generator, one of
+    ``cards``, the others scenes), and all ``names`` in them beside ``others`` that are not. ``workers`` draw them.
+    """
+
+    scenes: tuple[SceneConfig, ...]
+    crop: CropConfig = field(default_factory=CropConfig)
+    icons: float = 0.68
+    cards: float = 0.2
+    names: tuple[str, ...] = ("thing", "word", "shape")
+    layer: int = 2
+    heads: tuple[int, ...] = (0, 2)
+    windows: int = 32
+    others: int = 200
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_heads("", self.layer, self.heads)
+        if self.init_from is None:
+            raise ConfigError(
+                "init_from=none: names are taught to a model whose encoder sees already", fix="name a model"
+            )
+        if not self.names or (wrong := set(self.names) - set(NAMES)):
+            told = ", ".join(sorted(wrong)) if self.names else "nothing"
+            raise ConfigError(f"names has {told}; known are {', '.join(NAMES)}")
+        if self.windows < 1 or self.others < 1 or self.optimizer.llm.lr == 0:
+            raise ConfigError(
+                f"windows={self.windows} and others={self.others} must be at least 1, "
+                f"optimizer.llm.lr={self.optimizer.llm.lr:g} above 0"
+            )
+        self.drawn()
+
+    def drawn(self) -> PatchRunConfig:
+        """What draws the windows; raises ConfigError for shares and crops that do not fit."""
+        return PatchRunConfig(
+            name=self.name,
+            steps=self.steps,
+            scenes=self.scenes,
+            crop=self.crop,
+            icons=self.icons,
+            cards=self.cards,
+            tokens=True,
+            batch=self.windows,
+            seed=self.seed,
+            workers=self.workers,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,15 @@ import torch
 from openmolmo.core.config import to_dict
 from openmolmo.core.errors import ConfigError
 from openmolmo.data.loader import check_world
-from openmolmo.training.config import PARTS, BaseRunConfig, CropPolicyRunConfig, PatchRunConfig, RunConfig
+from openmolmo.engine.synth.patch_labels import NAMES
+from openmolmo.training.config import (
+    PARTS,
+    BaseRunConfig,
+    CropPolicyRunConfig,
+    NameRunConfig,
+    PatchRunConfig,
+    RunConfig,
+)
 from openmolmo.training.estimate.data import declared_data
 from openmolmo.training.estimate.encoder import PlannedReader, planned_reader
 from openmolmo.training.estimate.gpus import Gpu, find_gpu, gpu_called
@@ -67,6 +75,8 @@ def describe(
         if gpus and gpus > 1:
             raise ConfigError(f"{config.name} is a run of one process, and --gpus is {gpus}", fix="leave --gpus out")
         return _describe_patches(config, kind, utilisation)
+    if isinstance(config, NameRunConfig):
+        return _describe_names(config)
     if isinstance(config, CropPolicyRunConfig):
         return _describe_policy(config)
     assert isinstance(config, RunConfig)
@@ -113,6 +123,19 @@ def _describe_policy(config: CropPolicyRunConfig) -> Description:
         ("questions asked, with each crop alone", f"{config.steps * config.batch:,}"),
         ("updates of the policy", f"{config.steps * config.updates:,}"),
         ("crops kept by the model that is saved", config.keep_crops),
+    ]
+    return Description(config, [("Steps", ("what", "value"), numbers)], {})
+
+
+def _describe_names(config: NameRunConfig) -> Description:
+    known = sum(len(NAMES[fact]) for fact in config.names)
+    numbers: list[tuple[object, ...]] = [
+        ("model, of which embeddings, queries and keys learn", config.init_from),
+        ("names", f"{known:,} ({', '.join(config.names)})"),
+        ("layer and heads that look for them", f"{config.layer}: {', '.join(map(str, config.heads))}"),
+        ("peak rate", f"{config.optimizer.llm.lr:g}"),
+        ("steps", f"{config.steps:,}"),
+        ("windows in all", f"{config.steps * config.windows:,}"),
     ]
     return Description(config, [("Steps", ("what", "value"), numbers)], {})
 

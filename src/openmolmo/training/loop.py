@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import DivergedError, OpenMolmoError, RunError
+from openmolmo.core.errors import ConfigError, DivergedError, OpenMolmoError, RunError
 from openmolmo.core.files import write_json
 from openmolmo.core.progress import say
 from openmolmo.data.loader import Batch, Loader, TooManySkippedError, merge_states
@@ -34,6 +34,7 @@ from openmolmo.training.build import (
 )
 from openmolmo.training.card import facts_of
 from openmolmo.training.config import RunConfig
+from openmolmo.training.grounding.teacher import Grounding
 from openmolmo.training.incidents import examples_of, tell_skipped, too_many_skipped, write_nan_report, write_skipped
 from openmolmo.training.loss import StepLoss, batch_weight, micro_loss, own_weight, require_weight
 from openmolmo.training.metrics import cut_log
@@ -73,6 +74,7 @@ class Trainer:
     callbacks: EvaluationCallbacks
     audit: DataAudit
     world: World = ALONE
+    grounding: Grounding | None = None
     step: int = 0
     examples: int = 0
 
@@ -80,6 +82,11 @@ class Trainer:
     def start(cls, config: RunConfig, out: Path, folder: Path | None, world: World = ALONE) -> Trainer:
         """Build a run; go on from checkpoint ``folder`` where given."""
         world.batches_of(config.accumulate)
+        if config.grounding is not None and world.size > 1:
+            raise ConfigError(
+                f"grounding teaches in one process, and there are {world.size}",
+                fix="set grounding=none, or take fewer loader.rows a batch and more accumulate in one process",
+            )
         device = pick_device(config)
         processor = build_processor(config)
         callbacks = EvaluationCallbacks(config, processor)
@@ -104,6 +111,9 @@ class Trainer:
         meter = Meter(model, device)
         precision = pick_precision(config, device)
         placed = parallelize(model, config.parallel, world, device, precision)
+        grounding = None
+        if config.grounding is not None:
+            grounding = Grounding(model, config.grounding, processor.crop, processor.tokenizer, config.seed)
         if sharded:
             fill(model, folder or find_source(config))
         trained = trained_parameters(model, config.optimizer)
@@ -112,9 +122,11 @@ class Trainer:
         )
         saver = Saver(out, config, world, sharded=sharded)
         parts = (processor, loader, placed, optimizer, device, precision, saver, meter, callbacks, audit, world)
-        trainer = cls(config, out, *parts)
+        trainer = cls(config, out, *parts, grounding)
         if folder is not None and state is not None:
             load_run(folder, model, optimizer, world)
+            if grounding is not None:
+                grounding.load_state_dict(checkpoint.load_state(folder)[1]["grounding"])
             trainer.step, trainer.examples = int(state["step"]), int(state["examples"])
         if world.first:
             cut_log(out / "metrics.jsonl", trainer.step)
@@ -130,12 +142,14 @@ class Trainer:
         """One optimiser step over ``accumulate`` batches of all processes; returns what the log says about it."""
         began, step = time.perf_counter(), self.step + 1
         batches, weight = self._next_batches()
-        loss = self._gradients(batches, weight)
+        loss, grounded = self._gradients(batches, weight)
         self._require_finite(loss.total, "loss", batches)
         norms = self.optimizer.clip()
         for part, norm in norms.items():
             self._require_finite(norm, f"gradient norm of the {part}", batches)
         rates = self.optimizer.update(step)
+        if self.grounding is not None:
+            self.grounding.update()
         self.step = step
         examples, tokens, slots, wait, *counts = self.world.sum(
             [
@@ -162,6 +176,7 @@ class Trainer:
             "wait": round(wait / self.world.size, 4),
             "utilisation": round(tokens / slots, 4),
             **self.meter.figures(counts, seconds, self.world.size),
+            **({"grounding": grounded} if self.grounding is not None else {}),
         }
         if self.audit.line is not None and step == min(self.config.log_every, self.config.steps):  # the first line
             figures["audit"] = self.audit.line
@@ -177,7 +192,8 @@ class Trainer:
             "config": to_dict(self.config),
             "fingerprints": self.loader.mixture.fingerprints,
         }
-        self.saver.save(self.step, self.model, self.processor, self.optimizer, state)
+        readers = {} if self.grounding is None else {"grounding": self.grounding.state_dict()}
+        self.saver.save(self.step, self.model, self.processor, self.optimizer, state, readers)
         if wait:
             self.saver.wait()
 
@@ -219,9 +235,13 @@ class Trainer:
             raise error
         return batches, require_weight(weight)
 
-    def _gradients(self, batches: list[Batch], weight: float) -> StepLoss:
-        """Forward and backward over this process's batches; the loss is that of all processes."""
+    def _gradients(self, batches: list[Batch], weight: float) -> tuple[StepLoss, dict[str, float]]:
+        """Forward and backward over this process's batches; the loss is that of all processes.
+
+        Also what the log says of grounding, whose losses are none of the step's.
+        """
         loss = StepLoss(z_weight=self.config.z_loss)
+        figures: list[dict[str, float]] = []
         seen = False
         for number, batch in enumerate(batches):
             seed_step(self.config.seed, self.step + 1, number * self.world.size + self.world.rank)
@@ -230,15 +250,21 @@ class Trainer:
             with self.parallelized.backward_of(last=number == len(batches) - 1):
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
                     output = self.parallelized.forward(**tensors)
+                    grounding = None if self.grounding is None else self.grounding.loss(batch.tensors)
                 # Gradients are averaged over the processes, and the step's is their sum.
                 whole = own_weight(batch, self.config.accumulate) if self.config.normalise == "batch" else weight
-                torch.autograd.backward(micro_loss(output, whole / self.world.size, self.config.z_loss))
+                shares = [micro_loss(output, whole / self.world.size, self.config.z_loss)]
+                if grounding is not None:
+                    shares.append(grounding[0] / len(batches))
+                    figures.append(grounding[1])
+                torch.autograd.backward(shares[0] if len(shares) == 1 else shares[0] + shares[1])
             loss.add(output)
         loss.read(weight)
         loss.ce, loss.z, seeing = self.world.sum([loss.ce, loss.z, seen])
         if not seeing:
             self.parallelized.forget_pictures()
-        return loss
+        names = sorted({name for found in figures for name in found})
+        return loss, {name: _mean([found[name] for found in figures if name in found]) for name in names}
 
     def _note_skipped(self, skipped: list[Skipped]) -> None:
         parts = self.world.gather(skipped)
@@ -270,6 +296,10 @@ def _audited(config: RunConfig, loader: Loader) -> DataAudit:
     if audit.line is not None:
         say(f"note: {audit.line}; openmolmo data audit PATH lists them, --require-audit refuses such data")
     return audit
+
+
+def _mean(values: list[float]) -> float:
+    return round(sum(values) / len(values), 4)
 
 
 def _sent(tensor: Tensor, device: torch.device) -> Tensor:

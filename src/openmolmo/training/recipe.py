@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from openmolmo.core.config import override, parse_value
 from openmolmo.core.errors import ConfigError, NotRegisteredError
 from openmolmo.core.registry import Registry
-from openmolmo.training.config import BaseRunConfig, CropPolicyRunConfig, PatchRunConfig, RunConfig
+from openmolmo.training.config import BaseRunConfig, CropPolicyRunConfig, NameRunConfig, PatchRunConfig, RunConfig
 
 __all__ = ["RECIPES", "change", "load_recipe", "missing_data", "parameters_of", "run_of"]
 
@@ -106,6 +106,10 @@ def run_of(config: BaseRunConfig) -> Callable[..., Path]:
         from openmolmo.training.patch_labels.loop import run_patches
 
         return partial(run_patches, config)
+    if isinstance(config, NameRunConfig):
+        from openmolmo.training.grounding.names import run_names
+
+        return partial(run_names, config)
     if isinstance(config, CropPolicyRunConfig):
         from openmolmo.training.crop_policy import run_crop_policy
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from openmolmo.engine.synth.patch_labels import FACTS
 from openmolmo.model.molmo import Molmo
 from openmolmo.training.config import PatchRunConfig
 from openmolmo.training.estimate.planned import settings_of
@@ -36,9 +35,7 @@ def planned_reader(config: PatchRunConfig, *, half: bool) -> PlannedReader:
     settings, crop, weights = settings_of(config)
     with torch.device("meta"):
         model: Molmo = Molmo(settings)
-        width = settings.text_config.hidden_size
-        names = {fact: torch.empty(len(FACTS[fact]) - 1, width) for fact in config.named}
-        reader = make_reader(config, model, names)
+        reader = make_reader(config, model)
     trained = {part: sum(p.numel() for p in members) for part, members in trained_in(reader).items()}
     every = sum(p.numel() for p in model.parameters())
     vision: Any = settings.vision_config

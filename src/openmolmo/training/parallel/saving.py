@@ -73,22 +73,30 @@ class Saver:
         self._pending: Future[None] | None = None
 
     def save(
-        self, step: int, model: Molmo, processor: Processor, optimizer: Optimizer, state: Mapping[str, Any]
+        self,
+        step: int,
+        model: Molmo,
+        processor: Processor,
+        optimizer: Optimizer,
+        state: Mapping[str, Any],
+        tensors: Mapping[str, Any] | None = None,
     ) -> None:
         """Write ``OUT/step-N`` and delete old checkpoints, after the one before is written.
 
+        ``tensors`` is more of what torch saves, of a run that is not sharded.
         In the background it only copies; what goes wrong there is raised by the next call. Raises DiskFullError where
         there is no room: nothing half-written stays, and older checkpoints do.
         """
         self.wait()
         if self._sharded:
-            tensors = take_tensors(model, optimizer, copy=self._background)
-            self._do(lambda: self._write_sharded(step, tensors, model, processor, state))
+            shares = take_tensors(model, optimizer, copy=self._background)
+            self._do(lambda: self._write_sharded(step, shares, model, processor, state))
             return
         kept: Any = optimizer
+        more = dict(tensors or {})
         if self._background and self._world.first:
-            model, kept = _copy_of(model), _Held(_on_cpu(optimizer.state_dict()))
-        self._do(lambda: self._words.by_first(lambda: self._write_whole(step, model, processor, kept, state)))
+            model, kept, more = _copy_of(model), _Held(_on_cpu(optimizer.state_dict())), _on_cpu(more)
+        self._do(lambda: self._words.by_first(lambda: self._write_whole(step, model, processor, kept, state, more)))
 
     def wait(self) -> None:
         """Wait until what is being written is written; raises the error that it came to."""
@@ -108,8 +116,10 @@ class Saver:
         else:
             write()
 
-    def _write_whole(self, step: int, model: Molmo, processor: Processor, optimizer: Any, state: Any) -> None:
-        checkpoint.save_step(self._out, step, model, processor, optimizer, dict(state))
+    def _write_whole(
+        self, step: int, model: Molmo, processor: Processor, optimizer: Any, state: Any, tensors: dict[str, Any]
+    ) -> None:
+        checkpoint.save_step(self._out, step, model, processor, optimizer, dict(state), tensors)
         checkpoint.prune(self._out, self._keep)
 
     def _write_sharded(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,22 +11,18 @@ from torch import Tensor, nn
 
 from openmolmo.core.errors import ConfigError
 from openmolmo.core.rng import derive_seed
-from openmolmo.engine.synth.patch_labels import FACTS, NAMES, SPARSE
+from openmolmo.engine.synth.patch_labels import FACTS, SPARSE
 from openmolmo.imaging.config import NORMALIZATIONS, CropConfig
 from openmolmo.imaging.plan import make_plan
 from openmolmo.model.molmo import Molmo
-from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.training.config import PatchRunConfig
 
-__all__ = ["PatchReader", "distance", "make_reader", "name_embeddings", "patch_loss", "trained_in"]
+__all__ = ["PatchReader", "distance", "make_reader", "patch_loss", "trained_in"]
 
 _WEIGHTS = {"shape": 2.0, "pattern": 0.5, "size": 0.5, "thing": 2.0, "word": 2.0}
 """What is not 1; shapes, things and words are by far the hardest."""
 
 _OFFSET_WEIGHT = 2.0
-
-_SHARPNESS = 32.0
-"""Logits between a token that is its name's embedding and one at right angles to it: a cosine of a third is plenty."""
 
 _BACKGROUND = 0.15
 """Weight of a patch without object: there are many, and they are easy."""
@@ -36,7 +32,6 @@ class PatchReader(nn.Module):
     """The seeing side of a model, and one linear layer that reads labels off what it gives.
 
     That is each patch's features behind the encoder or, with ``tokens``, each image token behind the connector.
-    ``names``: facts whose classes, from the second, are read by the cosine of a token and (classes - 1, D) embeddings.
     """
 
     def __init__(
@@ -46,15 +41,11 @@ class PatchReader(nn.Module):
         facts: Sequence[str] = tuple(FACTS),
         *,
         tokens: bool,
-        names: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self._named = tuple(names or ())
-        for fact, embeddings in (names or {}).items():
-            self.register_buffer(f"_names_{fact}", F.normalize(embeddings, dim=-1), persistent=False)
         self.encoder, self.facts = model.encoder, tuple(facts)
         self.connector = model.connector if tokens else None
-        self._sizes = [1 if fact in self._named else len(FACTS[fact]) for fact in self.facts]
+        self._sizes = [len(FACTS[fact]) for fact in self.facts]
         width = model.config.text_config.hidden_size if tokens else self.encoder.width
         self.head = nn.Linear(width, sum(self._sizes) + 2)
         mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in NORMALIZATIONS[crop.normalize])
@@ -74,13 +65,7 @@ class PatchReader(nn.Module):
     def read(self, seen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Features (B, P, D) -> for each fact (B, P, classes) logits, and offsets (B, P, 2); all float32."""
         *facts, offsets = self.head(seen).float().split([*self._sizes, 2], dim=-1)
-        logits = dict(zip(self.facts, facts, strict=True))
-        if self._named:
-            direction = F.normalize(seen.float(), dim=-1)
-            for fact in self._named:
-                near = direction @ self.get_buffer(f"_names_{fact}").T
-                logits[fact] = torch.cat([logits[fact], _SHARPNESS * near], dim=-1)
-        return logits, offsets
+        return dict(zip(self.facts, facts, strict=True)), offsets
 
     def forward(self, pixels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """(B, 3, S, S) 0-255 -> what :meth:`read` says of it."""
@@ -137,27 +122,7 @@ def distance(seen: Tensor, before: Tensor) -> Tensor:
     return (away / before.float().pow(2).mean(dim=-1).clamp(min=1e-6)).mean()
 
 
-def name_embeddings(fact: str, model: Molmo, tokenizer: TextTokenizer) -> Tensor:
-    """(classes - 1, D) what the language model reads where a class of ``fact`` is named, without what all share.
-
-    A name is the mean of its tokens, a class the mean of the directions of its names.
-    """
-    table = model.embedding.base.weight.detach()
-
-    def read(name: str) -> Tensor:
-        return table[tokenizer.encode(f" {name}")].mean(dim=0)
-
-    first, *more = (
-        torch.stack([read(names[min(place, len(names) - 1)]) for names in NAMES[fact]])
-        for place in range(max(map(len, NAMES[fact])))
-    )
-    told = F.normalize(first - first.mean(dim=0), dim=-1)
-    for other in more:
-        told = told + F.normalize(other - other.mean(dim=0), dim=-1)
-    return told
-
-
-def make_reader(config: PatchRunConfig, model: Molmo, names: Mapping[str, Tensor] | None = None) -> PatchReader:
+def make_reader(config: PatchRunConfig, model: Molmo) -> PatchReader:
     """The model's encoder with a new layer on it. Raises ConfigError if the crops do not fit the encoder."""
     vision: Any = model.config.vision_config
     if (vision.image_size, vision.patch_size) != (config.crop.crop_size, config.crop.patch_size):
@@ -168,7 +133,7 @@ def make_reader(config: PatchRunConfig, model: Molmo, names: Mapping[str, Tensor
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "head") % 2**63)
-        reader = PatchReader(model, config.crop, config.facts, tokens=config.tokens, names=names)
+        reader = PatchReader(model, config.crop, config.facts, tokens=config.tokens)
     backbone: Any = reader.encoder.backbone
     backbone.set_attn_implementation("eager")  # crops are short: faster than SDPA on any device
     return reader.train()

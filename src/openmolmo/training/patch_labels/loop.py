@@ -30,7 +30,6 @@ from openmolmo.training.patch_labels.head import (
     PatchReader,
     distance,
     make_reader,
-    name_embeddings,
     patch_loss,
     trained_in,
 )
@@ -76,8 +75,7 @@ class PatchTrainer:
         device = pick_device(config)
         processor = build_processor(config)
         model = build_model(config, processor, folder).to(device)
-        names = {fact: name_embeddings(fact, model, processor.tokenizer) for fact in config.named}
-        reader = make_reader(config, model, names).to(device)
+        reader = make_reader(config, model).to(device)
         write_json(out / "config.json", to_dict(config))
         optimizer = Optimizer(
             trained_in(reader), config.optimizer, config.steps, matrices_of(reader), undecayed=undecayed_of(reader)
@@ -88,7 +86,7 @@ class PatchTrainer:
         cut_log(out / "metrics.jsonl", step)
         before = None
         if config.anchor:
-            first = config.replace(named=(), tokenizer=None)  # of its text nothing is read
+            first = config.replace(tokenizer=None)  # of its text nothing is read
             before = make_reader(first, build_model(first, processor)).to(device).eval().requires_grad_(False)
         precision = pick_precision(config, device)
         return cls(config, out, processor, model, reader, optimizer, device, precision, batches, before, step)
