@@ -133,6 +133,7 @@ def test_the_loss_is_of_the_attention_that_the_model_computes(config: RunConfig)
 
 def test_a_stopped_run_goes_on_with_its_readers(config: RunConfig, tmp_path: Path, monkeypatch: Any) -> None:
     settings = config.replace(grounding=GROUNDING, steps=6, checkpoint_every=3)
+    settings = settings.replace(parallel=settings.parallel.replace(async_save=True))  # copies model and readers
     run(settings, tmp_path / "whole")
     kept = tmp_path / "part"
     with monkeypatch.context() as patched:
