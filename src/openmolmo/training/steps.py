@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
-from openmolmo.core.errors import ConfigError, RunError, StoppedError
+from openmolmo.core.errors import ConfigError, DivergedError, RunError, StoppedError
 from openmolmo.core.runlog import RunLog
 from openmolmo.training import checkpoint
 from openmolmo.training.config import BaseRunConfig
@@ -23,7 +25,7 @@ from openmolmo.training.signals import StopRequest, signal_name
 from openmolmo.training.watch.callbacks import require_callbacks
 from openmolmo.training.watch.writers import WatchedLog, require_writers
 
-__all__ = ["run_training", "take_steps"]
+__all__ = ["learn", "run_training", "take_steps"]
 
 _AnyRun = TypeVar("_AnyRun", bound=BaseRunConfig)
 
@@ -85,6 +87,21 @@ def run_training(
     finally:
         trainer.close()
     return _ended(trainer, world)
+
+
+def learn(loss: Tensor, optimizer: Optimizer, step: int, out: Path) -> tuple[float, dict[str, float], dict[str, float]]:
+    """Step number ``step`` by the gradients of one loss: its value, the parts' gradient norms and learning rates.
+
+    Raises DivergedError, and changes nothing, for a loss that is not a number.
+    """
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"the loss is {value} at step {step}; the last good checkpoint is {checkpoint.latest(out) or 'none'}",
+            fix="lower the learning rate or lengthen the warm-up, and start again",
+        )
+    torch.autograd.backward(loss)
+    return value, optimizer.clip(), optimizer.update(step)
 
 
 def _ended(run: _Trainer, world: World) -> Path:

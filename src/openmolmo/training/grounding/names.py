@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import DivergedError
 from openmolmo.core.files import write_json
 from openmolmo.core.rng import derive
 from openmolmo.engine.synth.patch_labels import FACTS, NAMES
@@ -41,7 +40,7 @@ from openmolmo.training.parallel.world import open_world
 from openmolmo.training.patch_labels.batches import make_loader
 from openmolmo.training.patch_labels.head import make_reader
 from openmolmo.training.resume import check_same_run
-from openmolmo.training.steps import run_training
+from openmolmo.training.steps import learn, run_training
 
 __all__ = ["NameTrainer", "name_loss", "run_names"]
 
@@ -136,16 +135,7 @@ class NameTrainer:
             logits = self._logits(batch["pixels"], texts)
         losses, figures = zip(*(name_loss(one.float(), labels) for one in logits), strict=True)
         loss = torch.stack(losses).mean()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"the loss is {value} at step {self.step + 1}; "
-                f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
-                fix="lower the learning rate or lengthen the warm-up, and start again",
-            )
-        torch.autograd.backward(loss)
-        norms = self.optimizer.clip()
-        rates = self.optimizer.update(self.step + 1)
+        value, norms, rates = learn(loss, self.optimizer, self.step + 1, self.out)
         self.step += 1
         seconds = time.perf_counter() - began
         return {

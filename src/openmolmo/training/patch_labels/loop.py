@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 
 from openmolmo.core.config import to_dict
-from openmolmo.core.errors import DivergedError
 from openmolmo.core.files import write_json
 from openmolmo.model.molmo import Molmo
 from openmolmo.prompting.processor import Processor
@@ -34,7 +32,7 @@ from openmolmo.training.patch_labels.head import (
     trained_in,
 )
 from openmolmo.training.resume import check_same_run
-from openmolmo.training.steps import run_training
+from openmolmo.training.steps import learn, run_training
 
 __all__ = ["PatchTrainer", "run_patches"]
 
@@ -104,16 +102,7 @@ class PatchTrainer:
         if away is not None:
             loss = loss + self.config.anchor * away
             parts["away"] = float(away.detach())
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DivergedError(
-                f"the loss is {value} at step {self.step + 1}; "
-                f"the last good checkpoint is {checkpoint.latest(self.out) or 'none'}",
-                fix="lower the learning rate or lengthen the warm-up, and start again",
-            )
-        torch.autograd.backward(loss)
-        norms = self.optimizer.clip()
-        rates = self.optimizer.update(self.step + 1)
+        value, norms, rates = learn(loss, self.optimizer, self.step + 1, self.out)
         self.step += 1
         seconds = time.perf_counter() - began
         return {
