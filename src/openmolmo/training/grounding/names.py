@@ -153,15 +153,17 @@ class NameTrainer:
     def _names(self, facts: Tensor) -> tuple[Tensor, list[str]]:
         """(B, P) which of the step's names each token shows (-1: none), and the questions that ask for these names."""
         rng = derive(self.config.seed, "names", self.step + 1)
-        every = [(list(FACTS).index(fact), place, said) for fact in self.config.names for place, said in _said(fact)]
-        seen = [bool((facts[..., column] == place).any()) for column, place, _ in every]
-        absent = [index for index, there in enumerate(seen) if not there]
-        chosen = [index for index, there in enumerate(seen) if there]
+        columns = {fact: list(FACTS).index(fact) for fact in self.config.names}
+        seen = {column: set(facts[..., column].flatten().tolist()) for column in columns.values()}
+        every = [
+            (column, place, said) for fact, column in columns.items() for place, said in enumerate(NAMES[fact], start=1)
+        ]
+        absent = [name for name in every if name[1] not in seen[name[0]]]
+        chosen = [name for name in every if name[1] in seen[name[0]]]
         chosen += [absent[i] for i in rng.permutation(len(absent))[: self.config.others]]
         labels = torch.full(facts.shape[:2], -1, device=facts.device)
         texts = []
-        for number, index in enumerate(chosen):
-            column, place, said = every[index]
+        for number, (column, place, said) in enumerate(chosen):
             labels[(facts[..., column] == place) & (labels < 0)] = number
             question = _QUESTIONS[int(rng.integers(len(_QUESTIONS)))]
             texts.append(question.format(said[int(rng.integers(len(said)))]))
@@ -200,11 +202,6 @@ class NameTrainer:
     def close(self) -> None:
         """End the processes that draw."""
         self.batches = iter(())
-
-
-def _said(fact: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Classes of a fact, and how each is said."""
-    return iter(enumerate(NAMES[fact], start=1))
 
 
 def _padded(tokenizer: TextTokenizer, texts: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:

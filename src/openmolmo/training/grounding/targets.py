@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from openmolmo.model.mask import mask_rule
 from openmolmo.prompting.tokenizer import TextTokenizer
 from openmolmo.words.points import read_points
 
@@ -182,12 +183,10 @@ class _Found:
         self.shown += [shown] * len(positions)
 
     def looks(self, examples: _Ints, branches: _Ints) -> Looks:
-        rows, at = np.array(self.rows), np.array(self.positions)
-        same = examples[rows] == examples[rows, at][:, None]
-        seen = (branches[rows] == 0) | (branches[rows] == branches[rows, at][:, None])
-        earlier = np.arange(examples.shape[1])[None] <= at[:, None]
-        shown = torch.from_numpy(np.stack(self.shown))
-        return Looks(torch.from_numpy(rows), torch.from_numpy(at), shown, torch.from_numpy(same & seen & earlier))
+        rows, at = torch.tensor(self.rows), torch.tensor(self.positions)
+        rule = mask_rule(torch.from_numpy(examples), torch.from_numpy(branches), torch.empty(0))  # without a window
+        visible = rule(rows[:, None], torch.empty(0), at[:, None], torch.arange(examples.shape[1])[None])
+        return Looks(rows, at, torch.from_numpy(np.stack(self.shown)), visible)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,9 +128,8 @@ class Grounding:
         queries, keys = apply_rotary_pos_emb(queries, keys, cos, sin)
         shared = queries.shape[1] // keys.shape[1]
         lost = []
-        for row in sorted(
-            set(points.rows.tolist())
-        ):  # row by row: keys of one row for each of Q queries would be large
+        # Row by row: a row's keys for each of its queries would be large.
+        for row in sorted(set(points.rows.tolist())):
             mine = points.rows == row
             chosen = torch.stack([queries[row, head, points.positions[mine]] for head in self.config.heads])
             looked_at = torch.stack([keys[row, head // shared] for head in self.config.heads])
