@@ -95,7 +95,7 @@ def test_the_logits_are_those_of_the_models_attention(settings: NameRunConfig, t
     pixels = torch.randint(0, 256, (1, 3, 28, 28), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     with torch.no_grad():
         logits = trainer._logits(pixels, [" User: the square"])
-        tokens = trainer.seeing.see(pixels)
+        tokens = trainer.reader.see(pixels)
     special, tokenizer = trainer.processor.tokenizer.special, trainer.processor.tokenizer
     picture = [special.bos, special.im_start, *[special.im_patch, special.im_patch, special.im_col] * 2, special.im_end]
     asked = tokenizer.encode(" User: the square")

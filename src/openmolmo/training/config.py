@@ -323,6 +323,10 @@ class PatchRunConfig(BaseRunConfig):
         if self.optimizer.encoder.lr == 0:
             raise ConfigError("optimizer.encoder.lr=0: nothing would be trained", fix="give it a learning rate")
 
+    def drawn(self) -> PatchRunConfig:
+        """What draws the windows: the run's own settings."""
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class NameRunConfig(BaseRunConfig):

@@ -9,8 +9,7 @@ tokens. Each name is to look at the tokens that show it, and each token to be lo
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,27 +19,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb
 
-from openmolmo.core.config import to_dict
-from openmolmo.core.files import write_json
 from openmolmo.core.rng import derive
 from openmolmo.engine.synth.patch_labels import FACTS, NAMES
 from openmolmo.model.molmo import Molmo
-from openmolmo.prompting.processor import Processor
 from openmolmo.prompting.sequence import image_token_ids
 from openmolmo.prompting.tokenizer import TextTokenizer
-from openmolmo.training import checkpoint
-from openmolmo.training.build import build_model, build_processor, find_source, pick_device, pick_precision
-from openmolmo.training.card import facts_of
 from openmolmo.training.config import NameRunConfig
 from openmolmo.training.grounding.teacher import require_layer
-from openmolmo.training.metrics import cut_log
 from openmolmo.training.optim import Optimizer
 from openmolmo.training.parallel.config import ParallelConfig
 from openmolmo.training.parallel.world import open_world
-from openmolmo.training.patch_labels.batches import make_loader
-from openmolmo.training.patch_labels.head import make_reader
-from openmolmo.training.resume import check_same_run
-from openmolmo.training.steps import learn, run_training
+from openmolmo.training.patch_labels.head import PatchReader
+from openmolmo.training.patch_labels.windows import WindowTrainer
+from openmolmo.training.steps import run_training
 
 __all__ = ["NameTrainer", "name_loss", "run_names"]
 
@@ -81,74 +72,29 @@ def name_loss(logits: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, float]]
 
 
 @dataclass
-class NameTrainer:
-    """A run in progress: ``step`` steps are done."""
-
-    config: NameRunConfig
-    out: Path
-    processor: Processor
-    model: Molmo
-    seeing: Any
-    optimizer: Optimizer
-    device: torch.device
-    precision: torch.dtype
-    batches: Iterator[dict[str, Tensor]]
-    step: int = 0
+class NameTrainer(WindowTrainer[NameRunConfig]):
+    """A run in progress: hundreds of names are compared with every token at once."""
 
     @classmethod
-    def start(cls, config: NameRunConfig, out: Path, folder: Path | None) -> NameTrainer:
-        """Build a run; go on from checkpoint ``folder`` where given."""
-        state: dict[str, Any] | None = None
-        if folder is not None:
-            state, tensors = checkpoint.load_state(folder)
-            check_same_run(state, config, {})
-        find_source(config)  # where there is none, no worker is started in vain
-        step = 0 if state is None else int(state["step"])
-        batches = iter(make_loader(config.drawn(), step + 1))  # its workers start here, before a model is built
-        device = pick_device(config)
-        processor = build_processor(config)
-        model = build_model(config, processor, folder).to(device)
+    def prepare(cls, config: NameRunConfig, model: Molmo, reader: PatchReader) -> Optimizer:
+        """Queries and keys of one layer learn, and the embeddings of tokens."""
         require_layer(model, config.layer, config.heads)
-        seeing = make_reader(config.drawn(), model).to(device)
         model.requires_grad_(False)
         attention = model.decoder.layers[config.layer].self_attn
         matrices = [attention.q_proj.weight, attention.k_proj.weight]
         trained = [*attention.q_proj.parameters(), *attention.k_proj.parameters(), model.embedding.base.weight]
         for parameter in trained:
             parameter.requires_grad_(True)
-        write_json(out / "config.json", to_dict(config))
-        optimizer = Optimizer({"llm": trained}, config.optimizer, config.steps, matrices, undecayed=[trained[-1]])
-        if state is not None:
-            optimizer.load_state_dict(tensors["optimizer"])
-        cut_log(out / "metrics.jsonl", step)
-        return cls(
-            config, out, processor, model, seeing, optimizer, device, pick_precision(config, device), batches, step
-        )
+        return Optimizer({"llm": trained}, config.optimizer, config.steps, matrices, undecayed=[trained[-1]])
 
-    def take_step(self) -> dict[str, Any]:
-        """One optimiser step; returns what the log says about it."""
-        began = time.perf_counter()
-        batch = {key: value.to(self.device) for key, value in next(self.batches).items()}
-        waited = time.perf_counter() - began
+    def measure(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """The mean loss of the heads, and the means of what :func:`name_loss` says of them."""
         labels, texts = self._names(batch["facts"])
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16):
+        with self.autocast():
             logits = self._logits(batch["pixels"], texts)
         losses, figures = zip(*(name_loss(one.float(), labels) for one in logits), strict=True)
-        loss = torch.stack(losses).mean()
-        value, norms, rates = learn(loss, self.optimizer, self.step + 1, self.out)
-        self.step += 1
-        seconds = time.perf_counter() - began
-        return {
-            "step": self.step,
-            "loss": value,
-            **{name: round(sum(one[name] for one in figures) / len(figures), 4) for name in figures[0]},
-            "lr": rates,
-            "norm": norms,
-            "examples": self.step * self.config.windows,
-            "examples_per_s": round(self.config.windows / seconds, 2),
-            "seconds": round(seconds, 4),
-            "wait": round(waited, 4),
-        }
+        means = {name: sum(one[name] for one in figures) / len(figures) for name in figures[0]}
+        return torch.stack(losses).mean(), means
 
     def _names(self, facts: Tensor) -> tuple[Tensor, list[str]]:
         """(B, P) which of the step's names each token shows (-1: none), and the questions that ask for these names."""
@@ -173,7 +119,7 @@ class NameTrainer:
         """(heads, names, B, P) logits of attention."""
         tokenizer, layer = self.processor.tokenizer, self.config.layer
         with torch.no_grad():
-            tokens = self.seeing.see(pixels)
+            tokens = self.reader.see(pixels)
         side = math.isqrt(tokens.shape[1])
         picture = [tokenizer.special.bos, *image_token_ids(((side, side),), tokenizer.special)]
         ids = torch.tensor(picture, device=self.device).expand(len(pixels), -1)
@@ -188,20 +134,6 @@ class NameTrainer:
         scaling = self.model.decoder.layers[layer].self_attn.scaling
         each = [torch.einsum("nd,bpd->nbp", queries[:, h], keys[:, h // shared]) * scaling for h in self.config.heads]
         return torch.stack(each)
-
-    def save(self, *, wait: bool = False) -> None:
-        """Write a checkpoint of this moment and delete old ones."""
-        state = {"config": to_dict(self.config), "fingerprints": {}}
-        checkpoint.save_step(self.out, self.step, self.model, self.processor, self.optimizer, state)
-        checkpoint.prune(self.out, self.config.keep)
-
-    def finish(self) -> Path:
-        """Write the final model; returns its folder."""
-        return checkpoint.save_final(self.out, self.model, self.processor, facts_of(self.config, self.step, {}, None))
-
-    def close(self) -> None:
-        """End the processes that draw."""
-        self.batches = iter(())
 
 
 def _padded(tokenizer: TextTokenizer, texts: Sequence[str], device: torch.device) -> tuple[Tensor, Tensor]:
