@@ -16,7 +16,7 @@ from openmolmo.training.commands import train
 from openmolmo.training.recipe import RECIPES, load_recipe
 
 THINGS = "tokenizer-things"
-STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_look", "nano_point")
+STAGES = ("nano_caption", "nano_sft", "nano_all", "nano_look", "nano_point", "nano_settle")
 
 
 def test_both_stages_are_registered_and_fit_each_other() -> None:
@@ -44,8 +44,12 @@ def test_things_and_documents_come_after_shapes_and_clocks() -> None:
     assert generators == {"scenes", "icons", "cards", "clocks"}
 
 
-def test_names_come_last_with_a_tokenizer_that_has_them_whole() -> None:
-    look, names, last = (load_recipe(name) for name in ("nano_look", "nano_names", "nano_point"))
+def test_names_come_late_with_a_tokenizer_that_has_them_whole() -> None:
+    look, names, last, settled = (
+        load_recipe(name) for name in ("nano_look", "nano_names", "nano_point", "nano_settle")
+    )
+    assert settled.init_from == "runs/nano_point/final" and settled.grounding == last.grounding
+    assert settled.optimizer.connector.lr == 0 and settled.optimizer.llm.lr < last.optimizer.llm.lr
     assert (look.init_from, names.init_from) == ("runs/nano_all/final", "runs/nano_look/final")
     assert last.init_from == "runs/nano_names/final" and last.tokenizer is None  # that of the names
     assert set(names.names) == {"thing", "word", "shape"} and names.tokenizer == "tokenizer-things"
