@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -18,8 +20,16 @@ from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-STARS = [(19.0, 39.3), (45.1, 76.8), (63.1, 29.5), (74.0, 54.9), (88.5, 75.6)]
-"""Where the stars of ``stars.jpg`` are, in percent; other weights of nano may be a little beside."""
+SAMPLE = files("openmolmo.engine.studio.sample")
+"""The chat page's samples, with what their maker says is in them."""
+
+
+def true_places(sample: str, label: str) -> list[tuple[float, float]]:
+    """Where the things of that name are in the sample, in percent, from left to right as the page lists them."""
+    lines = map(json.loads, SAMPLE.joinpath("sample.jsonl").read_text(encoding="utf-8").splitlines())
+    annotations = next(line["annotations"] for line in lines if line["id"] == sample)
+    points = next(one["points"] for one in annotations if one.get("label") == label)
+    return sorted((point["x"], point["y"]) for point in points)
 
 
 @pytest.fixture
@@ -43,7 +53,7 @@ def test_nano_points_on_the_page(address: str, new_page: Callable[..., Any]) -> 
     assert chat.numbers() == ["1", "2", "3", "4", "5"]
     read = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent.trim()))"
     rows = page.locator(".after tbody tr").evaluate_all(read)
-    for row, (x, y) in zip(rows, STARS, strict=True):
+    for row, (x, y) in zip(rows, true_places("stars", "stars"), strict=True):
         shown = [float(cell) for cell in row if re.fullmatch(r"\d+\.\d", cell)]
-        assert shown[:2] == pytest.approx([x, y], abs=3), row
+        assert shown[:2] == pytest.approx([x, y], abs=4), (row, "beside the star, whose radius is a little over 4 %")
     expect(page.locator(".mark")).to_have_count(5)
