@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import dataclasses
 import io
+import pickle
 import time
 
 import numpy as np
@@ -203,6 +205,21 @@ def test_a_full_queue_a_client_that_leaves_and_the_end(open_backend):
         assert backend.load().running == 0
 
     asyncio.run(ask())
+
+
+def test_processes_that_open_pictures_do_not_get_the_model(open_backend):
+    backend = open_backend(workers=1)
+    told = pickle.dumps(backend._reader._lanes._processor)
+    assert len(told) < 2**20  # a tokenizer and settings: the model's weights are eighteen times that
+    assert pickle.loads(told).crop == backend._reader._processor.crop
+
+
+def test_the_learned_crop_policy_cannot_ask_from_other_processes(predictor):
+    learned = copy.copy(predictor)
+    learned.processor = copy.copy(predictor.processor)
+    learned.processor.crop = predictor.processor.crop.replace(policy="learned", keep=1)
+    with pytest.raises(ConfigError, match="'learned' looks at pictures through the model.*\n.*--workers 0"):
+        LocalBackend(learned, LocalConfig(workers=1))
 
 
 def test_an_answer_has_its_time(open_backend):

@@ -6,7 +6,6 @@ around it, which are few beside the patches. An encoder's step of training is a 
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from transformers.activations import QuickGELUActivation
 
 from openmolmo.model.matmul import OneDnnLinear, linear
+from openmolmo.model.mixins import with_mixin
 
 __all__ = ["use_fast_activations"]
 
@@ -30,7 +30,7 @@ def use_fast_activations(blocks: nn.ModuleList) -> None:
     for block in blocks:
         mlp = getattr(block, "mlp", None)
         if isinstance(mlp, nn.Module) and isinstance(getattr(mlp, "activation_fn", None), QuickGELUActivation):
-            mlp.__class__ = _with_one_pass(type(mlp))  # type: ignore[arg-type]
+            mlp.__class__ = with_mixin(type(mlp), _OnePass)  # type: ignore[arg-type]
 
 
 class _OnePass:
@@ -44,11 +44,6 @@ class _OnePass:
             linear(hidden_states, up.weight * _FACTOR, up.bias * _FACTOR), inplace=not torch.is_grad_enabled()
         )
         return linear(inner, down.weight / _FACTOR, down.bias)
-
-
-@cache
-def _with_one_pass(mlp: type) -> type:
-    return type(mlp.__name__, (_OnePass, mlp), {"__module__": mlp.__module__})
 
 
 def _fits(layer: nn.Module, hidden: Tensor) -> bool:

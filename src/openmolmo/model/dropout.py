@@ -8,7 +8,6 @@ class becomes a subclass of itself: parameters, names and hooks stay.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from openmolmo.core.errors import ConfigError
+from openmolmo.model.mixins import with_mixin
 
 __all__ = ["TEMPLATES", "ResidualDropout", "add_residual_dropout"]
 
@@ -85,13 +85,7 @@ def add_residual_dropout(layers: nn.ModuleList, model_type: str) -> None:
             fix="set residual_dropout=0, or add a row to openmolmo.model.dropout.TEMPLATES and a parity test",
         )
     for layer in layers:
-        layer.__class__ = _with_template(type(layer), template)  # type: ignore[arg-type]
-
-
-@cache
-def _with_template(layer: type, template: type) -> type:
-    # The same name, because device maps and sharding look layers up by their class's name.
-    return type(layer.__name__, (template, layer), {"__module__": layer.__module__})
+        layer.__class__ = with_mixin(type(layer), template)  # type: ignore[arg-type]
 
 
 def _keep(x: Tensor) -> Tensor:

@@ -41,12 +41,20 @@ class VisionEncoder(nn.Module):
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self._spec = find_encoder(config.vision_config.model_type)
+        self._kind = config.vision_config.model_type
+        self._spec = find_encoder(self._kind)
         self.feature_layers = config.resolved_feature_layers
         self.feature_norm = config.feature_norm
         self.width = len(self.feature_layers) * config.vision_config.hidden_size
         self.backbone = self._spec.build(config.vision_config, config.last_feature_layer + 1)
         use_fast_activations(self.blocks)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_spec"}  # functions: found by name
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]  # the library's
+        self._spec = find_encoder(self._kind)
 
     @property
     def blocks(self) -> nn.ModuleList:

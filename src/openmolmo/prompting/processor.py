@@ -7,13 +7,14 @@ tokens = processor.prompt("Point to cup.", ["kitchen.jpg"], style="pointing")
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import PIL.Image
@@ -86,6 +87,20 @@ class Processor:
         self.choosing = choosing
         self.choose: CropPolicy | None = None
         """Chooses in place of the policy that ``crop`` names, where it is set."""
+
+    def for_other_processes(self) -> Self:
+        """The same without the model that a crop policy may ask, which would be copied into every process.
+
+        Raises ConfigError where crops are chosen by the learned policy, which cannot do without.
+        """
+        if self.crop.keep is not None and self.crop.policy == "learned":
+            raise ConfigError(
+                "the crop policy 'learned' looks at pictures through the model, which only this process has",
+                fix="open pictures in this process (--workers 0), or choose crops without it (--crop-policy random)",
+            )
+        other = copy.copy(self)
+        other.choosing = None
+        return other
 
     # -------------------------------------------------------------------------------- training
 

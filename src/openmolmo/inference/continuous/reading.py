@@ -172,7 +172,7 @@ class _Lanes:
     """A process for each of the threads that ask, so that one that is lost is lost to one request only."""
 
     def __init__(self, processor: Processor) -> None:
-        self._processor = processor
+        self._processor = processor.for_other_processes()
         self._own = threading.local()
         self._all: list[ProcessPoolExecutor] = []
         self._closed = False
