@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny_molmo import ARCHITECTURES, PATCHES, VOCAB, batch, logits, model, sample
 
 from openmolmo.core.errors import ConfigError
-from openmolmo.model.mask import attention_mask, dense_mask, mask_rule
+from openmolmo.model.mask import block_mask, dense_mask, mask_rule
 
 TOLERANCE = 1e-5  # measured worst case 2e-6, for logits of about 5
 
@@ -86,10 +86,9 @@ def test_without_ids_a_row_is_one_causal_example() -> None:
 def test_flex_block_mask_is_the_same_rule() -> None:
     inputs = batch([[sample(1), sample(2)], [sample(3)]], length=40)
     ids = (inputs["example_ids"], inputs["branch_ids"], inputs["position_ids"])
-    net = model()
-    net.set_attn_implementation("flex_attention")
-    block = attention_mask(net.decoder.config, *ids, torch.float32)
-    dense = dense_mask(mask_rule(*ids), 2, 40, torch.device("cpu"))[:, 0]
+    rule = mask_rule(*ids)
+    block = block_mask(rule, 2, 40, torch.device("cpu"))
+    dense = dense_mask(rule, 2, 40, torch.device("cpu"))[:, 0]
     index = torch.arange(40)
     row = torch.arange(2)[:, None, None]
     assert torch.equal(block.mask_mod(row, torch.tensor(0), index[None, :, None], index[None, None, :]), dense)
@@ -131,6 +130,10 @@ def test_several_pictures_in_one_example() -> None:
     assert changed[len(one.prefix) // 2 + 2 :].min() > 0
 
 
-@pytest.mark.slow  # compiles a kernel; needs a C++ compiler
-def test_flex_attention_gives_the_same_numbers() -> None:
-    _compare_with_separate_runs("qwen2", "flex_attention")
+def test_flex_attention_is_refused_where_its_kernels_are_wrong() -> None:
+    """Compiled for a processor it gave rows of 8 or 24 tokens whatever was in memory, now and then NaN."""
+    net = model()
+    net.set_attn_implementation("flex_attention")
+    with pytest.raises(ConfigError, match="wrong numbers for some lengths") as caught:
+        logits(net, batch([[sample(1)]]))
+    assert "sdpa or eager" in str(caught.value)

@@ -218,7 +218,7 @@ def test_the_learned_crop_policy_cannot_ask_from_other_processes(predictor):
     learned = copy.copy(predictor)
     learned.processor = copy.copy(predictor.processor)
     learned.processor.crop = predictor.processor.crop.replace(policy="learned", keep=1)
-    with pytest.raises(ConfigError, match="'learned' looks at pictures through the model.*\n.*--workers 0"):
+    with pytest.raises(ConfigError, match=r"'learned' looks at pictures through the model.*\n.*--workers 0"):
         LocalBackend(learned, LocalConfig(workers=1))
 
 

@@ -24,14 +24,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.attention.flex_attention import create_block_mask
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 from openmolmo.core.errors import ConfigError
 
-__all__ = ["UNDECLARED_FLEX", "attention_mask", "dense_mask", "mask_rule"]
+__all__ = ["UNDECLARED_FLEX", "attention_mask", "block_mask", "dense_mask", "mask_rule"]
 
 UNDECLARED_FLEX = ("olmoe",)
 """Language models whose classes do not say that FlexAttention works with them, and it does (tested)."""
+
+_UNRELIABLE_FLEX: tuple[str, ...] = ("cpu",)
+"""Where kernels that PyTorch 2.13 compiles of FlexAttention give wrong numbers for some lengths (docs/log.md)."""
 
 MaskRule = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
@@ -66,6 +69,11 @@ def dense_mask(rule: MaskRule, rows: int, tokens: int, device: torch.device) -> 
     return rule(row, row.new_zeros(()), index[None, :, None], index[None, None, :])[:, None]
 
 
+def block_mask(rule: MaskRule, rows: int, tokens: int, device: torch.device) -> BlockMask:
+    """The rule in the form FlexAttention takes: it passes over blocks that are hidden as a whole."""
+    return create_block_mask(rule, rows, None, tokens, tokens, device=str(device))
+
+
 def attention_mask(
     decoder_config: Any, example_ids: Tensor, branch_ids: Tensor, position_ids: Tensor, dtype: torch.dtype
 ) -> Any:
@@ -76,7 +84,8 @@ def attention_mask(
     layers a dictionary of two.
 
     Raises:
-        ConfigError: for an attention implementation that cannot express branches.
+        ConfigError: for an attention implementation that cannot express branches, and for ``flex_attention`` on a
+            processor, which cannot be relied on there (docs/log.md).
     """
     kind = decoder_config._attn_implementation or "sdpa"
     rows, tokens = example_ids.shape
@@ -84,7 +93,7 @@ def attention_mask(
     def build(window: int | None) -> Any:
         rule = mask_rule(example_ids, branch_ids, position_ids, window)
         if kind == "flex_attention":
-            return create_block_mask(rule, rows, None, tokens, tokens, device=str(example_ids.device))
+            return block_mask(rule, rows, tokens, example_ids.device)
         mask = dense_mask(rule, rows, tokens, example_ids.device)
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)
 
@@ -92,6 +101,11 @@ def attention_mask(
         raise ConfigError(
             f"attention implementation {kind!r} cannot keep branches apart",
             fix="choose sdpa, eager or flex_attention with model.set_attn_implementation(...)",
+        )
+    if kind == "flex_attention" and example_ids.device.type in _UNRELIABLE_FLEX:
+        raise ConfigError(
+            "flex_attention on a processor gives wrong numbers for some lengths (PyTorch 2.13)",
+            fix="choose sdpa or eager with model.set_attn_implementation(...), or an accelerator",
         )
     if "sliding_attention" in (getattr(decoder_config, "layer_types", None) or ()):
         return {"full_attention": build(None), "sliding_attention": build(decoder_config.sliding_window)}
