@@ -46,9 +46,11 @@ def test_the_client_of_the_laptop(
         scope: dict[str, object] = {}
         for block in blocks:
             exec(block.replace("http://127.0.0.1:8000", address), scope)
-    said = re.findall(r"^stars ([\d.]+) ([\d.]+) percent; pixel \d+ \d+$", capsys.readouterr().out, re.MULTILINE)
+    said = re.findall(r"^stars ([\d.]+) ([\d.]+) percent; pixel (\d+) (\d+)$", capsys.readouterr().out, re.MULTILINE)
     assert len(said) == 5
-    assert [float(one) for one in said[0]] == pytest.approx([18.9, 39.7], abs=4)  # the leftmost star
+    for x, y, *pixel in said:  # of a picture of 384 by 384
+        assert [int(one) for one in pixel] == pytest.approx([3.84 * float(x), 3.84 * float(y)], abs=1)
+    assert [float(one) for one in said[0][:2]] == pytest.approx([18.9, 39.7], abs=3)  # the leftmost star
 
 
 def test_a_team_behind_caddy_with_keys(tmp_path: Path) -> None:

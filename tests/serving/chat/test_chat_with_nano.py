@@ -55,5 +55,5 @@ def test_nano_points_on_the_page(address: str, new_page: Callable[..., Any]) -> 
     rows = page.locator(".after tbody tr").evaluate_all(read)
     for row, (x, y) in zip(rows, true_places("stars", "stars"), strict=True):
         shown = [float(cell) for cell in row if re.fullmatch(r"\d+\.\d", cell)]
-        assert shown[:2] == pytest.approx([x, y], abs=4), (row, "beside the star, whose radius is a little over 4 %")
+        assert shown[:2] == pytest.approx([x, y], abs=3), row
     expect(page.locator(".mark")).to_have_count(5)
